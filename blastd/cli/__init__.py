@@ -1,0 +1,1 @@
+"""The command line: `blastd serve` and everything that talks to it."""
