@@ -1,0 +1,180 @@
+"""What an engine must answer. The tracker knows nothing else of an engine.
+
+An engine runs the units of a job somewhere and says what it sees. It never writes the store and never calls back:
+it puts the id of a job that changed into `changes`, and the tracker looks.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from blastd.core.ids import JobId
+from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
+
+
+class Trouble(Frozen):
+    """A failure or a reason to wait: a short stable code, one sentence with the cause, what to do."""
+
+    code: str
+    sentence: str
+    remedy: str = ""
+    retryable: bool = False
+
+    @property
+    def text(self) -> str:
+        """Return cause and remedy as one text for the row."""
+        return f"{self.sentence} {self.remedy}".strip()
+
+
+class StepReport(Frozen):
+    """Times of a step by the engine's clock; None is unknown. `skip_reason` set: it was not needed."""
+
+    name: StepName
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    skip_reason: str | None = None
+    parts: dict[str, float] = {}
+
+
+class UnitReport(Frozen):
+    """What an engine knows of one unit. `path` is where its output lies, relative to the job's folder, once collected."""
+
+    index: int
+    state: UnitState
+    attempt: int
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    stderr: str = ""
+    node: str | None = None
+    path: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    trouble: Trouble | None = None
+
+
+class Present(Frozen):
+    """The engine has the job. `phase` is QUEUED (waits for a slot), SUBMITTED (nothing runs yet), STAGING_DB, RUNNING,
+    or RESULTS_PENDING (compute ended, not everything is here yet).
+
+    `ended`: nothing of it runs or will run any more. `trouble`: why it failed (ended) or what holds it up (not ended).
+    """
+
+    phase: Phase
+    units: tuple[UnitReport, ...] = ()
+    ended: bool = False
+    trouble: Trouble | None = None
+    waiting_for: str | None = None
+    queue_position: int | None = None
+    steps: tuple[StepReport, ...] = ()
+    ref: dict[str, Any] = {}
+    blast_version: str | None = None
+
+
+class Absent(Frozen):
+    """The engine answered, completely, and does not have the job. `resumable`: hand it over again (local after a restart)."""
+
+    reason: str = ""
+    resumable: bool = False
+
+
+class Unknown(Frozen):
+    """The engine could not be asked. Never read as absent."""
+
+    reason: str
+    since: datetime | None = None
+
+
+Observation = Present | Absent | Unknown
+
+
+class DatabaseAt(Frozen):
+    """A database generation where this machine has it: BLAST+ runs in `folder` with `-db name`."""
+
+    name: str
+    fingerprint: str
+    folder: str
+    molecule: str
+    sequences: int
+    letters: int
+    size_bytes: int
+    pinned: bool = True
+
+
+class Work(Frozen):
+    """What an engine is given to run: the row, the units that are missing, and where files lie.
+
+    `folder` is the job's own folder; `query_path` the FASTA that BLAST+ reads; `options` the words for BLAST+ after the
+    program's name, without query, database, output and threads; `rich_format` the -outfmt value of the stored form.
+    """
+
+    job: Job
+    units: Sequence[Unit]
+    folder: str
+    query_path: str
+    databases: Sequence[DatabaseAt]
+    arguments: Sequence[str]
+    rich_format: str
+    time_limit_seconds: float
+    memory_limit_bytes: int | None
+
+
+class External(Frozen):
+    """A run that somebody else started and that carries our adoption labels."""
+
+    name: str
+    job_id: JobId | None
+    title: str
+    program: str
+    database: str
+    created_at: datetime
+    ref: dict[str, Any] = {}
+
+
+class Health(Frozen):
+    """How an engine is: `since` tells since when it is not well; `watch` is None for engines that need none."""
+
+    ok: bool
+    reason: str = ""
+    since: datetime | None = None
+    watch: bool | None = None
+    facts: Mapping[str, Any] = {}
+
+
+class Engine(Protocol):
+    """What runs units. No method raises for an engine that is away: submit and cancel then answer with Trouble or False."""
+
+    name: str
+
+    async def run(self) -> None:
+        """Do the engine's own work until cancelled: slots, watches."""
+
+    async def changed(self) -> JobId:
+        """Wait for the next job that something new is known of."""
+
+    async def submit(self, work: Work) -> Trouble | None:
+        """Take over *work*; harmless when repeated for the same job and attempt. Trouble: not taken (retryable or not)."""
+
+    async def observe(self, job: Job) -> Observation:
+        """Say what is known of *job*, asking outside if need be, within the engine's own time limit."""
+
+    def glance(self, job: Job) -> Observation | None:
+        """Say what is known of *job* without asking outside; None if that needs an `observe`."""
+
+    async def collect(self, job: Job, folder: str) -> Trouble | None:
+        """Bring the outputs of finished units under *folder*; Trouble when some can't be brought now."""
+
+    async def cancel(self, job: Job) -> bool:
+        """Stop everything of *job*; True once nothing of it runs any more."""
+
+    async def forget(self, job: Job) -> bool:
+        """Remove what the engine still holds of an ended *job*; True once nothing is left."""
+
+    async def externals(self) -> Sequence[External]:
+        """List runs with our adoption labels that are not in the store, completely; an engine away gives none."""
+
+    def waiting(self) -> Sequence[JobId]:
+        """Return the jobs that wait for a slot, the next one first; empty for engines that queue elsewhere."""
+
+    def health(self) -> Health:
+        """Say how the engine is, without asking outside."""

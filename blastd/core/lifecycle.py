@@ -1,0 +1,293 @@
+"""Which moves of a job are legal, and what an observation means. The one place that knows.
+
+`decide` turns what an engine said into a change of the row, or None. Completing is not decided here alone: `decide`
+asks for it (`Next.FINISH`) and the tracker completes the row once every artifact is whole (`completed`).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec.structs import replace
+
+from blastd.core import steps as timeline
+from blastd.core.engine import Absent, Observation, Present, Trouble, Unknown, UnitReport
+from blastd.core.model import Change, Frozen, Job, Phase, Status, StepName, Unit, UnitState
+
+LEGAL: dict[Status, frozenset[Status]] = {
+    Status.QUEUED: frozenset({Status.QUEUED, Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
+    Status.RUNNING: frozenset({Status.QUEUED, Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
+    Status.COMPLETED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+"""Running may go back to queued: after a restart the missing units wait for a slot again. An end has no way out; a
+retry (`reopen`) is a new attempt that the user orders, not a move."""
+
+STATUS_OF: dict[Phase, Status] = {
+    Phase.QUEUED: Status.QUEUED,
+    Phase.PREPARING: Status.QUEUED,
+    Phase.WARMING_UP: Status.QUEUED,
+    Phase.CONFIGURING: Status.QUEUED,
+    Phase.SUBMITTING: Status.QUEUED,
+    Phase.SUBMITTED: Status.QUEUED,
+    Phase.STAGING_DB: Status.RUNNING,
+    Phase.RUNNING: Status.RUNNING,
+    Phase.EXPORTING: Status.RUNNING,
+    Phase.RESULTS_PENDING: Status.RUNNING,
+    Phase.COMPLETED: Status.COMPLETED,
+    Phase.FAILED: Status.FAILED,
+    Phase.CANCELLED: Status.CANCELLED,
+}
+"""Waiting is queued, never running. CANCELLING keeps the status that the job had."""
+
+BEFORE_SUBMIT = frozenset({Phase.QUEUED, Phase.PREPARING, Phase.WARMING_UP, Phase.CONFIGURING, Phase.SUBMITTING})
+
+
+class Next(StrEnum):
+    """What the tracker does after a decision."""
+
+    NOTHING = "nothing"
+    LAUNCH = "launch"
+    FINISH = "finish"
+
+
+class Decision(Frozen):
+    """A change of the row (None: nothing new), units that changed, and what comes next."""
+
+    change: Change | None = None
+    units: tuple[Unit, ...] = ()
+    next: Next = Next.NOTHING
+
+
+def legal(before: Status, after: Status) -> bool:
+    """Tell whether a row may move from *before* to *after*."""
+    return after in LEGAL[before]
+
+
+def decide(job: Job, units: Sequence[Unit], observation: Observation, now: datetime, by: str) -> Decision:
+    """Say what *observation*, made *now* by the means *by*, changes of *job*. Ends are final: nothing then."""
+    if job.status.terminal:
+        return Decision()
+    if isinstance(observation, Unknown):
+        return Decision(change=_stale(job, observation, now))
+    if isinstance(observation, Absent):
+        return _absent(job, units, observation, now, by)
+    return _present(job, units, observation, now, by)
+
+
+def _stale(job: Job, observation: Unknown, now: datetime) -> Change | None:
+    since = observation.since or now
+    if job.stale_since is not None and job.stale_reason == observation.reason:
+        return None
+    return Change(
+        kind="stale",
+        fields={"stale_since": job.stale_since or since, "stale_reason": observation.reason},
+        data={"reason": observation.reason},
+    )
+
+
+def _absent(job: Job, units: Sequence[Unit], observation: Absent, now: datetime, by: str) -> Decision:
+    if job.phase is Phase.CANCELLING:
+        return Decision(change=cancelled(job, now))
+    if all(unit.state is UnitState.DONE for unit in units):
+        return Decision(next=Next.FINISH)
+    if observation.resumable or job.phase in BEFORE_SUBMIT:
+        return Decision(next=Next.LAUNCH)
+    trouble = Trouble(
+        code="engine_lost",
+        sentence=observation.reason or f"The {job.engine} engine no longer has this search.",
+        remedy="Retry the search: units that finished are kept.",
+    )
+    return Decision(change=failed(job, trouble, now, by))
+
+
+def _present(job: Job, units: Sequence[Unit], seen: Present, now: datetime, by: str) -> Decision:
+    changed = merge_units(units, seen.units)
+    after = {unit.index: unit for unit in units} | {unit.index: unit for unit in changed}
+    if seen.ended and seen.trouble is not None:
+        if job.phase is Phase.CANCELLING:
+            return Decision(change=cancelled(job, now), units=changed)
+        return Decision(change=failed(job, seen.trouble, now, by, seen), units=changed)
+    if seen.ended:
+        if job.phase is Phase.CANCELLING:
+            return Decision(change=cancelled(job, now), units=changed)
+        return Decision(change=_observed(job, seen, after, now, by), units=changed, next=Next.FINISH)
+    return Decision(change=_observed(job, seen, after, now, by), units=changed)
+
+
+def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by: str) -> Change | None:
+    """Return the change that makes the row say what was seen, None if it says so already."""
+    phase = job.phase if job.phase is Phase.CANCELLING else seen.phase
+    status = job.status if phase is Phase.CANCELLING else STATUS_OF[phase]
+    done = sum(unit.state is UnitState.DONE for unit in after.values())
+    steps = timeline.merge(job.steps, seen.steps)
+    if phase in (Phase.RUNNING, Phase.RESULTS_PENDING):
+        began = min((unit.started_at for unit in after.values() if unit.started_at), default=None)
+        if began is not None:
+            steps = timeline.start(steps, StepName.RUNNING, began)
+    if phase is Phase.RESULTS_PENDING:
+        ended = [unit.ended_at for unit in after.values() if unit.ended_at]
+        steps = timeline.end(steps, StepName.RUNNING, max(ended, default=now))
+        steps = timeline.start(steps, StepName.EXPORTING, now)
+    waiting = seen.trouble.code if seen.trouble is not None else seen.waiting_for
+    wanted = {
+        "waiting_for": waiting,
+        "queue_position": seen.queue_position,
+        "units_done": done,
+        "steps": steps,
+        "engine_ref": job.engine_ref | seen.ref,
+        "blast_version": seen.blast_version or job.blast_version,
+        "stale_since": None,
+        "stale_reason": None,
+        "error_code": seen.trouble.code if seen.trouble is not None else None,
+        "error": seen.trouble.text if seen.trouble is not None else None,
+    }
+    if status is Status.RUNNING and job.started_at is None:
+        wanted["started_at"] = min((u.started_at for u in after.values() if u.started_at), default=now)
+    fields = {name: value for name, value in wanted.items() if getattr(job, name) != value}
+    if phase is job.phase and not fields:
+        return None
+    kind = "moved" if phase is not job.phase else "progress"
+    data = {"units_done": done, "units_total": job.units_total}
+    if seen.trouble is not None:
+        data |= {"trouble": seen.trouble.code}
+    fields |= {"observed_at": now, "observed_by": by}
+    return Change(status=status, phase=phase, kind=kind, fields=fields, data=data)
+
+
+def merge_units(units: Sequence[Unit], reports: Sequence[UnitReport]) -> tuple[Unit, ...]:
+    """Return the units that *reports* change. A unit that is done stays done; older attempts change nothing."""
+    known = {unit.index: unit for unit in units}
+    changed = []
+    for report in reports:
+        unit = known.get(report.index)
+        if unit is None or unit.state is UnitState.DONE or report.attempt < unit.attempt:
+            continue
+        new = replace(
+            unit,
+            state=report.state,
+            attempt=report.attempt,
+            started_at=report.started_at or (unit.started_at if report.attempt == unit.attempt else None),
+            ended_at=report.ended_at,
+            exit_code=report.exit_code,
+            error_code=report.trouble.code if report.trouble is not None else None,
+            stderr=report.stderr,
+            node=report.node or unit.node,
+            output_bytes=report.size_bytes,
+            output_sha256=report.sha256,
+        )
+        if new != unit:
+            changed.append(new)
+    return tuple(changed)
+
+
+def submitting(job: Job, now: datetime) -> Change:
+    """Return the intent to hand *job* to its engine: committed before anything outside is made."""
+    steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
+    steps = timeline.start(steps, StepName.SUBMITTING, now)
+    return Change(status=Status.QUEUED, phase=Phase.SUBMITTING, fields={"steps": steps, "waiting_for": None})
+
+
+def waiting(job: Job, trouble: Trouble, now: datetime) -> Change | None:
+    """Return the change that says what keeps *job* from being handed over; None if the row says so already."""
+    if job.waiting_for == trouble.code and job.error == trouble.text:
+        return None
+    fields = {"waiting_for": trouble.code, "error_code": trouble.code, "error": trouble.text, "observed_at": now}
+    return Change(status=Status.QUEUED, phase=Phase.QUEUED, kind="waiting", fields=fields, data={"trouble": trouble.code})
+
+
+def handed_over(job: Job, now: datetime) -> Change:
+    """Return the move of a job that its engine has taken over."""
+    steps = timeline.end(job.steps, StepName.SUBMITTING, now)
+    clean = {"steps": steps, "error_code": None, "error": None, "waiting_for": None}
+    return Change(status=Status.QUEUED, phase=Phase.SUBMITTED, fields=clean)
+
+
+def completed(job: Job, now: datetime, by: str, fields: dict[str, object], units: Sequence[Unit]) -> Change:
+    """Return the move to the good end; the caller has checked every artifact."""
+    starts = [unit.started_at for unit in units if unit.started_at]
+    ends = [unit.ended_at for unit in units if unit.ended_at]
+    steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
+    if starts:
+        steps = timeline.end(steps, StepName.SUBMITTING, min(starts))
+        steps = timeline.start(steps, StepName.RUNNING, min(starts))
+    if ends:
+        steps = timeline.end(steps, StepName.RUNNING, max(ends))
+        steps = timeline.end(timeline.start(steps, StepName.EXPORTING, max(ends)), StepName.EXPORTING, now)
+    return Change(
+        status=Status.COMPLETED,
+        phase=Phase.COMPLETED,
+        kind="completed",
+        fields=_ended(job, now, by)
+        | {
+            "steps": timeline.close(steps, now, None),
+            "started_at": job.started_at or min(starts, default=None),
+            "units_done": job.units_total,
+            "error_code": None,
+            "error": None,
+        }
+        | fields,
+    )
+
+
+def failed(job: Job, trouble: Trouble, now: datetime, by: str, seen: Present | None = None) -> Change:
+    """Return the move to failed, with cause and remedy."""
+    steps = timeline.merge(job.steps, seen.steps) if seen is not None else job.steps
+    fields = _ended(job, now, by) | {
+        "steps": timeline.close(steps, now, trouble.sentence),
+        "error_code": trouble.code[:64],
+        "error": trouble.text or "The search failed.",
+    }
+    if seen is not None:
+        fields |= {"engine_ref": job.engine_ref | seen.ref, "blast_version": seen.blast_version or job.blast_version}
+    return Change(status=Status.FAILED, phase=Phase.FAILED, kind="failed", fields=fields, data={"code": trouble.code})
+
+
+def cancelling(job: Job, now: datetime) -> Change | None:
+    """Return the user's order to cancel; None when it was given before or the job has ended."""
+    if job.status.terminal or job.phase is Phase.CANCELLING:
+        return None
+    return Change(status=job.status, phase=Phase.CANCELLING, kind="cancelling", fields={"waiting_for": None, "updated_at": now})
+
+
+def cancelled(job: Job, now: datetime) -> Change:
+    """Return the move to cancelled: nothing of the job runs any more."""
+    fields = _ended(job, now, job.observed_by) | {"steps": timeline.close(job.steps, now, None)}
+    fields |= {"error_code": None, "error": None}
+    return Change(status=Status.CANCELLED, phase=Phase.CANCELLED, kind="cancelled", fields=fields)
+
+
+def reopen(job: Job) -> Change | None:
+    """Return what a retry writes: a new attempt of a failed or cancelled job. None for any other."""
+    if job.status not in (Status.FAILED, Status.CANCELLED):
+        return None
+    return Change(
+        status=Status.QUEUED,
+        phase=Phase.QUEUED,
+        kind="retried",
+        fields={
+            "attempt": job.attempt + 1,
+            "steps": timeline.reopen(job.steps),
+            "error_code": None,
+            "error": None,
+            "finished_at": None,
+            "started_at": None,
+            "engine_ref": {},
+            "waiting_for": None,
+            "queue_position": None,
+        },
+        data={"attempt": job.attempt + 1, "before": job.error_code},
+    )
+
+
+def reset_units(units: Sequence[Unit]) -> tuple[Unit, ...]:
+    """Return the units of a new attempt that have to run again: all that are not done."""
+    fresh = {"state": UnitState.WAITING, "started_at": None, "ended_at": None, "exit_code": None}
+    fresh |= {"error_code": None, "stderr": "", "node": None}
+    return tuple(replace(unit, **fresh) for unit in units if unit.state is not UnitState.DONE)  # type: ignore[arg-type]  # typed by Unit's fields
+
+
+def _ended(job: Job, now: datetime, by: str | None) -> dict[str, object]:
+    clear = {"waiting_for": None, "queue_position": None, "stale_since": None, "stale_reason": None}
+    return clear | {"finished_at": now, "observed_at": now, "observed_by": by or job.observed_by}

@@ -1,0 +1,268 @@
+"""The words of blastd as data: job, unit, step, artifact, event, status and phase.
+
+Times are UTC in whole milliseconds. Names carry units. Nothing here decides anything.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from blastd.core.ids import JobId, Owner, short_id
+
+
+class Status(StrEnum):
+    """Where a job stands, for everybody."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Tell whether this is an end; ends are final."""
+        return self in ENDS
+
+
+ENDS = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+ACTIVE = frozenset({Status.QUEUED, Status.RUNNING})
+
+
+class Phase(StrEnum):
+    """Finer than status."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    WARMING_UP = "warming_up"
+    CONFIGURING = "configuring"
+    STAGING_DB = "staging_db"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    EXPORTING = "exporting"
+    RESULTS_PENDING = "results_pending"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StepName(StrEnum):
+    """The named stretches of a job's life, in order."""
+
+    PREPARING = "preparing"
+    WARMING_UP = "warming_up"
+    CONFIGURING = "configuring"
+    STAGING_DB = "staging_db"
+    SUBMITTING = "submitting"
+    RUNNING = "running"
+    EXPORTING = "exporting"
+
+
+class StepStatus(StrEnum):
+    """Where a step stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True):
+    """Data that is made once and replaced whole."""
+
+
+class Step(Frozen):
+    """One step: unknown times are None, never invented. `parts` holds seconds of named operations within it."""
+
+    name: StepName
+    status: StepStatus = StepStatus.PENDING
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    skip_reason: str | None = None
+    error: str | None = None
+    parts: dict[str, float] = {}
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Return whole milliseconds between start and end, None while one is unknown."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return round((self.ended_at - self.started_at).total_seconds() * 1000)
+
+
+class QueryInfo(Frozen):
+    """What was submitted: `letters` as BLAST+ counts them, `sha256` of the normalised FASTA."""
+
+    count: int
+    letters: int
+    molecule: str
+    first_id: str
+    sha256: str
+
+
+class DatabaseRef(Frozen):
+    """A database as it was when the job was accepted."""
+
+    name: str
+    fingerprint: str
+    title: str = ""
+    molecule: str = ""
+    sequences: int = 0
+    letters: int = 0
+    date: str = ""
+    version: int = 5
+
+
+class UnitKind(StrEnum):
+    """What a unit does: `search` and `finish` write results, `propose` finds candidates for a `finish`."""
+
+    SEARCH = "search"
+    PROPOSE = "propose"
+    FINISH = "finish"
+
+
+class UnitState(StrEnum):
+    """Where a unit stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Unit(Frozen):
+    """The piece of a job that one BLAST+ process runs: a batch of whole queries and a shard (None: the whole database).
+
+    `first_query` counts from 0, `offset` and `size` are bytes in the normalised query file. `after` names the units
+    whose output it needs.
+    """
+
+    job_id: JobId
+    index: int
+    kind: UnitKind
+    batch: int
+    shard: int | None
+    first_query: int
+    queries: int
+    letters: int
+    offset: int
+    size: int
+    threads: int = 1
+    after: tuple[int, ...] = ()
+    state: UnitState = UnitState.WAITING
+    attempt: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    error_code: str | None = None
+    stderr: str = ""
+    node: str | None = None
+    output_bytes: int | None = None
+    output_sha256: str | None = None
+
+
+class Artifact(Frozen):
+    """A stored output file of a job, named relative to the job's folder."""
+
+    job_id: JobId
+    name: str
+    path: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+
+
+class Warned(Frozen):
+    """A warning that stays with the job: of blastd or BLAST+, for one query (its number from 1) or all (None)."""
+
+    text: str
+    query: int | None = None
+    source: str = "blastd"
+
+
+class Job(Frozen):
+    """A search as it was submitted, and where it stands: the row.
+
+    `options` are normalised (core.programs). `version` counts the row's changes and is what compare-and-swap compares.
+    """
+
+    job_id: JobId
+    version: int
+    title: str
+    program: str
+    task: str
+    databases: tuple[DatabaseRef, ...]
+    options: dict[str, Any]
+    query_loc: str | None
+    engine: str
+    priority: int
+    owner: Owner
+    source: str
+    query: QueryInfo
+    status: Status
+    phase: Phase
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    observed_at: datetime | None = None
+    observed_by: str | None = None
+    stale_since: datetime | None = None
+    stale_reason: str | None = None
+    waiting_for: str | None = None
+    queue_position: int | None = None
+    steps: tuple[Step, ...] = ()
+    units_total: int = 0
+    units_done: int = 0
+    attempt: int = 1
+    engine_ref: dict[str, Any] = {}
+    blast_version: str | None = None
+    error_code: str | None = None
+    error: str | None = None
+    warnings: tuple[Warned, ...] = ()
+    plan_why: tuple[str, ...] = ()
+    reuse_key: str | None = None
+    reused_from: JobId | None = None
+    hits: int | None = None
+    limit_reached: int | None = None
+    standins: dict[str, str] = {}
+
+    @property
+    def short_id(self) -> str:
+        """Return the 12 hexadecimal digits shown for this job."""
+        return short_id(self.job_id)
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether the engine can't be asked at present."""
+        return self.stale_since is not None
+
+
+class Event(Frozen):
+    """One change of a job, as it was committed; ids ascend over all jobs."""
+
+    event_id: int
+    job_id: JobId
+    owner: Owner
+    at: datetime
+    kind: str
+    status: Status
+    phase: Phase
+    data: dict[str, Any] = {}
+
+
+class Change(Frozen):
+    """What a move writes. None for status and phase keeps them; `fields` are other columns of the row by name."""
+
+    status: Status | None = None
+    phase: Phase | None = None
+    kind: str = "moved"
+    fields: dict[str, Any] = {}
+    data: dict[str, Any] = {}

@@ -1,0 +1,167 @@
+"""Every deliberate error of blastd.
+
+A subclass says what the caller can do about it; `code` is its stable name in answers and rows, the docstring's
+first line its default sentence. How an error becomes an HTTP answer is in `web/problems.py` alone.
+"""
+
+from collections.abc import Mapping, Sequence
+
+
+class BlastdError(Exception):
+    """Something went wrong."""
+
+    code = "error"
+
+    def __init__(self, sentence: str = "", **facts: object) -> None:
+        """Take the sentence for the user (default: the docstring's first line) and *facts* that a program may use."""
+        super().__init__(sentence or (type(self).__doc__ or "").splitlines()[0])
+        self.facts: Mapping[str, object] = facts
+
+
+class BadRequest(BlastdError):
+    """The request could not be read."""
+
+    code = "bad_request"
+
+
+class Invalid(BlastdError):
+    """The request was understood, but some of it is not acceptable."""
+
+    code = "invalid"
+
+    def __init__(self, faults: Sequence[tuple[str, str]], sentence: str = "") -> None:
+        """Take every fault as (JSON pointer, sentence with the mend)."""
+        self.faults = tuple(faults)
+        super().__init__(sentence or "; ".join(text for _, text in self.faults[:3]) or "The request is not valid.")
+
+
+class TooLarge(BlastdError):
+    """The body is larger than this service accepts."""
+
+    code = "too_large"
+
+
+class Unauthorized(BlastdError):
+    """This needs a token: send it as 'Authorization: Bearer blastd_...'."""
+
+    code = "unauthorized"
+
+
+class Forbidden(BlastdError):
+    """This needs the admin role."""
+
+    code = "forbidden"
+
+
+class NotFound(BlastdError):
+    """There is nothing of this name here."""
+
+    code = "not_found"
+
+
+class Ambiguous(BlastdError):
+    """More than one job begins like this: give more digits of its id."""
+
+    code = "ambiguous_id"
+
+
+class Conflict(BlastdError):
+    """The state of the job does not allow this."""
+
+    code = "conflict"
+
+
+class NotReady(Conflict):
+    """The search has not finished."""
+
+    code = "not_finished"
+
+
+class ResultGone(Conflict):
+    """The stored result is no longer whole."""
+
+    code = "result_missing"
+
+
+class DatabaseGone(Conflict):
+    """The database generation that was searched is gone."""
+
+    code = "database_gone"
+
+
+class Expired(BlastdError):
+    """The results were removed at the end of their retention."""
+
+    code = "expired"
+
+
+class Unsupported(BlastdError):
+    """This format is not made for this search."""
+
+    code = "unsupported"
+
+
+class RangeUnsatisfiable(BlastdError):
+    """The range lies outside the result."""
+
+    code = "range_not_satisfiable"
+
+
+class IdempotencyMismatch(BlastdError):
+    """This Idempotency-Key was used before with another request."""
+
+    code = "idempotency_mismatch"
+
+
+class TooMany(BlastdError):
+    """You have as many jobs waiting or running as this service allows."""
+
+    code = "too_many_jobs"
+
+
+class DiskFull(BlastdError):
+    """Free disk space is under the floor: no new searches until there is room."""
+
+    code = "disk_full"
+
+
+class Unavailable(BlastdError):
+    """A part that this request needs is not available now."""
+
+    code = "unavailable"
+
+
+class ConfigError(BlastdError):
+    """The configuration is not valid."""
+
+    code = "config"
+
+
+class SchemaTooNew(BlastdError):
+    """The store was written by a newer blastd."""
+
+    code = "schema_too_new"
+
+
+class StoreBroken(BlastdError):
+    """The store can't be read or written."""
+
+    code = "store_broken"
+
+
+class DatabaseBroken(BlastdError):
+    """A BLAST database is not usable."""
+
+    code = "database_broken"
+
+
+class ToolFailed(BlastdError):
+    """A BLAST+ application ended with an error."""
+
+    code = "tool_failed"
+
+
+class OperationFailed(BlastdError):
+    """An operation of several that run together failed."""
+
+    code = "operation_failed"

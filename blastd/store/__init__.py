@@ -1,0 +1,1 @@
+"""One SQLite file and the result files that its rows own."""

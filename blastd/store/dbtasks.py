@@ -1,0 +1,106 @@
+"""The table of databases in the making."""
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from blastd.clock import from_ms, to_ms
+from blastd.core.ids import Owner
+from blastd.core.model import Frozen
+from blastd.store.rows import dump, load, moment
+
+INSERT = """INSERT INTO database_task (task_id, owner, name, status, progress, settings, created_at, updated_at)
+            VALUES (:task_id, :owner, :name, 'queued', 0, :settings, :now, :now)"""
+GET = "SELECT * FROM database_task WHERE task_id = :task_id"
+PAGE = "SELECT * FROM database_task ORDER BY created_at DESC, task_id LIMIT :limit"
+UNFINISHED = "SELECT * FROM database_task WHERE status IN ('queued', 'running') ORDER BY created_at LIMIT :limit"
+PROGRESS = """UPDATE database_task SET status = 'running', progress = max(progress, :progress), updated_at = :now
+              WHERE task_id = :task_id AND finished_at IS NULL"""
+END = """UPDATE database_task SET status = :status, progress = :progress, error_code = :error_code, error = :error,
+         fingerprint = :fingerprint, updated_at = :now, finished_at = :now WHERE task_id = :task_id AND finished_at IS NULL"""
+
+
+class DatabaseTask(Frozen):
+    """The making of a database from a FASTA file, with progress in 0..1."""
+
+    task_id: str
+    owner: Owner
+    name: str
+    status: str
+    progress: float
+    settings: dict[str, Any]
+    error_code: str | None
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    fingerprint: str | None
+
+
+def insert(db: sqlite3.Connection, task_id: str, owner: Owner, name: str, settings: dict[str, Any], now: datetime) -> None:
+    """Add a task that waits."""
+    values = {"task_id": task_id, "owner": owner, "name": name, "settings": dump(settings), "now": to_ms(now)}
+    db.execute(INSERT, values)
+
+
+def get(db: sqlite3.Connection, task_id: str) -> DatabaseTask | None:
+    """Return a task, None if there is none."""
+    row = db.execute(GET, {"task_id": task_id}).fetchone()
+    return None if row is None else task_from(row)
+
+
+def page(db: sqlite3.Connection, limit: int = 50) -> list[DatabaseTask]:
+    """Return the newest tasks first."""
+    return [task_from(row) for row in db.execute(PAGE, {"limit": limit})]
+
+
+def unfinished(db: sqlite3.Connection, limit: int = 1000) -> list[DatabaseTask]:
+    """Return the tasks that have not ended, oldest first."""
+    return [task_from(row) for row in db.execute(UNFINISHED, {"limit": limit})]
+
+
+def progress(db: sqlite3.Connection, task_id: str, fraction: float, now: datetime) -> None:
+    """Note how far a task is."""
+    db.execute(PROGRESS, {"task_id": task_id, "progress": fraction, "now": to_ms(now)})
+
+
+def end(
+    db: sqlite3.Connection,
+    task_id: str,
+    now: datetime,
+    *,
+    fingerprint: str | None = None,
+    error_code: str | None = None,
+    error: str | None = None,
+) -> None:
+    """End a task: completed with the fingerprint made, or failed with cause."""
+    db.execute(
+        END,
+        {
+            "task_id": task_id,
+            "status": "completed" if error_code is None else "failed",
+            "progress": 1.0 if error_code is None else 0.0,
+            "error_code": error_code,
+            "error": error,
+            "fingerprint": fingerprint,
+            "now": to_ms(now),
+        },
+    )
+
+
+def task_from(row: sqlite3.Row) -> DatabaseTask:
+    """Return the task of a row."""
+    return DatabaseTask(
+        task_id=row["task_id"],
+        owner=Owner(row["owner"]),
+        name=row["name"],
+        status=row["status"],
+        progress=row["progress"],
+        settings=load(row["settings"], dict[str, Any]),
+        error_code=row["error_code"],
+        error=row["error"],
+        created_at=from_ms(row["created_at"]),
+        updated_at=from_ms(row["updated_at"]),
+        finished_at=moment(row["finished_at"]),
+        fingerprint=row["fingerprint"],
+    )

@@ -1,0 +1,74 @@
+"""The event log, and the Feed that wakes whoever waits for the next event.
+
+The log is the truth; the Feed is a hint without content, so a missed or doubled wake-up loses nothing.
+"""
+
+import asyncio
+import sqlite3
+from typing import Any
+
+from blastd.clock import from_ms
+from blastd.core.ids import JobId, Owner
+from blastd.core.model import Event, Phase, Status
+from blastd.store.rows import load
+
+AFTER_ALL = "SELECT * FROM event WHERE event_id > :after ORDER BY event_id LIMIT :limit"
+AFTER_OWNER = "SELECT * FROM event WHERE owner = :owner AND event_id > :after ORDER BY event_id LIMIT :limit"
+AFTER_JOB = "SELECT * FROM event WHERE job_id = :job_id AND event_id > :after ORDER BY event_id LIMIT :limit"
+LAST = "SELECT coalesce(max(event_id), 0) FROM event"
+ADD = """INSERT INTO event (job_id, owner, at, kind, status, phase, data)
+         VALUES (:job_id, :owner, :now, :kind, :status, :phase, :data)"""
+
+
+class Feed:
+    """Counts commits and wakes whoever waits for the next one."""
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        self.count = 0
+        self._next = asyncio.Event()
+
+    def wake(self) -> None:
+        """Note a commit."""
+        self.count += 1
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait(self, seen: int, seconds: float) -> int:
+        """Return the count once it differs from *seen*, at the latest after *seconds*."""
+        if self.count == seen:
+            event = self._next
+            try:
+                async with asyncio.timeout(seconds):
+                    await event.wait()
+            except TimeoutError:
+                pass
+        return self.count
+
+
+def after(
+    db: sqlite3.Connection, event_id: int, *, job_id: JobId | None = None, owner: Owner | None = None, limit: int = 500
+) -> list[Event]:
+    """Return up to *limit* events after *event_id*, ascending: of a job, of an owner, or of all."""
+    values = {"after": event_id, "job_id": job_id, "owner": owner, "limit": limit}
+    text = AFTER_JOB if job_id is not None else AFTER_OWNER if owner is not None else AFTER_ALL
+    return [event_from(row) for row in db.execute(text, values)]
+
+
+def last_id(db: sqlite3.Connection) -> int:
+    """Return the id of the newest event, 0 if there is none."""
+    return int(db.execute(LAST).fetchone()[0])
+
+
+def event_from(row: sqlite3.Row) -> Event:
+    """Return the event of a row."""
+    return Event(
+        event_id=row["event_id"],
+        job_id=JobId(row["job_id"]),
+        owner=Owner(row["owner"]),
+        at=from_ms(row["at"]),
+        kind=row["kind"],
+        status=Status(row["status"]),
+        phase=Phase(row["phase"]),
+        data=load(row["data"], dict[str, Any]),
+    )

@@ -1,0 +1,126 @@
+"""Files that rows own: temporary name -> fsync -> rename, SHA-256, and the sweep of what no row owns.
+
+All functions block: call them through `aio.offload` (small ones take well under a millisecond).
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from blastd.core.ids import JobId
+
+BLOCK = 1 << 20
+
+
+class Files:
+    """The folders of the store under one root: jobs, generations, databases, tmp."""
+
+    def __init__(self, root: Path) -> None:
+        """Make the folders under *root*, readable by this user only."""
+        self.root = root
+        self.jobs, self.generations = root / "jobs", root / "generations"
+        self.databases, self.tmp = root / "databases", root / "tmp"
+        for folder in (self.jobs, self.generations, self.databases, self.tmp):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def job_folder(self, identifier: JobId) -> Path:
+        """Return the folder of a job."""
+        return self.jobs / identifier
+
+    def query_path(self, identifier: JobId) -> Path:
+        """Return the submitted query sequences, normalised."""
+        return self.jobs / identifier / "query.fa"
+
+    def units_folder(self, identifier: JobId) -> Path:
+        """Return where outputs of units lie."""
+        return self.jobs / identifier / "units"
+
+    def results_folder(self, identifier: JobId) -> Path:
+        """Return where made formats lie."""
+        return self.jobs / identifier / "results"
+
+    def temporary(self) -> Path:
+        """Return a new name on the same file system; the sweep removes what is left there."""
+        return self.tmp / uuid4().hex
+
+    def make_job(self, identifier: JobId, query: Path) -> None:
+        """Make the folder of a job with its query file (moved there), durable when this returns."""
+        folder = self.job_folder(identifier)
+        for part in (folder, folder / "units", folder / "results"):
+            part.mkdir(mode=0o700, exist_ok=True)
+        flush(query)
+        query.rename(folder / "query.fa")
+        flush_folder(folder)
+        flush_folder(self.jobs)
+
+    def remove_job(self, identifier: JobId) -> int:
+        """Remove the files of a job; returns bytes freed."""
+        folder = self.job_folder(identifier)
+        freed = sum(size for _, size in walk(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        return freed
+
+    def strangers(self, known: set[str]) -> list[JobId]:
+        """Return job folders that no row owns."""
+        return [JobId(entry.name) for entry in self.jobs.iterdir() if entry.name not in known]
+
+    def sweep_tmp(self, older_than_seconds: float, now_seconds: float) -> int:
+        """Remove temporary files that nobody touched for a while; returns how many."""
+        removed = 0
+        for entry in self.tmp.iterdir():
+            if now_seconds - entry.lstat().st_mtime > older_than_seconds:
+                shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def free_bytes(self) -> int:
+        """Return free disk space for this user."""
+        stat = os.statvfs(self.root)
+        return stat.f_bavail * stat.f_frsize
+
+
+def flush(path: Path) -> None:
+    """Make the content of a file durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make renames in a folder durable."""
+    flush(folder)
+
+
+def digest(path: Path) -> tuple[int, str]:
+    """Return size and SHA-256 of a file, read in blocks."""
+    total, sha = 0, hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            total += len(block)
+            sha.update(block)
+    return total, sha.hexdigest()
+
+
+def publish(temporary: Path, final: Path) -> tuple[int, str]:
+    """Give a complete file its name, durably; returns size and SHA-256."""
+    found = digest(temporary)
+    flush(temporary)
+    temporary.replace(final)
+    flush_folder(final.parent)
+    return found
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield every file under *folder* with its size; a folder that is not there has none."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            try:
+                yield path, path.lstat().st_size
+            except FileNotFoundError:
+                continue

@@ -1,0 +1,325 @@
+"""The table of jobs: SQL and row <-> Job, no policy.
+
+Only `move` and `insert` write status and phase: a compare-and-swap on `version`, with its event in the same transaction.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from blastd.clock import from_ms, to_ms
+from blastd.core.ids import JobId, Owner, prefix_range
+from blastd.core.lifecycle import legal
+from blastd.core.model import Artifact, Change, DatabaseRef, Frozen, Job, Phase, QueryInfo, Status, Step, Unit, Warned
+from blastd.errors import Ambiguous, Expired, NotFound
+from blastd.store import artifacts, events, units
+from blastd.store.rows import dump, load, moment, ms
+
+JSON_COLUMNS: dict[str, Any] = {
+    "databases": tuple[DatabaseRef, ...],
+    "options": dict[str, Any],
+    "query": QueryInfo,
+    "steps": tuple[Step, ...],
+    "engine_ref": dict[str, Any],
+    "warnings": tuple[Warned, ...],
+    "plan_why": tuple[str, ...],
+    "standins": dict[str, str],
+}
+TIME_COLUMNS = frozenset({"created_at", "updated_at", "started_at", "finished_at", "observed_at", "stale_since"})
+COLUMNS = tuple(Job.__struct_fields__)
+CHANGEABLE = frozenset(COLUMNS) - {"job_id", "version", "owner", "status", "phase", "created_at", "query", "options"}
+
+INSERT = f"""INSERT INTO job ({", ".join(COLUMNS)}, database_names)
+             VALUES ({", ".join(":" + column for column in COLUMNS)}, :database_names)"""
+GET = "SELECT * FROM job WHERE job_id = :job_id"
+IN_RANGE = "SELECT * FROM job WHERE job_id BETWEEN :low AND :high AND (:owner IS NULL OR owner = :owner) LIMIT 2"
+GONE_IN_RANGE = "SELECT * FROM gone WHERE job_id BETWEEN :low AND :high AND (:owner IS NULL OR owner = :owner) LIMIT 1"
+IS_GONE = "SELECT 1 FROM gone WHERE job_id = :job_id"
+ACTIVE = "SELECT job_id FROM job WHERE status = :status ORDER BY created_at LIMIT :limit"
+COUNTS = "SELECT status, sum(jobs) AS jobs FROM job_count GROUP BY status"
+COUNTS_OWNER = "SELECT status, jobs FROM job_count WHERE owner = :owner"
+REUSABLE = """SELECT * FROM job WHERE owner = :owner AND reuse_key = :key AND status = 'completed'
+              ORDER BY created_at DESC LIMIT 1"""
+REPLAY = "SELECT job_id, body_sha256 FROM idempotency WHERE owner = :owner AND key = :key"
+REMEMBER = "INSERT INTO idempotency VALUES (:owner, :key, :body_sha256, :job_id, :now)"
+REMOVE = "DELETE FROM job WHERE job_id = :job_id AND status IN ('completed', 'failed', 'cancelled')"
+BURY = "INSERT OR IGNORE INTO gone VALUES (:job_id, :owner, :now, :reason)"
+FINISHED_BEFORE = "SELECT * FROM job WHERE finished_at < :before ORDER BY finished_at LIMIT :limit"
+POSITION = """UPDATE job SET queue_position = :position, version = version + 1, updated_at = :now
+              WHERE job_id = :job_id AND status = 'queued' AND queue_position IS NOT :position"""
+FINGERPRINTS = "SELECT DISTINCT json_extract(d.value, '$.fingerprint') FROM job, json_each(job.databases) AS d"
+ALL_IDS = "SELECT job_id FROM job WHERE job_id > :after ORDER BY job_id LIMIT :limit"
+EXTERNALS = "SELECT * FROM job WHERE source = 'external' AND status = :status ORDER BY created_at LIMIT :limit"
+
+
+class Idempotency(Frozen):
+    """The promise that a repeated request makes no second job."""
+
+    owner: Owner
+    key: str
+    body_sha256: str
+
+
+class JobFilter(Frozen):
+    """What a list shows; empty or None: everything."""
+
+    statuses: tuple[Status, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    program: str | None = None
+    database: str | None = None
+    q: str | None = None
+    owner: Owner | None = None
+    since: datetime | None = None
+    source: str | None = None
+
+
+class Cursor(Frozen):
+    """The place in a list after a job, stable when newer jobs arrive."""
+
+    created_ms: int
+    job_id: str
+
+    def text(self) -> str:
+        """Return the cursor for the wire."""
+        return f"{self.created_ms:x}.{self.job_id}"
+
+    @staticmethod
+    def parse(text: str) -> "Cursor":
+        """Return the cursor of *text*. Raises ValueError."""
+        created, dot, identifier = text.partition(".")
+        if not dot or len(identifier) > 36:
+            raise ValueError(text)
+        return Cursor(created_ms=int(created, 16), job_id=identifier)
+
+
+def insert(
+    db: sqlite3.Connection, job: Job, its_units: Sequence[Unit], now: datetime, idempotency: Idempotency | None = None
+) -> None:
+    """Add *job* with its units, its first event and its idempotency key."""
+    values = row_values(job) | {"database_names": database_names(job)}
+    db.execute(INSERT, values)
+    units.insert(db, its_units)
+    if idempotency is not None:
+        db.execute(
+            REMEMBER,
+            {
+                "owner": idempotency.owner,
+                "key": idempotency.key,
+                "body_sha256": idempotency.body_sha256,
+                "job_id": job.job_id,
+                "now": to_ms(now),
+            },
+        )
+    add_event(db, job, "accepted", now, {"source": job.source})
+
+
+def database_names(job: Job) -> str:
+    """Return the names for filters: each between newlines, so that one is never found inside another."""
+    return "\n" + "\n".join(database.name for database in job.databases) + "\n"
+
+
+def get(db: sqlite3.Connection, identifier: JobId) -> Job | None:
+    """Return the job, None if there is none."""
+    row = db.execute(GET, {"job_id": identifier}).fetchone()
+    return None if row is None else job_from(row)
+
+
+def resolve(db: sqlite3.Connection, digits: str, owner: Owner | None) -> Job:
+    """Return the one job whose id begins with *digits*, among those of *owner* (None: of all).
+
+    Raises NotFound, Ambiguous, or Expired when it was removed.
+    """
+    low, high = prefix_range(digits)
+    values = {"low": low, "high": high, "owner": owner}
+    rows = db.execute(IN_RANGE, values).fetchall()
+    if len(rows) > 1:
+        raise Ambiguous
+    if rows:
+        return job_from(rows[0])
+    gone = db.execute(GONE_IN_RANGE, values).fetchone()
+    if gone is not None:
+        day = from_ms(gone["at"]).strftime("%Y-%m-%d %H:%M UTC")
+        if gone["reason"] == "expired":
+            raise Expired(f"The results were removed at the end of their retention on {day}: submit the search again.")
+        raise Expired(f"The job was deleted on {day}.")
+    raise NotFound("There is no such job.")
+
+
+def page(db: sqlite3.Connection, wanted: JobFilter, after: Cursor | None, limit: int) -> tuple[list[Job], Cursor | None]:
+    """Return up to *limit* jobs, newest first, and where the next page begins (None: this was the last)."""
+    where, values = conditions(wanted)
+    if after is not None:
+        where.append("(created_at, job_id) < (:created_ms, :after_id)")
+        values |= {"created_ms": after.created_ms, "after_id": after.job_id}
+    text = "SELECT * FROM job" + (" WHERE " + " AND ".join(where) if where else "")
+    text += " ORDER BY created_at DESC, job_id DESC LIMIT :limit"
+    rows = db.execute(text, values | {"limit": limit + 1}).fetchall()
+    jobs = [job_from(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return jobs, Cursor(created_ms=to_ms(jobs[-1].created_at), job_id=jobs[-1].job_id) if more else None
+
+
+def conditions(wanted: JobFilter) -> tuple[list[str], dict[str, Any]]:
+    """Return WHERE terms and their values; only names of this module reach the text."""
+    where: list[str] = []
+    values: dict[str, Any] = {}
+    for column in ("program", "owner", "source"):
+        if (value := getattr(wanted, column)) is not None:
+            where.append(f"{column} = :{column}")
+            values[column] = value
+    for column, given in (("status", wanted.statuses), ("phase", wanted.phases)):
+        if given:
+            names = {f"{column}{number}": str(value) for number, value in enumerate(given)}
+            where.append(f"{column} IN ({', '.join(':' + name for name in names)})")
+            values |= names
+    if wanted.since is not None:
+        where.append("created_at >= :since")
+        values["since"] = to_ms(wanted.since)
+    if wanted.database is not None:
+        where.append("instr(database_names, :database) > 0")
+        values["database"] = f"\n{wanted.database}\n"
+    if wanted.q:
+        where.append("(title LIKE :q ESCAPE '\\' OR replace(job_id, '-', '') LIKE :prefix OR database_names LIKE :q ESCAPE '\\')")
+        escaped = wanted.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values |= {"q": f"%{escaped}%", "prefix": wanted.q.lower().replace("-", "").replace("%", "") + "%"}
+    return where, values
+
+
+def counts(db: sqlite3.Connection, owner: Owner | None) -> dict[str, int]:
+    """Return the number of jobs by status, of *owner* or of all."""
+    found = db.execute(COUNTS) if owner is None else db.execute(COUNTS_OWNER, {"owner": owner})
+    return {str(status): 0 for status in Status} | {row["status"]: row["jobs"] for row in found}
+
+
+def active_count(db: sqlite3.Connection, owner: Owner) -> tuple[int, int]:
+    """Return how many jobs of *owner* are queued and running."""
+    numbers = counts(db, owner)
+    return numbers[Status.QUEUED], numbers[Status.RUNNING]
+
+
+def active(db: sqlite3.Connection, limit: int = 100_000) -> list[JobId]:
+    """Return the ids of all active jobs, oldest first."""
+    return [
+        JobId(row["job_id"])
+        for status in (Status.RUNNING, Status.QUEUED)
+        for row in db.execute(ACTIVE, {"status": str(status), "limit": limit})
+    ]
+
+
+def move(
+    db: sqlite3.Connection,
+    seen: Job,
+    change: Change,
+    now: datetime,
+    its_units: Sequence[Unit] = (),
+    its_artifacts: Sequence[Artifact] = (),
+) -> Job | None:
+    """Apply *change* if the row is still as *seen*; None when somebody was faster: read and decide again."""
+    status, phase = change.status or seen.status, change.phase or seen.phase
+    reopened = change.fields.get("attempt") == seen.attempt + 1
+    if not legal(seen.status, status) and not reopened:
+        return None
+    unknown = change.fields.keys() - CHANGEABLE
+    if unknown:
+        raise ValueError(f"a move does not write {sorted(unknown)}")
+    values = {name: column_value(name, value) for name, value in change.fields.items()}
+    values |= {"status": str(status), "phase": str(phase), "updated_at": to_ms(now)}
+    text = f"""UPDATE job SET {", ".join(f"{name} = :{name}" for name in values)}, version = version + 1
+               WHERE job_id = :job_id AND version = :seen RETURNING *"""
+    row = db.execute(text, values | {"job_id": seen.job_id, "seen": seen.version}).fetchone()
+    if row is None:
+        return None
+    units.update(db, its_units)
+    for artifact in its_artifacts:
+        artifacts.put(db, artifact)
+    job = job_from(row)
+    add_event(db, job, change.kind, now, change.data)
+    return job
+
+
+def add_event(db: sqlite3.Connection, job: Job, kind: str, now: datetime, data: dict[str, Any]) -> None:
+    """Add the event of a change of *job*."""
+    db.execute(
+        events.ADD,
+        {
+            "job_id": job.job_id,
+            "owner": job.owner,
+            "now": to_ms(now),
+            "kind": kind,
+            "status": str(job.status),
+            "phase": str(job.phase),
+            "data": dump(data),
+        },
+    )
+
+
+def replay(db: sqlite3.Connection, owner: Owner, key: str) -> tuple[JobId, str] | None:
+    """Return the job and the body's SHA-256 of an Idempotency-Key that was used before."""
+    row = db.execute(REPLAY, {"owner": owner, "key": key}).fetchone()
+    return None if row is None else (JobId(row["job_id"]), row["body_sha256"])
+
+
+def reusable(db: sqlite3.Connection, owner: Owner, key: str) -> Job | None:
+    """Return the newest completed job of *owner* with the same search."""
+    row = db.execute(REUSABLE, {"owner": owner, "key": key}).fetchone()
+    return None if row is None else job_from(row)
+
+
+def remove(db: sqlite3.Connection, job: Job, reason: str, now: datetime) -> bool:
+    """Remove an ended job for good; False if it is not ended (any more) or gone already."""
+    if db.execute(REMOVE, {"job_id": job.job_id}).rowcount == 0:
+        return False
+    db.execute(BURY, {"job_id": job.job_id, "owner": job.owner, "now": to_ms(now), "reason": reason})
+    add_event(db, job, reason, now, {})
+    return True
+
+
+def is_gone(db: sqlite3.Connection, identifier: JobId) -> bool:
+    """Tell whether a job of this id was removed."""
+    return db.execute(IS_GONE, {"job_id": identifier}).fetchone() is not None
+
+
+def finished_before(db: sqlite3.Connection, before: datetime, limit: int) -> list[Job]:
+    """Return up to *limit* jobs that ended before a time, oldest first."""
+    return [job_from(row) for row in db.execute(FINISHED_BEFORE, {"before": to_ms(before), "limit": limit})]
+
+
+def set_positions(db: sqlite3.Connection, positions: dict[JobId, int], now: datetime) -> None:
+    """Write the places of waiting jobs in their queue; rows that moved on are left alone."""
+    for identifier, position in positions.items():
+        db.execute(POSITION, {"job_id": identifier, "position": position, "now": to_ms(now)})
+
+
+def fingerprints(db: sqlite3.Connection) -> set[str]:
+    """Return the fingerprints of all databases that some job searched."""
+    return {row[0] for row in db.execute(FINGERPRINTS)}
+
+
+def ids_after(db: sqlite3.Connection, identifier: str, limit: int) -> list[JobId]:
+    """Return up to *limit* job ids after *identifier*, ascending: for sweeps."""
+    return [JobId(row["job_id"]) for row in db.execute(ALL_IDS, {"after": identifier, "limit": limit})]
+
+
+def column_value(name: str, value: Any) -> Any:
+    """Return *value* as the column *name* holds it."""
+    if name in JSON_COLUMNS:
+        return dump(value)
+    if name in TIME_COLUMNS:
+        return ms(value)
+    return value if value is None or isinstance(value, int) else str(value)
+
+
+def row_values(job: Job) -> dict[str, Any]:
+    """Return the columns of *job*."""
+    return {name: column_value(name, getattr(job, name)) for name in COLUMNS}
+
+
+def job_from(row: sqlite3.Row) -> Job:
+    """Return the job of a row."""
+    values: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    for name, kind in JSON_COLUMNS.items():
+        values[name] = load(values[name], kind)
+    for name in TIME_COLUMNS:
+        values[name] = moment(values[name])
+    return Job(**values | {"status": Status(row["status"]), "phase": Phase(row["phase"])})
