@@ -1,0 +1,187 @@
+"""Gather the settings from defaults, file, environment and flags, and every fault of them at once."""
+
+import difflib
+import json
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from blastd.config.sections import Secret, Section, Settings
+from blastd.errors import ConfigError
+
+SECTIONS: dict[str, type[Section]] = {
+    field.name: cast("type[Section]", field.type) for field in msgspec.structs.fields(Settings)
+}
+KEYS: dict[str, Any] = {
+    f"{section}.{field.name}": field.type
+    for section, kind in SECTIONS.items()
+    for field in msgspec.structs.fields(kind)
+}
+
+
+SECRET_KEY = "azure.connection_string"  # noqa: S105  # the name of a key, not a secret
+LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):\d{1,5}")
+
+
+def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """Defaults < *file* < BLASTD_SECTION__KEY < *flags* ("section.key"); ConfigError lists every fault with its origin.
+
+    A variable that is set to the empty string counts, and means an empty text or list, or none.
+    """
+    faults: list[str] = []
+    given = _from_file(file, faults) if file else {}
+    for name, text in environ.items():
+        if name.startswith("BLASTD_") and "__" in name:
+            key = name.removeprefix("BLASTD_").lower().replace("__", ".", 1)
+            given[key] = (_from_text(text, KEYS.get(key)), name)
+    given |= {key: (value, f"--{key.rpartition('.')[2].replace('_', '-')}") for key, value in flags.items()}
+    values: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for key, (value, origin) in given.items():
+        section, _, name = key.partition(".")
+        if key not in KEYS:
+            faults.append(f"{origin}: unknown key{_suggestion(key)}")
+            continue
+        try:
+            if key == "server.listen" and not _is_address(value):
+                raise msgspec.ValidationError("Expected HOST:PORT like 127.0.0.1:8470 or [::1]:8470")
+            values[section][name] = msgspec.convert(value, KEYS[key], strict=False, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            faults.append(f"{origin}: {_reason(error, key, value)}")
+    if not faults:
+        _fill_in(values, environ, faults)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    parts: dict[str, Any] = {section: kind(**values[section]) for section, kind in SECTIONS.items()}
+    settings = Settings(**parts)
+    if contradictions := _contradictions(settings):
+        raise ConfigError("\n".join(contradictions))
+    return settings
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """Return plain data to show to an admin; secrets are masked."""
+    return {
+        section: {name: _plain(getattr(part, name)) for name in part.__struct_fields__}
+        for section in SECTIONS
+        for part in [getattr(settings, section)]
+    }
+
+
+def _from_file(file: Path, faults: list[str]) -> dict[str, tuple[object, str]]:
+    """Return key -> (value, origin) of a TOML file, noting what can't be one."""
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        faults.append(f"{file}: can't be read: {error.strerror}")
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        faults.append(f"{file}: is not TOML: {error}")
+        return {}
+    given: dict[str, tuple[object, str]] = {}
+    for section, table in document.items():
+        if section not in SECTIONS:
+            faults.append(f"{file}: [{section}]: unknown section; there are {', '.join(SECTIONS)}")
+        elif not isinstance(table, dict):
+            faults.append(f"{file}: {section}: expected a section [{section}] with keys, got a value")
+        else:
+            given |= {f"{section}.{key}": (value, f"{file}: {section}.{key}") for key, value in table.items()}
+    if SECRET_KEY in given:
+        origin = given.pop(SECRET_KEY)[1]
+        faults.append(f"{origin}: a secret; put it into a file of its own and name that in {SECRET_KEY}_file")
+    return given
+
+
+def _from_text(text: str, kind: Any) -> object:
+    """Return the text of an environment variable as what a TOML file would hold for a key of *kind*."""
+    info = msgspec.inspect.type_info(kind) if kind is not None else None
+    while isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    if isinstance(info, msgspec.inspect.UnionType) and not text:
+        return None
+    if not isinstance(info, msgspec.inspect.ListType | msgspec.inspect.DictType):
+        return text
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    if isinstance(info, msgspec.inspect.DictType):
+        return dict(pair.partition("=")[::2] for pair in text.split(",") if pair)
+    of_paths = isinstance(info.item_type, msgspec.inspect.CustomType)
+    return [part.strip() for part in text.split(":" if of_paths else ",") if part.strip()]
+
+
+def _decode(kind: type, value: object) -> object:
+    """Convert what msgspec does not know: folders and secrets."""
+    if not isinstance(value, str):
+        if isinstance(value, kind):
+            return value
+        raise ValueError(f"Expected `str`, got `{type(value).__name__}`")
+    if kind is Secret:
+        return Secret(value)
+    if not value:
+        raise ValueError("Expected the name of a file or folder, got an empty text")
+    return Path(value).expanduser()
+
+
+def _fill_in(values: dict[str, dict[str, Any]], environ: Mapping[str, str], faults: list[str]) -> None:
+    """Find the state folder, and read the secret that a file holds."""
+    store = values["store"]
+    if store.get("state_dir") is None:
+        if directory := environ.get("STATE_DIRECTORY", "").partition(":")[0]:
+            store["state_dir"] = Path(directory)
+        else:
+            base = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
+            store["state_dir"] = Path(base) / "blastd"
+    store["state_dir"] = store["state_dir"].absolute()
+    if "dirs" in values["databases"]:
+        values["databases"]["dirs"] = [folder.absolute() for folder in values["databases"]["dirs"]]
+    azure = values["azure"]
+    if (file := azure.get("connection_string_file")) and "connection_string" not in azure:
+        try:
+            azure["connection_string"] = Secret(file.read_text(encoding="utf-8").strip())
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            faults.append(f"azure.connection_string_file: {file} can't be read: {reason}")
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """Return the faults that lie between keys."""
+    faults = []
+    if not settings.local.enabled and not settings.kubernetes.enabled:
+        faults.append("local.enabled, kubernetes.enabled: at least one engine must be on")
+    if settings.kubernetes.enabled and not (settings.azure.account_url or settings.azure.connection_string):
+        faults.append(
+            "kubernetes.enabled: needs a storage account: set azure.account_url, azure.connection_string_file "
+            "or BLASTD_AZURE__CONNECTION_STRING"
+        )
+    return faults
+
+
+def _is_address(value: object) -> bool:
+    """Tell whether *value* is HOST:PORT."""
+    return isinstance(value, str) and LISTEN.fullmatch(value) is not None and int(value.rpartition(":")[2]) < 65536
+
+
+def _suggestion(key: str) -> str:
+    """Return the known key that *key* may stand for, as a question."""
+    close = difflib.get_close_matches(key, KEYS, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _reason(error: msgspec.ValidationError, key: str, value: object) -> str:
+    """Return msgspec's sentence with the value, unless that is a secret."""
+    if key == SECRET_KEY:
+        return "Expected a text"
+    sentence = str(error).replace("`", "")
+    return f"{sentence}, the value is {value!r}"
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it."""
+    return msgspec.to_builtins(value, enc_hook=lambda other: str(other) if isinstance(other, Path) else "***")

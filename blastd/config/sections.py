@@ -1,0 +1,307 @@
+"""Settings: one frozen Struct a section, one description a key."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from blastd.core.intervals import Intervals
+from blastd.errors import ConfigError
+
+MIB = 1 << 20
+GIB = 1 << 30
+STORE_NAME = "blastd.sqlite"
+
+
+class Secret:
+    """A text that no repr, log line or error shows; only *reveal* does."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = "") -> None:
+        """Take the secret; the empty text means that there is none."""
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text, for the one call that needs it."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "'***'" if self._text else "''"
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of one part."""
+
+
+def about(text: str, **limits: Any) -> msgspec.Meta:
+    """Return the description of a key, with its limits (ge, le, pattern)."""
+    return msgspec.Meta(description=text, **limits)
+
+
+Seconds = float
+
+
+class ServerSettings(Section, frozen=True, kw_only=True):
+    """The HTTP server."""
+
+    listen: Annotated[
+        str,
+        about(
+            "Address and port to serve on, HOST:PORT. Without tokens only a loopback address is accepted. "
+            "Port 0 takes any free port."
+        ),
+    ] = "127.0.0.1:8470"
+    base_path: Annotated[
+        str, about("Path under which a reverse proxy shows the service, like '/blast'.", pattern=r"^(/[\w.~-]+)*$")
+    ] = ""
+    public_hosts: Annotated[
+        list[str],
+        about("Host names by which a browser may reach the service, beside the address it listens on."),
+    ] = []
+    session_hours: Annotated[float, about("How long a sign-in on the web page lasts.", gt=0)] = 12.0
+    shutdown_seconds: Annotated[
+        Seconds, about("Time for requests and searches to settle at a stop; then they are ended.", gt=0, le=60)
+    ] = 8.0
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return host and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def loopback(self) -> bool:
+        """Tell whether only this machine can reach the address."""
+        host, _ = self.address
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+
+class StoreSettings(Section, frozen=True, kw_only=True):
+    """Where the state lies."""
+
+    state_dir: Annotated[
+        Path | None,
+        about(
+            "Folder of the SQLite file, the results and the pinned databases. "
+            "Empty: $STATE_DIRECTORY (systemd), else $XDG_STATE_HOME/blastd, else ~/.local/state/blastd."
+        ),
+    ] = None
+
+    @property
+    def folder(self) -> Path:
+        """Return the state folder, which *load* has filled in."""
+        if self.state_dir is None:
+            raise ConfigError("store.state_dir: there is no state folder; give --state-dir")
+        return self.state_dir
+
+    @property
+    def file(self) -> Path:
+        """Return the SQLite file."""
+        return self.folder / STORE_NAME
+
+
+class DatabasesSettings(Section, frozen=True, kw_only=True):
+    """BLAST databases."""
+
+    dirs: Annotated[list[Path], about("Folders with BLAST databases; each is searched with its subfolders.")] = []
+    rescan_seconds: Annotated[Seconds, about("How often the folders are looked through; 0: only when asked.", ge=0)] = (
+        30.0
+    )
+    upload_bytes: Annotated[int, about("Largest FASTA from which a user may make a database.", ge=1)] = 4 * GIB
+
+
+class BlastSettings(Section, frozen=True, kw_only=True):
+    """The NCBI BLAST+ programs."""
+
+    bin: Annotated[Path | None, about("Folder of the BLAST+ programs. Empty: they are looked for on PATH.")] = None
+
+
+class LocalSettings(Section, frozen=True, kw_only=True):
+    """The engine that searches on this machine."""
+
+    enabled: Annotated[bool, about("Whether searches may run on this machine.")] = True
+    slots: Annotated[int, about("BLAST+ processes at once; 0: one for each core.", ge=0, le=1024)] = 0
+    nice: Annotated[int, about("Niceness of BLAST+ processes, so that the service stays quick.", ge=0, le=19)] = 5
+    memory_limit_bytes: Annotated[
+        int,
+        about(
+            "Address space of one BLAST+ process; 0: what the machine has. A search that needs more is refused.", ge=0
+        ),
+    ] = 0
+    time_limit_seconds: Annotated[Seconds, about("Longest run of one search; 0: no limit.", ge=0)] = 24 * 3600.0
+
+
+class LimitsSettings(Section, frozen=True, kw_only=True):
+    """What one request or one owner may ask for."""
+
+    body_bytes: Annotated[int, about("Largest request body, before and after gzip.", ge=1024)] = 512 * MIB
+    query_letters: Annotated[int, about("Most letters in one search.", ge=1)] = 500_000_000
+    query_sequences: Annotated[int, about("Most sequences in one search.", ge=1)] = 1_000_000
+    active_jobs_per_owner: Annotated[int, about("Jobs of one owner that wait or run; one more is a 429.", ge=1)] = 2000
+    queued_jobs_per_owner: Annotated[int, about("Jobs of one owner that wait; one more is a 429.", ge=1)] = 1000
+
+
+class RetentionSettings(Section, frozen=True, kw_only=True):
+    """How long results stay."""
+
+    days: Annotated[float, about("Days after its end when a job and its files are removed; 0: never.", ge=0)] = 30.0
+    dry_run: Annotated[bool, about("Only log what would be removed.")] = False
+    sweep_seconds: Annotated[Seconds, about("How often old jobs and files that no job owns are looked for.", gt=0)] = (
+        3600.0
+    )
+    generations_days: Annotated[
+        float,
+        about("Days for which a replaced database stays pinned for the formats of old jobs; 0: as long as jobs.", ge=0),
+    ] = 0.0
+    disk_floor_bytes: Annotated[
+        int, about("Free space under which new searches are refused (507) while results are still served.", ge=0)
+    ] = GIB
+
+
+class TrackingSettings(Section, frozen=True, kw_only=True):
+    """How often the state of a job is looked at; the numbers are promises of the design, change them for tests only."""
+
+    first_look_seconds: Annotated[Seconds, about("First look after a submit.", gt=0)] = 10.0
+    poll_seconds: Annotated[Seconds, about("Between looks.", gt=0)] = 10.0
+    poll_fast_seconds: Annotated[Seconds, about("Between looks while a job runs or its results arrive.", gt=0)] = 5.0
+    poll_slow_seconds: Annotated[Seconds, about("Between looks while an engine has not begun.", gt=0)] = 20.0
+    throttle_fast_seconds: Annotated[
+        Seconds, about("Least time between two outside looks at a running job, whoever asks.", ge=0)
+    ] = 5.0
+    throttle_slow_seconds: Annotated[
+        Seconds, about("Least time between two outside looks at a job that has not begun.", ge=0)
+    ] = 20.0
+    max_rounds: Annotated[int, about("Looks after which a poller leaves the job to watch and reconcile.", ge=1)] = 180
+    cool_down_seconds: Annotated[Seconds, about("First pause after an engine could not be asked.", gt=0)] = 5.0
+    cool_down_max_seconds: Annotated[Seconds, about("Longest such pause.", gt=0)] = 60.0
+    reconcile_seconds: Annotated[Seconds, about("How often store and engines are compared.", gt=0)] = 60.0
+
+    def intervals(self) -> Intervals:
+        """Return the same numbers as the core takes them."""
+        return Intervals(
+            first_look=self.first_look_seconds,
+            normal=self.poll_seconds,
+            fast=self.poll_fast_seconds,
+            slow=self.poll_slow_seconds,
+            max_rounds=self.max_rounds,
+            throttle_fast=self.throttle_fast_seconds,
+            throttle_slow=self.throttle_slow_seconds,
+            cool_down=self.cool_down_seconds,
+            cool_down_max=self.cool_down_max_seconds,
+        )
+
+
+class Toleration(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A toleration as in a Pod's spec."""
+
+    key: str = ""
+    operator: str = ""
+    value: str = ""
+    effect: str = ""
+    toleration_seconds: int | None = None
+
+
+class KubernetesSettings(Section, frozen=True, kw_only=True):
+    """The engine that searches on a Kubernetes cluster."""
+
+    enabled: Annotated[bool, about("Whether searches may run on the cluster. Needs a section [azure], too.")] = False
+    kubeconfig: Annotated[
+        Path | None, about("Kubeconfig file. Empty: the in-cluster account, else $KUBECONFIG or ~/.kube/config.")
+    ] = None
+    context: Annotated[str, about("Context of the kubeconfig. Empty: its current one.")] = ""
+    namespace: Annotated[
+        str, about("Namespace of the Jobs.", pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+    ] = "blastd"
+    image: Annotated[str, about("Image of the pods: anything with BLAST+ and python3.", min_length=1)] = (
+        "ncbi/blast:2.16.0"
+    )
+    image_pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], about("When nodes pull the image.")] = (
+        "IfNotPresent"
+    )
+    image_pull_secrets: Annotated[list[str], about("Names of Secrets for a private registry.")] = []
+    service_account: Annotated[str, about("Service account of the pods. They need no rights in the cluster.")] = ""
+    priority_class: Annotated[str, about("Priority class of the pods.")] = ""
+    node_selector: Annotated[dict[str, str], about("Labels of the nodes that may search.")] = {}
+    tolerations: Annotated[list[Toleration], about("Taints that the pods tolerate, as in a Pod's spec.")] = []
+    cache_dir: Annotated[str, about("Folder on each node that keeps databases between searches.", pattern="^/")] = (
+        "/var/lib/blastd-cache"
+    )
+    cache_bytes: Annotated[int, about("Size that the node cache is kept under; 0: no limit.", ge=0)] = 0
+    cpu: Annotated[float, about("Cores that one pod asks for.", gt=0)] = 2.0
+    memory_limit_bytes: Annotated[int, about("Memory limit of one pod; 0: from the size of the database.", ge=0)] = 0
+    time_limit_seconds: Annotated[Seconds, about("Longest run of one search (activeDeadlineSeconds).", gt=0)] = (
+        24 * 3600.0
+    )
+    shards: Annotated[
+        int, about("Parts into which a database is split; 0: by its size and the number of nodes.", ge=0)
+    ] = 0
+    retries: Annotated[int, about("Tries again for one unit that failed for a reason that may pass.", ge=0, le=10)] = 2
+    ttl_seconds: Annotated[
+        int, about("Time after which Kubernetes removes an ended Job that nobody fetched.", ge=60)
+    ] = 7 * 86400
+    parallel_bootstrap: Annotated[
+        bool, about("Whether the independent operations before a Job run at once. false: in turn, for comparison.")
+    ] = True
+    request_seconds: Annotated[Seconds, about("Time limit of one call to the API server.", gt=0)] = 10.0
+    adopt_external: Annotated[bool, about("Whether runs of others with our adoption labels are listed as jobs.")] = True
+
+
+class AzureSettings(Section, frozen=True, kw_only=True):
+    """Azure Blob Storage, through which queries, databases and results of cluster searches travel."""
+
+    account_url: Annotated[str, about("Address of the storage account, like https://NAME.blob.core.windows.net.")] = ""
+    connection_string: Annotated[
+        Secret, about("Connection string with the account key. From the environment only; in a file use the next key.")
+    ] = Secret()
+    connection_string_file: Annotated[Path | None, about("File that holds the connection string and nothing else.")] = (
+        None
+    )
+    pod_account_url: Annotated[
+        str, about("Address of the same account as the pods reach it, where that differs (emulators).")
+    ] = ""
+    queries_container: Annotated[str, about("Container of the queries.", min_length=3, max_length=63)] = "queries"
+    databases_container: Annotated[str, about("Container of the databases.", min_length=3, max_length=63)] = "blast-db"
+    results_container: Annotated[str, about("Container of the results.", min_length=3, max_length=63)] = "results"
+    sas_hours: Annotated[
+        float, about("How long the access of one job lasts; it is renewed while the job runs.", gt=0)
+    ] = 24.0
+    request_seconds: Annotated[Seconds, about("Time limit of one call to the storage account.", gt=0)] = 30.0
+
+
+class LoggingSettings(Section, frozen=True, kw_only=True):
+    """The log, on standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], about("Least level that is written.")] = "info"
+    format: Annotated[
+        Literal["auto", "console", "json"], about("json: one object a line. auto: console on a terminal, else json.")
+    ] = "auto"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of a daemon."""
+
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    databases: DatabasesSettings = DatabasesSettings()
+    blast: BlastSettings = BlastSettings()
+    local: LocalSettings = LocalSettings()
+    limits: LimitsSettings = LimitsSettings()
+    retention: RetentionSettings = RetentionSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
+    azure: AzureSettings = AzureSettings()
+    logging: LoggingSettings = LoggingSettings()
