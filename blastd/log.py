@@ -1,0 +1,81 @@
+"""The log: one list of processors for our lines and those of the libraries, as JSON or for a terminal.
+
+Event names are constant, snake_case and in the past; facts are keywords. What looks like a secret is masked here as a
+last resort; nobody should log one.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from blastd.config import LoggingSettings
+
+SECRET_NAMES = re.compile(r"(?i)token$|secret|password|authorization|connection_string|account_key|^sas$|cookie")
+SECRET_TEXTS = re.compile(
+    r"(?i)(blastd_[0-9a-z]{8}_)[\w-]{43}|((?:\?|&|\b)sig=)[^&\s'\"]+|(AccountKey=)[^;\s'\"]+|(Bearer )\S+"
+)
+QUIET = {
+    "azure": logging.WARNING,  # logs each request with its headers at INFO
+    "aiohttp.access": logging.ERROR,  # web/middleware.py writes the one line a request
+    "kubernetes_asyncio": logging.WARNING,
+    "aiosqlite": logging.WARNING,  # logs each statement with its values at DEBUG
+    "asyncio": logging.WARNING,
+}
+
+
+def mask(text: str) -> str:
+    """Return *text* with tokens, signatures and keys replaced by three stars."""
+    return SECRET_TEXTS.sub(lambda match: next(group for group in match.groups() if group is not None) + "***", text)
+
+
+def configure(settings: LoggingSettings, stream: TextIO | None = None) -> None:
+    """Send our lines and those of the libraries to *stream* (standard error), in the form that *settings* say."""
+    out = stream if stream is not None else sys.stderr
+    as_json = settings.format == "json" or (settings.format == "auto" and not out.isatty())
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    processors: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        _masked,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(
+            colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=28
+        )
+    )
+    structlog.configure(
+        processors=[*processors, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,  # tests and the command line configure more than once
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *processors],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
+    logging.captureWarnings(capture=True)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(level, least))
+
+
+def _masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Mask facts with a secret's name, and secrets within texts."""
+    for name, value in event.items():
+        if SECRET_NAMES.search(name):
+            event[name] = "***"
+        elif isinstance(value, str):
+            event[name] = mask(value)
+    return event
