@@ -82,7 +82,7 @@ class Tasks:
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Start *work* under *name*; a second one under the same name is refused while the first runs."""
-        if name in self._tasks:
+        if name in self and not self._tasks[name].done():
             work.close()
             return
         task = asyncio.create_task(work, name=name)
@@ -90,7 +90,8 @@ class Tasks:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(task.get_name(), None)
+        if self._tasks.get(task.get_name()) is task:
+            del self._tasks[task.get_name()]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task_failed", task=task.get_name(), exc_info=error)
 

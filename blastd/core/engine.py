@@ -104,8 +104,9 @@ class DatabaseAt(Frozen):
 class Work(Frozen):
     """What an engine is given to run: the row, the units that are missing, and where files lie.
 
-    `folder` is the job's own folder; `query_path` the FASTA that BLAST+ reads; `options` the words for BLAST+ after the
-    program's name, without query, database, output and threads; `rich_format` the -outfmt value of the stored form.
+    `folder` is the job's own folder, `query_path` the FASTA that BLAST+ reads. BLAST+ runs in `run_folder` with
+    `-db database_argument`. `arguments` are the words for BLAST+ after the program's name, without query, database,
+    output format and threads; `rich_format` is the -outfmt value of the stored form.
     """
 
     job: Job
@@ -113,10 +114,12 @@ class Work(Frozen):
     folder: str
     query_path: str
     databases: Sequence[DatabaseAt]
+    run_folder: str
+    database_argument: str
     arguments: Sequence[str]
     rich_format: str
     time_limit_seconds: float
-    memory_limit_bytes: int | None
+    memory_limit_bytes: int | None = None
 
 
 class External(Frozen):
@@ -145,6 +148,8 @@ class Engine(Protocol):
     """What runs units. No method raises for an engine that is away: submit and cancel then answer with Trouble or False."""
 
     name: str
+    pushed_by: str
+    """What `observed_by` says of news that the engine pushes: "process" or "watch"."""
 
     async def run(self) -> None:
         """Do the engine's own work until cancelled: slots, watches."""

@@ -208,7 +208,8 @@ def completed(job: Job, now: datetime, by: str, fields: dict[str, object], units
     """Return the move to the good end; the caller has checked every artifact."""
     starts = [unit.started_at for unit in units if unit.started_at]
     ends = [unit.ended_at for unit in units if unit.ended_at]
-    steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
+    begun = min(starts, default=now)
+    steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, begun)
     if starts:
         steps = timeline.end(steps, StepName.SUBMITTING, min(starts))
         steps = timeline.start(steps, StepName.RUNNING, min(starts))

@@ -1,9 +1,8 @@
-"""Files that rows own: temporary name -> fsync -> rename, SHA-256, and the sweep of what no row owns.
+"""Files that rows own: their folders, their making and their sweep.
 
 All functions block: call them through `aio.offload` (small ones take well under a millisecond).
 """
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,8 +10,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from blastd.core.ids import JobId
+from blastd.durable import flush, flush_folder
 
-BLOCK = 1 << 20
+STRANGER_SECONDS = 3600.0
 
 
 class Files:
@@ -63,9 +63,13 @@ class Files:
         shutil.rmtree(folder, ignore_errors=True)
         return freed
 
-    def strangers(self, known: set[str]) -> list[JobId]:
-        """Return job folders that no row owns."""
-        return [JobId(entry.name) for entry in self.jobs.iterdir() if entry.name not in known]
+    def strangers(self, known: set[str], now_seconds: float) -> list[JobId]:
+        """Return job folders that no row owns and that are older than a submit can take."""
+        return [
+            JobId(entry.name)
+            for entry in self.jobs.iterdir()
+            if entry.name not in known and now_seconds - entry.lstat().st_mtime > STRANGER_SECONDS
+        ]
 
     def sweep_tmp(self, older_than_seconds: float, now_seconds: float) -> int:
         """Remove temporary files that nobody touched for a while; returns how many."""
@@ -80,39 +84,6 @@ class Files:
         """Return free disk space for this user."""
         stat = os.statvfs(self.root)
         return stat.f_bavail * stat.f_frsize
-
-
-def flush(path: Path) -> None:
-    """Make the content of a file durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make renames in a folder durable."""
-    flush(folder)
-
-
-def digest(path: Path) -> tuple[int, str]:
-    """Return size and SHA-256 of a file, read in blocks."""
-    total, sha = 0, hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            total += len(block)
-            sha.update(block)
-    return total, sha.hexdigest()
-
-
-def publish(temporary: Path, final: Path) -> tuple[int, str]:
-    """Give a complete file its name, durably; returns size and SHA-256."""
-    found = digest(temporary)
-    flush(temporary)
-    temporary.replace(final)
-    flush_folder(final.parent)
-    return found
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, int]]:

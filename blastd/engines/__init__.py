@@ -1,0 +1,1 @@
+"""What runs units: on this machine, or on Kubernetes. Everybody but the daemon sees only `core.engine`."""

@@ -1,0 +1,1 @@
+"""The local engine: BLAST+ child processes on this machine."""

@@ -1,0 +1,306 @@
+"""The local engine: units as BLAST+ processes on this machine, at most `slots` at once, fair between owners.
+
+It holds what it knows in memory. After a restart it knows nothing and says so (`Absent`, resumable): the tracker
+hands the missing units over again. Output gets its name only after exit code 0, so half a file never counts.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from blastd.aio import Tasks, offload, owning_tasks
+from blastd.blastplus import exits
+from blastd.clock import Clock
+from blastd.core.engine import (
+    Absent,
+    External,
+    Health,
+    Observation,
+    Present,
+    StepReport,
+    Trouble,
+    UnitReport,
+    Work,
+)
+from blastd.core.ids import JobId
+from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitKind, UnitState
+from blastd.durable import publish
+from blastd.engines.local import process, sharded
+from blastd.engines.local.slots import Slots
+
+log = structlog.get_logger()
+
+STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: the end, where the cause stands
+NOT_NEEDED = "not needed on this machine"
+
+
+class LocalSettings(Frozen):
+    """How the engine uses this machine. `programs` maps a BLAST+ program to its path."""
+
+    slots: int
+    nice: int
+    programs: Mapping[str, str]
+    environment: Mapping[str, str]
+    blast_version: str
+
+
+@dataclass
+class Held:
+    """A job that the engine has."""
+
+    work: Work
+    reports: dict[int, UnitReport]
+    tasks: set[str] = field(default_factory=set)
+    trouble: Trouble | None = None
+    cancelled: bool = False
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class LocalEngine:
+    """Runs units as child processes; made by the daemon, used through `core.engine.Engine`."""
+
+    name = "local"
+    pushed_by = "process"
+
+    def __init__(self, settings: LocalSettings, state_dir: Path, clock: Clock) -> None:
+        """Take settings; *state_dir* marks children, so that a restart finds those that an earlier daemon left."""
+        self._settings = settings
+        self._clock = clock
+        self._slots = Slots(settings.slots)
+        self._held: dict[JobId, Held] = {}
+        self._changed: dict[JobId, None] = {}
+        self._news = asyncio.Event()
+        self._tasks: Tasks | None = None
+        self._env = dict(settings.environment) | {process.MARK: str(state_dir)}
+        self._state_dir = state_dir
+
+    async def run(self) -> None:
+        """Own the tasks of running units until cancelled."""
+        killed = await offload(process.kill_orphans, self._state_dir)
+        if killed:
+            log.warning("orphans_killed", processes=killed)
+        async with owning_tasks() as tasks:
+            self._tasks = tasks
+            self._fill()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._tasks = None
+
+    async def changed(self) -> JobId:
+        """Wait for the next job that something new is known of."""
+        while not self._changed:
+            self._news.clear()
+            await self._news.wait()
+        job_id = next(iter(self._changed))
+        del self._changed[job_id]
+        return job_id
+
+    async def submit(self, work: Work) -> Trouble | None:
+        """Queue the units of *work*; harmless when the job is held already."""
+        job = work.job
+        held = self._held.get(job.job_id)
+        if held is not None and held.work.job.attempt == job.attempt:
+            return None
+        reports = {
+            unit.index: UnitReport(index=unit.index, state=UnitState.WAITING, attempt=unit.attempt + 1)
+            for unit in work.units
+            if unit.state is not UnitState.DONE
+        }
+        done = [unit.index for unit in work.units if unit.state is UnitState.DONE]
+        self._held[job.job_id] = Held(work, reports)
+        missing = [unit for unit in work.units if unit.index in reports]
+        self._slots.add(job.job_id, job.owner, job.priority, missing, done)
+        self._fill()
+        return None
+
+    async def observe(self, job: Job) -> Observation:
+        """Say what is known of *job*; this engine always knows."""
+        return self.glance(job)
+
+    def glance(self, job: Job) -> Observation:
+        """Say what is known of *job*."""
+        held = self._held.get(job.job_id)
+        if held is None or held.work.job.attempt != job.attempt:
+            return Absent(reason="This daemon has not started it yet.", resumable=True)
+        reports = tuple(held.reports.values())
+        ended = not held.tasks and (
+            held.trouble is not None or held.cancelled or all(report.state is UnitState.DONE for report in reports)
+        )
+        begun = ended or any(report.started_at is not None for report in reports)
+        order = self._slots.waiting() if not begun else ()
+        skipped = tuple(
+            StepReport(name=name, skip_reason=NOT_NEEDED)
+            for name in (StepName.WARMING_UP, StepName.CONFIGURING, StepName.STAGING_DB)
+        )
+        return Present(
+            phase=Phase.RUNNING if begun else Phase.QUEUED,
+            units=reports,
+            ended=ended,
+            trouble=held.trouble if ended else None,
+            waiting_for=None if begun else "slot",
+            queue_position=order.index(job.job_id) + 1 if job.job_id in order else None,
+            steps=skipped,
+            blast_version=self._settings.blast_version,
+        )
+
+    async def collect(self, job: Job, folder: str) -> Trouble | None:
+        """Nothing to bring: outputs are written where they belong."""
+        del job, folder
+        return None
+
+    async def cancel(self, job: Job) -> bool:
+        """Kill every process of *job* and wait until they are gone."""
+        held = self._held.get(job.job_id)
+        if held is None:
+            return True
+        held.cancelled = True
+        self._slots.drop(job.job_id)
+        self._kill(held)
+        try:
+            async with asyncio.timeout(10):
+                while held.tasks:
+                    held.idle.clear()
+                    await held.idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def forget(self, job: Job) -> bool:
+        """Drop what is known of an ended *job*."""
+        held = self._held.get(job.job_id)
+        if held is not None and held.work.job.attempt <= job.attempt:
+            await self.cancel(job)
+            self._held.pop(job.job_id, None)
+        self._changed.pop(job.job_id, None)
+        return True
+
+    async def externals(self) -> Sequence[External]:
+        """Nobody else starts units here."""
+        return ()
+
+    def waiting(self) -> Sequence[JobId]:
+        """Return the jobs that wait for a slot, the next one first."""
+        return self._slots.waiting()
+
+    def health(self) -> Health:
+        """Say how many slots are used."""
+        return Health(ok=True, facts={"slots": self._slots.total, "used": self._slots.used, "jobs": len(self._held)})
+
+    # ------------------------------------------------------------------ running units
+    def _tell(self, job_id: JobId) -> None:
+        self._changed[job_id] = None
+        self._news.set()
+
+    def _fill(self) -> None:
+        """Start units while slots are free."""
+        while self._tasks is not None and (taken := self._slots.take()) is not None:
+            job_id, unit = taken
+            held = self._held[job_id]
+            name = f"unit-{job_id}-{held.work.job.attempt}-{unit.index}"
+            held.tasks.add(name)
+            self._tasks.start(name, self._unit(held, unit, name))
+
+    async def _unit(self, held: Held, unit: Unit, name: str) -> None:
+        """Run one unit and keep its report; whatever happens, its slots are given back."""
+        job_id = held.work.job.job_id
+        attempt = unit.attempt + 1
+        report = UnitReport(index=unit.index, state=UnitState.RUNNING, attempt=attempt, started_at=self._clock.now())
+        held.reports[unit.index] = report
+        self._tell(job_id)
+        try:
+            report = await self._run(held.work, unit, report)
+        except OSError as error:
+            trouble = Trouble(
+                code="engine_error",
+                sentence=f"{held.work.job.program} could not be started or its files not written: {error}.",
+                remedy="Check free disk space and 'blastd doctor', then retry.",
+            )
+            report = UnitReport(index=unit.index, state=UnitState.FAILED, attempt=attempt, trouble=trouble)
+        except asyncio.CancelledError:
+            report = UnitReport(index=unit.index, state=UnitState.CANCELLED, attempt=attempt, ended_at=self._clock.now())
+            raise
+        finally:
+            held.reports[unit.index] = report
+            held.tasks.discard(name)
+            self._slots.free(job_id, unit.index, done=report.state is UnitState.DONE)
+            if report.state is UnitState.FAILED and held.trouble is None:
+                held.trouble = report.trouble
+                self._slots.drop(job_id)  # one failed unit fails the search: its others would compute for nothing
+                self._kill(held)
+            held.idle.set()
+            self._tell(job_id)
+            self._fill()
+
+    async def _run(self, work: Work, unit: Unit, report: UnitReport) -> UnitReport:
+        limits = process.Limits(
+            seconds=work.time_limit_seconds, memory_bytes=work.memory_limit_bytes, nice=self._settings.nice
+        )
+        folder = Path(work.folder) / "units"
+        stem = folder / f"{unit.index}.{report.attempt}"
+        part, errors = stem.with_suffix(f".{report.attempt}.part"), stem.with_suffix(f".{report.attempt}.err")
+        query = await offload(batch_file, work, unit) if unit.size and len(work.units) > 1 else Path(work.query_path)
+
+        async def child(argv: Sequence[str], cwd: Path, stdout: Path) -> process.Ended:
+            return await process.run(
+                argv, cwd=cwd, env=self._env, stdout=stdout, stderr=errors, limits=limits, clock=self._clock
+            )
+
+        program = self._settings.programs[work.job.program]
+        if unit.kind is UnitKind.SEARCH:
+            words = [program, "-query", str(query), "-db", work.database_argument, "-outfmt", work.rich_format]
+            words += [*work.arguments, "-num_threads", str(unit.threads)]
+            ended = await child(words, Path(work.run_folder), part)
+        else:
+            ended = await sharded.run(work, unit, query=query, part=part, program=program, child=child, env=self._env)
+        stderr = process.tail(errors, STDERR_BYTES)
+        errors.unlink(missing_ok=True)
+        report = UnitReport(
+            index=unit.index,
+            state=UnitState.DONE,
+            attempt=report.attempt,
+            started_at=ended.started_at,
+            ended_at=ended.ended_at,
+            exit_code=ended.exit_code if ended.exit_code is not None else 128 + (ended.signal or 0),
+            stderr=stderr,
+        )
+        if ended.exit_code == 0:
+            final = folder / f"{unit.index}.out"
+            size, sha256 = await offload(publish, part, final)
+            return replace(report, path=f"units/{final.name}", size_bytes=size, sha256=sha256)
+        part.unlink(missing_ok=True)
+        trouble = exits.explain(
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            stderr=stderr,
+            program=work.job.program,
+            timed_out=ended.timed_out,
+            time_limit_seconds=limits.seconds,
+            memory_limit_bytes=limits.memory_bytes,
+        )
+        return replace(report, state=UnitState.FAILED, trouble=trouble)
+
+    def _kill(self, held: Held) -> None:
+        for name in held.tasks:
+            if self._tasks is not None:
+                self._tasks.cancel(name)
+
+
+def batch_file(work: Work, unit: Unit) -> Path:
+    """Write the queries of a unit's batch into a file of their own and return it; units of one batch share it."""
+    path = Path(work.folder) / "units" / f"batch-{unit.batch}.fa"
+    if path.exists() and path.stat().st_size == unit.size:
+        return path
+    part = path.with_name(f"{path.name}.{unit.index}")
+    with Path(work.query_path).open("rb") as source, part.open("wb") as target:
+        source.seek(unit.offset)
+        left = unit.size
+        while left > 0 and (block := source.read(min(left, 1 << 20))):
+            target.write(block)
+            left -= len(block)
+    part.replace(path)
+    return path

@@ -1,0 +1,142 @@
+"""One BLAST+ child process: its process group, its limits, its end.
+
+Output and stderr go to files, so no pipe can fill up and block. The kernel kills the child when the daemon dies
+(PR_SET_PDEATHSIG through util-linux's setpriv, since Python's preexec_fn would forbid vfork); memory and core limits
+are set by prlimit. RLIMIT_DATA and not RLIMIT_AS, because BLAST+ maps databases that may be larger than the memory.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from blastd.aio import uninterrupted
+from blastd.clock import Clock
+from blastd.core.model import Frozen
+
+TERM_SECONDS = 2.0  # BLAST+ ends at once on SIGTERM; what does not is killed
+MARK = "BLASTD_CHILD_OF"
+
+
+class Limits(Frozen):
+    """What a child may use."""
+
+    seconds: float
+    memory_bytes: int | None = None
+    nice: int = 0
+
+
+class Ended(Frozen):
+    """How a child ended. Exactly one of exit code and signal is set; `timed_out`: it was killed at its time limit."""
+
+    started_at: datetime
+    ended_at: datetime
+    exit_code: int | None
+    signal: int | None
+    timed_out: bool = False
+
+
+@cache
+def _tool(name: str) -> str | None:
+    return shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin")
+
+
+def guarded(argv: Sequence[str], limits: Limits) -> list[str]:
+    """Return *argv* behind the tools that set its limits; a tool that this system lacks is left out."""
+    words: list[str] = []
+    if (setpriv := _tool("setpriv")) is not None:
+        words += [setpriv, "--pdeathsig", "KILL", "--"]
+    if (prlimit := _tool("prlimit")) is not None:
+        words += [prlimit, "--core=0"]
+        words += [f"--data={limits.memory_bytes}"] if limits.memory_bytes else []
+        words += ["--"]
+    if limits.nice and (nice := _tool("nice")) is not None:
+        words += [nice, "-n", str(limits.nice)]
+    return [*words, *argv]
+
+
+async def run(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdout: Path, stderr: Path, limits: Limits, clock: Clock
+) -> Ended:
+    """Run *argv* to its end, its output in *stdout* and *stderr*. A cancelled caller leaves no process behind.
+
+    Raises OSError when it can't be started.
+    """
+    with stdout.open("wb") as out, stderr.open("wb") as err:
+        started = clock.now()
+        child = await asyncio.create_subprocess_exec(
+            *guarded(argv, limits),
+            cwd=cwd,
+            env=dict(env),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            process_group=0,
+        )
+    timed_out = False
+    try:
+        async with asyncio.timeout(limits.seconds):
+            await child.wait()
+    except TimeoutError:
+        timed_out = True
+    finally:
+        if child.returncode is None:
+            await uninterrupted(_end(child))
+    code = child.returncode if child.returncode is not None else -signal.SIGKILL
+    return Ended(
+        started_at=started,
+        ended_at=clock.now(),
+        exit_code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        timed_out=timed_out,
+    )
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    _signal_group(child.pid, signal.SIGTERM)
+    try:
+        async with asyncio.timeout(TERM_SECONDS):
+            await child.wait()
+    except TimeoutError:
+        pass
+    _signal_group(child.pid, signal.SIGKILL)
+    await child.wait()
+
+
+def _signal_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return
+
+
+def kill_orphans(state_dir: Path) -> int:
+    """Kill what an earlier daemon of this state folder left behind; returns how many processes.
+
+    The kernel kills children of a dead daemon; this covers the moment between fork and that order. Children carry
+    the state folder in their environment (`BLASTD_CHILD_OF`).
+    """
+    wanted = f"{MARK}={state_dir}".encode()
+    killed = 0
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(entry.name) != os.getpid() and wanted in (entry / "environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
+                killed += 1
+        except (OSError, ValueError):
+            continue  # ended meanwhile, or another user's
+    return killed
+
+
+def tail(path: Path, size: int) -> str:
+    """Return the last *size* bytes of a text file, empty if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,105 @@
+"""The fair queue of units for the slots of this machine. Pure: it starts nothing.
+
+Slots go to the owner who has the fewest in use, then to that owner's job of the highest priority with the fewest in
+use, then to the oldest. So two owners share the machine evenly, and a small job waits for one unit of a big one at
+most, not for all of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from blastd.core.ids import JobId, Owner
+from blastd.core.model import Unit
+
+
+@dataclass
+class Waiting:
+    """A job with units that have not started. `done` holds the indices of units that others may wait for."""
+
+    job_id: JobId
+    owner: Owner
+    priority: int
+    number: int
+    units: dict[int, Unit]
+    done: set[int] = field(default_factory=set)
+    running: dict[int, int] = field(default_factory=dict)
+
+    def ready(self) -> Unit | None:
+        """Return the next unit whose needs are met."""
+        return next((unit for unit in self.units.values() if self.done.issuperset(unit.after)), None)
+
+
+class Slots:
+    """Which unit starts next. `total` slots; a unit takes as many as it has threads, at most all."""
+
+    def __init__(self, total: int) -> None:
+        """Begin with *total* free slots."""
+        self.total = total
+        self._jobs: dict[JobId, Waiting] = {}
+        self._numbers = 0
+
+    @property
+    def used(self) -> int:
+        """Return the number of slots in use."""
+        return sum(sum(job.running.values()) for job in self._jobs.values())
+
+    def add(self, job_id: JobId, owner: Owner, priority: int, units: Iterable[Unit], done: Iterable[int]) -> None:
+        """Queue the units of a job; *done* are those that need not run."""
+        self._numbers += 1
+        waiting = {unit.index: unit for unit in units}
+        self._jobs[job_id] = Waiting(job_id, owner, priority, self._numbers, waiting, set(done))
+
+    def drop(self, job_id: JobId) -> None:
+        """Forget the units of a job that have not started; what runs keeps its slots until `free`."""
+        if (job := self._jobs.get(job_id)) is not None:
+            job.units.clear()
+            self._prune(job)
+
+    def take(self) -> tuple[JobId, Unit] | None:
+        """Return the next unit to start and occupy its slots; None when nothing can start now."""
+        free = self.total - self.used
+        if free <= 0:
+            return None
+        for job in sorted(self._jobs.values(), key=self._key):
+            unit = job.ready()
+            if unit is None:
+                continue
+            if self._width(unit) > free:
+                return None  # slots are kept for it: others overtaking would starve it
+            del job.units[unit.index]
+            job.running[unit.index] = self._width(unit)
+            return job.job_id, unit
+        return None
+
+    def free(self, job_id: JobId, index: int, *, done: bool) -> None:
+        """Give back the slots of a unit that ended."""
+        job = self._jobs[job_id]
+        job.running.pop(index, None)
+        if done:
+            job.done.add(index)
+        self._prune(job)
+
+    def waiting(self) -> Sequence[JobId]:
+        """Return the jobs of which nothing has started, in the order in which owners take turns."""
+        by_owner: dict[Owner, list[JobId]] = {}
+        for job in sorted(self._jobs.values(), key=self._key):
+            if not job.running and job.units and not job.done:
+                by_owner.setdefault(job.owner, []).append(job.job_id)
+        order: list[JobId] = []
+        turn = 0
+        queues = list(by_owner.values())
+        while len(order) < sum(map(len, queues)):
+            order += [queue[turn] for queue in queues if turn < len(queue)]
+            turn += 1
+        return order
+
+    def _width(self, unit: Unit) -> int:
+        return max(1, min(unit.threads, self.total))
+
+    def _key(self, job: Waiting) -> tuple[int, int, int, int]:
+        mine = sum(sum(other.running.values()) for other in self._jobs.values() if other.owner == job.owner)
+        return mine, -job.priority, sum(job.running.values()), job.number
+
+    def _prune(self, job: Waiting) -> None:
+        if not job.units and not job.running:
+            self._jobs.pop(job.job_id, None)

@@ -1,0 +1,28 @@
+"""The table of ended jobs of which an engine may still hold something: told again until it has let go."""
+
+import sqlite3
+from datetime import datetime
+
+from blastd.clock import to_ms
+from blastd.core.ids import JobId
+from blastd.core.model import Job
+from blastd.store.rows import dump, load
+
+ADD = "INSERT OR IGNORE INTO leftover VALUES (:job_id, :engine, :row, :now)"
+PAGE = "SELECT row FROM leftover ORDER BY created_at LIMIT :limit"
+REMOVE = "DELETE FROM leftover WHERE job_id = :job_id"
+
+
+def add(db: sqlite3.Connection, job: Job, now: datetime) -> None:
+    """Note that the engine of *job* has to be told to let go."""
+    db.execute(ADD, {"job_id": job.job_id, "engine": job.engine, "row": dump(job), "now": to_ms(now)})
+
+
+def page(db: sqlite3.Connection, limit: int = 500) -> list[Job]:
+    """Return jobs whose engine has to be told, oldest first."""
+    return [load(row["row"], Job) for row in db.execute(PAGE, {"limit": limit})]
+
+
+def remove(db: sqlite3.Connection, identifier: JobId) -> None:
+    """Note that the engine has let go."""
+    db.execute(REMOVE, {"job_id": identifier})

@@ -1,0 +1,1 @@
+"""What moves a job along: pollers, looks, launching, finishing, reconciling, retention."""

@@ -1,0 +1,185 @@
+"""One look at a job: observe within the throttle, decide, move; launch or finish when the decision asks for it.
+
+Poller, readers and reconcile all come through here, one at a time per job; the throttle of outside calls is shared by
+all of them, and an engine that can't be asked cools down as a whole.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from random import random
+from weakref import WeakValueDictionary
+
+import structlog
+
+from blastd import metrics
+from blastd.clock import Clock
+from blastd.core import lifecycle
+from blastd.core.engine import Engine, Observation, Present, Unknown
+from blastd.core.ids import JobId
+from blastd.core.intervals import Intervals, backoff, may_look
+from blastd.core.lifecycle import Decision, Next
+from blastd.core.model import Change, Job, Phase, Unit
+from blastd.errors import BlastdError
+from blastd.store import jobs, units
+from blastd.store.sqlite import Database
+from blastd.tracking.finish import Finisher
+from blastd.tracking.launch import Launcher
+
+log = structlog.get_logger()
+
+TRIES = 5  # of a compare-and-swap; each loss means that somebody else moved the job on
+
+
+class Looks:
+    """What is known of when each job was last looked at, and of engines that are away."""
+
+    def __init__(
+        self,
+        store: Database,
+        engines: Mapping[str, Engine],
+        launcher: Launcher,
+        finisher: Finisher,
+        clock: Clock,
+        policy: Intervals,
+    ) -> None:
+        """Take the parts; nothing is asked yet."""
+        self._store, self._engines, self._clock, self._policy = store, engines, clock, policy
+        self._launcher, self._finisher = launcher, finisher
+        self._last: dict[JobId, float] = {}
+        self._locks: WeakValueDictionary[JobId, asyncio.Lock] = WeakValueDictionary()
+        self._failures: dict[str, int] = {}
+        self._cool_until: dict[str, float] = {}
+        self._away: dict[str, Unknown] = {}
+
+    async def look(self, job_id: JobId, by: str) -> Job | None:
+        """Bring the row of *job_id* up to date and return it; None if there is no such job. *by* as in `observed_by`."""
+        lock = self._locks.setdefault(job_id, asyncio.Lock())
+        async with lock:
+            job = await self._store.read(lambda db: jobs.get(db, job_id))
+            if job is None or job.status.terminal:
+                self._last.pop(job_id, None)
+                return job
+            return await self._advance(job, by)
+
+    def glance_serves(self, job: Job) -> bool:
+        """Tell whether a look at *job* costs no outside call."""
+        engine = self._engines.get(job.engine)
+        return engine is not None and engine.glance(job) is not None
+
+    def due(self, job: Job) -> bool:
+        """Tell whether a look at *job* is allowed now: it costs nothing, or the throttle has run off."""
+        if self.glance_serves(job):
+            return True
+        return may_look(job.phase, self._last.get(job.job_id), self._clock.monotonic(), self._policy)
+
+    def forget(self, job_id: JobId) -> None:
+        """Drop what is known of a job that has ended."""
+        self._last.pop(job_id, None)
+
+    # ------------------------------------------------------------------ steps of a look
+    async def _advance(self, job: Job, by: str) -> Job | None:
+        engine = self._engines.get(job.engine)
+        if engine is None:
+            unknown = Unknown(reason=f"The {job.engine} engine is switched off in this daemon's configuration.")
+            return await self._apply(job, unknown, by)
+        if job.phase is Phase.CANCELLING:
+            return await self._cancel(engine, job)
+        seen = engine.glance(job)
+        if job.phase in lifecycle.BEFORE_SUBMIT and not isinstance(seen, Present):
+            launched = await self._launcher.launch(engine, job)
+            if launched is None or launched.status.terminal or launched.phase in lifecycle.BEFORE_SUBMIT:
+                return launched
+            job, seen = launched, engine.glance(launched)
+        if seen is not None:
+            return await self._apply(job, seen, engine.pushed_by)
+        answer = await self._observe(engine, job)
+        return job if answer is None else await self._apply(job, answer, by)
+
+    async def _observe(self, engine: Engine, job: Job) -> Observation | None:
+        """Ask the engine within the throttle and the cool-down of the whole engine; None: not now."""
+        now = self._clock.monotonic()
+        away = self._away.get(engine.name)
+        if away is not None and now < self._cool_until.get(engine.name, 0.0):
+            return away
+        if not may_look(job.phase, self._last.get(job.job_id), now, self._policy):
+            return away
+        self._last[job.job_id] = now
+        seen = await engine.observe(job)
+        metrics.engine_calls.labels(engine=engine.name, operation="observe", outcome=type(seen).__name__.lower()).inc()
+        if isinstance(seen, Unknown):
+            failures = self._failures[engine.name] = self._failures.get(engine.name, 0) + 1
+            self._cool_until[engine.name] = now + backoff(failures, self._policy, random())  # noqa: S311  # jitter
+            if away is None:
+                log.warning("engine_lost", engine=engine.name, reason=seen.reason)
+            since = away.since if away is not None else self._clock.now()
+            self._away[engine.name] = Unknown(reason=seen.reason, since=seen.since or since)
+            return self._away[engine.name]
+        if self._away.pop(engine.name, None) is not None:
+            self._failures.pop(engine.name, None)
+            log.info("engine_back", engine=engine.name)
+        return seen
+
+    async def _apply(self, job: Job, seen: Observation, by: str) -> Job | None:
+        """Decide and move, again while somebody else was faster."""
+        for _ in range(TRIES):
+            current = job
+            its_units = await self._store.read(lambda db: units.of_job(db, current.job_id))
+            now = self._clock.now()
+            decision = lifecycle.decide(current, its_units, seen, now, by)
+            if decision.next is Next.FINISH:
+                return await self._finish(current, its_units, decision, seen, by)
+            if decision.next is Next.LAUNCH:
+                return await self._launcher.launch(self._engines[current.engine], current)
+            moved = await self._move(current, decision, now)
+            if moved is not None:
+                await self._after(moved)
+                return moved
+            again = await self._store.read(lambda db: jobs.get(db, current.job_id))
+            if again is None or again.status.terminal:
+                return again
+            job = again
+        return job
+
+    async def _move(self, job: Job, decision: Decision, now: datetime) -> Job | None:
+        change = decision.change
+        if change is None and not decision.units:
+            return job
+        if change is None:
+            change = Change(kind="progress")
+        moved = await self._store.write(lambda db: jobs.move(db, job, change, now, decision.units))
+        if moved is not None:
+            metrics.job_moves.labels(kind=change.kind).inc()
+            log.info("job_moved", job_id=moved.job_id, kind=change.kind, status=moved.status, phase=moved.phase)
+        return moved
+
+    async def _finish(
+        self, job: Job, its_units: list[Unit], decision: Decision, seen: Observation, by: str
+    ) -> Job | None:
+        merged = {unit.index: unit for unit in its_units} | {unit.index: unit for unit in decision.units}
+        complete = [merged[index] for index in sorted(merged)]
+        version = seen.blast_version if isinstance(seen, Present) else None
+        ended = await self._finisher.finish(self._engines[job.engine], job, complete, decision, version, by)
+        if ended is not None and ended.status.terminal:
+            await self._after(ended)
+        return ended
+
+    async def _cancel(self, engine: Engine, job: Job) -> Job | None:
+        if not await engine.cancel(job):
+            return job
+        now = self._clock.now()
+        moved = await self._move(job, Decision(change=lifecycle.cancelled(job, now)), now)
+        if moved is None:  # somebody was faster: the next look decides again
+            return await self._store.read(lambda db: jobs.get(db, job.job_id))
+        await self._after(moved)
+        return moved
+
+    async def _after(self, job: Job) -> None:
+        """Let the engine drop what it holds of an ended job; what fails here is repeated by reconcile."""
+        if not job.status.terminal:
+            return
+        self.forget(job.job_id)
+        try:
+            await self._engines[job.engine].forget(job)
+        except (BlastdError, OSError) as error:
+            log.warning("engine_forget_failed", job_id=job.job_id, engine=job.engine, reason=str(error))

@@ -1,0 +1,88 @@
+"""The periodic comparison of store and engines: missing pollers, orphans, runs of others, what was left behind.
+
+It repairs through the same looks as everybody else: an object is treated as absent only by what the engine's own
+complete listing says (`core.engine.Absent`), never because one answer failed to name it.
+"""
+
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+import structlog
+
+from blastd import metrics
+from blastd.clock import Clock
+from blastd.core import ids, steps
+from blastd.core.engine import Engine, External
+from blastd.core.ids import JobId, Owner
+from blastd.core.model import DatabaseRef, Job, Phase, QueryInfo, Status
+from blastd.store import jobs, leftovers
+from blastd.store.sqlite import Database
+from blastd.tracking.tracker import Tracker
+
+log = structlog.get_logger()
+
+EXTERNAL_OWNER = Owner("external")
+
+
+class Reconciler:
+    """Compares store and engines; `run_once` is one whole pass."""
+
+    def __init__(self, store: Database, tracker: Tracker, clock: Clock) -> None:
+        """Take the parts."""
+        self._store, self._tracker, self._clock = store, tracker, clock
+
+    async def run_once(self) -> None:
+        """Give every active job a poller and a look, adopt runs of others, clean up what removed jobs left."""
+        begin = self._clock.monotonic()
+        for job_id in await self._store.read(jobs.active):
+            if not self._tracker.follows(job_id):
+                log.info("poller_missing", job_id=job_id)
+            await self._tracker.look(job_id, "reconcile")
+            self._tracker.follow(job_id) if not self._tracker.follows(job_id) else None
+        await self._adopt(self._tracker.engines)
+        await self._clean(self._tracker.engines)
+        metrics.reconcile_seconds.observe(self._clock.monotonic() - begin)
+
+    async def _adopt(self, engines: Mapping[str, Engine]) -> None:
+        for name, engine in engines.items():
+            await self._insert(name, await engine.externals())
+
+    async def _insert(self, engine: str, found: Sequence[External]) -> None:
+        for run in found:
+            now = self._clock.now()
+            job_id = run.job_id or ids.job_id(uuid4())
+            job = Job(
+                job_id=job_id,
+                version=1,
+                title=run.title or run.name,
+                program=run.program,
+                task="",
+                databases=(DatabaseRef(name=run.database, fingerprint=""),),
+                options={},
+                query_loc=None,
+                engine=engine,
+                priority=0,
+                owner=EXTERNAL_OWNER,
+                source="external",
+                query=QueryInfo(count=0, letters=0, molecule="unknown", first_id="", sha256=""),
+                status=Status.QUEUED,
+                phase=Phase.SUBMITTED,
+                created_at=run.created_at,
+                updated_at=now,
+                steps=steps.begin(),
+                engine_ref=run.ref,
+            )
+            if await self._store.read(lambda db, job_id=job_id: jobs.get(db, job_id) or jobs.is_gone(db, job_id)):  # type: ignore[misc]  # a lambda with defaults
+                continue
+            await self._store.write(lambda db, job=job, now=now: jobs.insert(db, job, [], now))  # type: ignore[misc]  # as above
+            log.info("external_run_adopted", job_id=job_id, run=run.name)
+            self._tracker.follow(job_id)
+
+    async def _clean(self, engines: Mapping[str, Engine]) -> None:
+        for job in await self._store.read(leftovers.page):
+            engine = engines.get(job.engine)
+            if engine is not None and await engine.forget(job):
+                await self._forget(job.job_id)
+
+    async def _forget(self, job_id: JobId) -> None:
+        await self._store.write(lambda db: leftovers.remove(db, job_id))

@@ -1,0 +1,90 @@
+"""What is removed by age, what no row owns, and the disk floor."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from blastd import metrics
+from blastd.aio import offload
+from blastd.clock import Clock, to_ms
+from blastd.core.model import Frozen, Job
+from blastd.store import jobs, leftovers
+from blastd.store.files import Files
+from blastd.store.sqlite import Database
+
+log = structlog.get_logger()
+
+PAGE = 200
+TMP_SECONDS = 24 * 3600.0  # uploads and downloads take hours at most
+
+
+class Removed(Frozen):
+    """What a pass removed, or would remove in a dry run."""
+
+    jobs: tuple[str, ...]
+    bytes_freed: int
+
+
+class Retention:
+    """Removes ended jobs past their days, and files that no row owns."""
+
+    def __init__(
+        self, store: Database, files: Files, clock: Clock, days: float, *, dry_run: bool, sweep_generations: Callable[[set[str]], int]
+    ) -> None:
+        """Take the parts; *days* 0 keeps jobs for ever."""
+        self._store, self._files, self._clock = store, files, clock
+        self._days, self._dry_run, self._sweep_generations = days, dry_run, sweep_generations
+
+    async def run_once(self) -> None:
+        """One pass: expiry, then the sweep of strangers."""
+        await self.expire(dry_run=self._dry_run)
+        await self.sweep()
+        metrics.disk_free_bytes.set(await offload(self._files.free_bytes))
+
+    async def expire(self, *, dry_run: bool) -> Removed:
+        """Remove jobs that ended more than the days ago; a dry run only says which."""
+        if self._days <= 0:
+            return Removed(jobs=(), bytes_freed=0)
+        before = self._clock.now() - timedelta(days=self._days)
+        old = await self._store.read(lambda db: jobs.finished_before(db, before, PAGE))
+        freed = 0
+        for job in old if not dry_run else ():
+            freed += await remove(self._store, self._files, self._clock, job, "expired")
+        if old:
+            log.info("jobs_expired", jobs=[job.job_id for job in old], bytes_freed=freed, dry_run=dry_run)
+        return Removed(jobs=tuple(job.job_id for job in old), bytes_freed=freed)
+
+    async def sweep(self) -> None:
+        """Remove files that no row owns: a crash between file and row leaves such."""
+        now = to_ms(self._clock.now()) / 1000
+        known: set[str] = set()
+        after = ""
+        while page := await self._store.read(lambda db, after=after: jobs.ids_after(db, after, 5000)):  # type: ignore[misc]  # a lambda with a default
+            known.update(page)
+            after = page[-1]
+        for stranger in await offload(self._files.strangers, known, now):
+            if await self._store.read(lambda db, stranger=stranger: jobs.get(db, stranger)) is None:  # type: ignore[misc]  # as above
+                freed = await offload(self._files.remove_job, stranger)
+                log.info("stranger_removed", job_id=stranger, bytes_freed=freed)
+        await offload(self._files.sweep_tmp, TMP_SECONDS, now)
+        used = await self._store.read(jobs.fingerprints)
+        await offload(self._sweep_generations, used)
+
+
+async def remove(store: Database, files: Files, clock: Clock, job: Job, reason: str) -> int:
+    """Remove an ended job for good, row first, so that a crash leaves strangers for the sweep and never a row without files.
+
+    Returns bytes freed; 0 also when the job had not ended or was gone.
+    """
+
+    now = clock.now()
+
+    def row(db: sqlite3.Connection) -> bool:
+        leftovers.add(db, job, now)
+        return jobs.remove(db, job, reason, now)
+
+    if not await store.write(row):
+        return 0
+    return await offload(files.remove_job, job.job_id)

@@ -1,0 +1,126 @@
+"""The owner of all pollers: follow, wake, supervise; and the readers' refresh.
+
+Memory holds only hints. A daemon that is killed loses none: at the next start every active row gets its poller again.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from blastd import metrics
+from blastd.aio import Tasks, owning_tasks
+from blastd.clock import Clock
+from blastd.core.engine import Engine
+from blastd.core.ids import JobId
+from blastd.core.intervals import Intervals
+from blastd.core.model import Job
+from blastd.store import jobs
+from blastd.store.sqlite import Database
+from blastd.tracking.look import Looks
+from blastd.tracking.poller import poll
+
+log = structlog.get_logger()
+
+POSITIONS_SECONDS = 0.5  # places in the queue are written at most twice a second: the truth within a second
+
+
+class Tracker:
+    """Follows every active job."""
+
+    def __init__(self, store: Database, engines: Mapping[str, Engine], looks: Looks, clock: Clock, policy: Intervals) -> None:
+        """Take the parts; `run` starts the work."""
+        self.engines = engines
+        self._store, self._looks, self._clock, self._policy = store, looks, clock, policy
+        self._wakes: dict[JobId, asyncio.Event] = {}
+        self._tasks: Tasks | None = None
+        self._refreshing: dict[JobId, None] = {}
+        self._refresh = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow every active row, then whatever engines and services tell, until cancelled."""
+        async with owning_tasks() as tasks:
+            self._tasks = tasks
+            try:
+                for job_id in await self._store.read(jobs.active):
+                    self.follow(job_id)
+                async with asyncio.TaskGroup() as group:
+                    for name, engine in self.engines.items():
+                        group.create_task(self._listen(engine), name=f"listen-{name}")
+                        group.create_task(self._positions(engine), name=f"positions-{name}")
+            finally:
+                self._tasks = None
+
+    def follow(self, job_id: JobId) -> None:
+        """Wake the poller of *job_id*, or start one that looks at once; before `run` it does nothing (`run` will)."""
+        wake = self._wakes.setdefault(job_id, asyncio.Event())
+        wake.set()
+        if self._tasks is not None:
+            self._tasks.start(f"poll-{job_id}", self._supervise(job_id))
+
+    def follows(self, job_id: JobId) -> bool:
+        """Tell whether *job_id* has a poller."""
+        return self._tasks is not None and f"poll-{job_id}" in self._tasks
+
+    async def refresh(self, active: Sequence[Job], seconds: float = 0.25) -> None:
+        """Look at the active jobs among *active* for a reader, within the throttle and *seconds* in total.
+
+        Looks that take longer go on behind the reader; none raises.
+        """
+        due = [job for job in active if not job.status.terminal and self._looks.due(job)]
+        if not due or self._tasks is None:
+            return
+        for job in due:
+            self._tasks.start(f"look-{job.job_id}", self._look_for_reader(job.job_id))
+        try:
+            async with asyncio.timeout(seconds):
+                for job in due:
+                    while f"look-{job.job_id}" in self._tasks:
+                        self._refresh.clear()
+                        await self._refresh.wait()
+        except TimeoutError:
+            return
+
+    async def look(self, job_id: JobId, by: str) -> Job | None:
+        """Look once, now, for reconcile."""
+        return await self._looks.look(job_id, by)
+
+    # ------------------------------------------------------------------ tasks
+    async def _look_for_reader(self, job_id: JobId) -> None:
+        try:
+            await self._looks.look(job_id, "refresh")
+        finally:
+            asyncio.get_running_loop().call_soon(self._refresh.set)
+
+    async def _supervise(self, job_id: JobId) -> None:
+        """Run the poller of one job; a failure is logged and counted, and reconcile gives the job a new poller."""
+        wake = self._wakes.setdefault(job_id, asyncio.Event())
+
+        async def look(identifier: JobId, woken: bool) -> Job | None:  # noqa: FBT001  # the shape of Look
+            return await self._looks.look(identifier, "poll" if not woken else "watch")
+
+        try:
+            await poll(job_id, look, wake, self._clock, self._policy)
+            while wake.is_set():  # somebody called between the last look and this end: a retry, say
+                await poll(job_id, look, wake, self._clock, self._policy)
+        except Exception:
+            metrics.poller_failures.inc()
+            log.exception("poller_failed", job_id=job_id)
+        finally:
+            self._wakes.pop(job_id, None)
+
+    async def _listen(self, engine: Engine) -> None:
+        while True:
+            self.follow(await engine.changed())
+
+    async def _positions(self, engine: Engine) -> None:
+        """Write places in the queue when they changed, all in one transaction."""
+        known: dict[JobId, int] = {}
+        while True:
+            await asyncio.sleep(POSITIONS_SECONDS)
+            now = {job_id: place for place, job_id in enumerate(engine.waiting(), 1)}
+            news = {job_id: place for job_id, place in now.items() if known.get(job_id) != place}
+            if news:
+                moment = self._clock.now()
+                await self._store.write(lambda db, news=news, moment=moment: jobs.set_positions(db, news, moment))  # type: ignore[misc]  # mypy can't infer a lambda with defaults
+            known = now
