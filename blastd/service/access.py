@@ -1,0 +1,91 @@
+"""Who asks, and what they may see: tokens to identities, and the one rule of ownership.
+
+Users see and change their own jobs, admins all. A job of somebody else does not exist for a user: NotFound, on every
+route. How a token travels (Bearer, Basic, cookie) is the web layer's matter.
+"""
+
+import structlog
+
+from blastd.clock import Clock
+from blastd.core.ids import Owner
+from blastd.core.model import Frozen
+from blastd.errors import Forbidden, StoreBroken, Unauthorized
+from blastd.store import tokens
+from blastd.store.sqlite import Database
+
+LOCAL = Owner("local")
+USED_SECONDS = 60.0
+"""How exactly the last use of a token is noted: a write for each request would be one fsync for each request."""
+
+log = structlog.get_logger()
+
+
+class Identity(Frozen, frozen=True, kw_only=True):
+    """Who asks. Without `token_id` it is whoever may reach the loopback address while there are no tokens."""
+
+    owner: Owner
+    role: str
+    token_id: str | None = None
+
+    @property
+    def admin(self) -> bool:
+        """Tell whether this one sees everybody's jobs."""
+        return self.role == "admin"
+
+    @property
+    def scope(self) -> Owner | None:
+        """Return the owner whose jobs this one sees, None for all."""
+        return None if self.admin else self.owner
+
+
+class Access:
+    """Turns tokens into identities."""
+
+    def __init__(self, store: Database, clock: Clock, *, loopback: bool) -> None:
+        """Take the store of tokens; *loopback* tells whether only this machine can reach the service."""
+        self._store = store
+        self._clock = clock
+        self._loopback = loopback
+        self._noted: dict[str, float] = {}
+
+    async def tokens_on(self) -> bool:
+        """Tell whether requests need a token: always off loopback, and from the first token that was made.
+
+        A token that was revoked still counts, so that revoking the last one does not open the door.
+        """
+        return not self._loopback or await self._store.read(lambda db: bool(tokens.list_all(db, limit=1)))
+
+    async def identify(self, text: str | None) -> Identity:
+        """Return who holds the token *text*. Raises Unauthorized for none and for a wrong, revoked or expired one."""
+        if text is None:
+            if await self.tokens_on():
+                raise Unauthorized
+            return Identity(owner=LOCAL, role="admin")
+        now = self._clock.now()
+        token = await self._store.read(lambda db: tokens.verify(db, text, now))
+        if token is None:
+            raise Unauthorized("This token is not valid here: it may be mistyped, revoked or expired.")
+        await self._note(token.token_id)
+        return Identity(owner=token.owner, role=token.role, token_id=token.token_id)
+
+    async def valid(self, text: str) -> bool:
+        """Tell whether *text* is a valid token."""
+        now = self._clock.now()
+        return await self._store.read(lambda db: tokens.verify(db, text, now)) is not None
+
+    async def _note(self, token_id: str) -> None:
+        at = self._clock.monotonic()
+        if at - self._noted.get(token_id, -USED_SECONDS) < USED_SECONDS:
+            return
+        self._noted[token_id] = at
+        now = self._clock.now()
+        try:
+            await self._store.write(lambda db: tokens.used(db, token_id, now))
+        except StoreBroken as error:  # a full disk must not keep anybody from reading
+            log.warning("token_use_not_noted", token_id=token_id, error=str(error))
+
+
+def require_admin(who: Identity) -> None:
+    """Raise Forbidden unless *who* is an admin."""
+    if not who.admin:
+        raise Forbidden

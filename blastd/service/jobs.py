@@ -1,0 +1,211 @@
+"""The use cases of jobs that were submitted: list, show, wait, cancel, retry, delete, events, logs.
+
+Every read asks the tracker for a look first, which waits for an engine at most a quarter of a second. Whose jobs are
+seen is decided here, by `Identity.scope`: somebody else's job is NotFound.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from blastd.clock import Clock
+from blastd.core import lifecycle
+from blastd.core.ids import JobId, Owner, parse_prefix
+from blastd.core.model import ACTIVE, Artifact, Event, Frozen, Job, Phase, Status, Unit
+from blastd.errors import Conflict, Forbidden, Invalid, NotFound
+from blastd.service.access import Identity
+from blastd.store import artifacts, events, jobs, units
+from blastd.store.files import Files
+from blastd.store.jobs import Cursor
+from blastd.store.jobs import JobFilter as JobFilter  # what the web layer fills in
+from blastd.store.sqlite import Database
+from blastd.store.units import Attempt
+from blastd.tracking.retention import remove
+from blastd.tracking.tracker import Tracker
+
+REFRESH_SECONDS = 0.25
+SLICE_SECONDS = 1.0
+"""How long a waiting reader sleeps at most, so that it notices a stop of the daemon and a client that went away."""
+TRIES = 8
+"""Of a compare-and-swap: each loss means that the tracker moved the job on."""
+
+
+class JobList(Frozen, frozen=True, kw_only=True):
+    """A page of jobs, newest first, and where the next one begins."""
+
+    jobs: list[Job]
+    next_cursor: str | None
+    counts: dict[str, int]
+
+
+class JobParts(Frozen, frozen=True, kw_only=True):
+    """A job with what belongs to it."""
+
+    job: Job
+    units: list[Unit]
+    artifacts: list[Artifact]
+
+
+class Jobs:
+    """Use cases of jobs."""
+
+    def __init__(self, store: Database, files: Files, tracker: Tracker, clock: Clock, stopping: asyncio.Event) -> None:
+        """Take the parts; *stopping* ends what waits."""
+        self._store, self._files, self._tracker, self._clock = store, files, tracker, clock
+        self._stopping = stopping
+
+    # ------------------------------------------------------------------ reading
+    async def page(self, who: Identity, wanted: JobFilter, cursor: str | None, limit: int) -> JobList:
+        """Return a page of the jobs that *who* sees, active ones looked at before. Raises Invalid, Forbidden."""
+        if wanted.owner is not None and not who.admin and wanted.owner != who.owner:
+            raise Forbidden("Only admins may list the jobs of other owners.")
+        scope = who.scope if wanted.owner is None else wanted.owner
+        seen = JobFilter(**{name: getattr(wanted, name) for name in wanted.__struct_fields__} | {"owner": scope})
+        after = _cursor(cursor)
+
+        def read(db: sqlite3.Connection) -> JobList:
+            found, following = jobs.page(db, seen, after, limit)
+            text = None if following is None else following.text()
+            return JobList(jobs=found, next_cursor=text, counts=jobs.counts(db, scope))
+
+        page = await self._store.read(read)
+        active = [job for job in page.jobs if job.status in ACTIVE]
+        if not active:
+            return page
+        before = self._store.feed.count
+        await self._tracker.refresh(active, REFRESH_SECONDS)
+        return page if self._store.feed.count == before else await self._store.read(read)
+
+    async def find(self, who: Identity, text: str) -> Job:
+        """Return the job of an id, short id or unique prefix as the row has it. Raises NotFound, Ambiguous, Expired."""
+        digits = parse_prefix(text)
+        return await self._store.read(lambda db: jobs.resolve(db, digits, who.scope))
+
+    async def get(self, who: Identity, text: str) -> Job:
+        """Return the job of an id, looked at before if it is active. Raises NotFound, Ambiguous, Expired."""
+        job = await self.find(who, text)
+        if job.status.terminal:
+            return job
+        await self._tracker.refresh([job], REFRESH_SECONDS)
+        return await self._store.read(lambda db: jobs.resolve(db, parse_prefix(job.job_id), who.scope))
+
+    async def parts(self, job: Job) -> JobParts:
+        """Return *job* with its units and artifacts, all of one moment."""
+
+        def read(db: sqlite3.Connection) -> JobParts:
+            now = jobs.get(db, job.job_id)
+            if now is None:
+                raise NotFound("The job has just been removed.")
+            return JobParts(job=now, units=units.of_job(db, job.job_id), artifacts=artifacts.of_job(db, job.job_id))
+
+        return await self._store.read(read)
+
+    async def get_many(self, wanted: Sequence[JobId]) -> dict[JobId, Job]:
+        """Return the rows of several jobs; removed ones are left out. For events, whose owner was checked."""
+
+        def read(db: sqlite3.Connection) -> dict[JobId, Job]:
+            return {job_id: job for job_id in wanted if (job := jobs.get(db, job_id)) is not None}
+
+        return await self._store.read(read)
+
+    async def wait(
+        self, who: Identity, text: str, seconds: float, version: int | None, alive: Callable[[], bool]
+    ) -> Job:
+        """Return the job once its row differs from *version* (None: from now), it has ended, or *seconds* are over."""
+        job = await self.get(who, text)
+        seen = job.version if version is None else version
+        until = self._clock.monotonic() + seconds
+        while not job.status.terminal and job.version == seen and not self._stopping.is_set() and alive():
+            left = until - self._clock.monotonic()
+            if left <= 0:
+                break
+            count = self._store.feed.count
+            job = await self.find(who, job.job_id)
+            if job.status.terminal or job.version != seen:
+                break
+            await self._store.feed.wait(count, min(left, SLICE_SECONDS))
+            job = await self.find(who, job.job_id)
+        return job
+
+    async def logs(self, job: Job) -> tuple[list[Unit], list[Attempt]]:
+        """Return the units of a job and the ended attempts at them."""
+        return await self._store.read(lambda db: (units.of_job(db, job.job_id), units.attempts(db, job.job_id)))
+
+    # ------------------------------------------------------------------ events
+    async def events_after(self, owner: Owner | None, job_id: JobId | None, after: int, limit: int) -> list[Event]:
+        """Return events with greater ids, ascending: of a job, else of *owner* (None: of all)."""
+        return await self._store.read(lambda db: events.after(db, after, job_id=job_id, owner=owner, limit=limit))
+
+    async def last_event(self) -> int:
+        """Return the id of the newest event."""
+        return await self._store.read(events.last_id)
+
+    def commits(self) -> int:
+        """Return the number of commits so far, to be given to `next_commit`."""
+        return self._store.feed.count
+
+    async def next_commit(self, seen: int, seconds: float) -> int:
+        """Return the number of commits once it differs from *seen*, at the latest after *seconds*."""
+        return await self._store.feed.wait(seen, min(seconds, SLICE_SECONDS))
+
+    # ------------------------------------------------------------------ changing
+    async def cancel(self, who: Identity, text: str) -> Job:
+        """Order the end of a job; repeating is harmless. Raises Conflict for one that completed or failed."""
+        for _ in range(TRIES):
+            job = await self.find(who, text)
+            if job.status is Status.CANCELLED or job.phase is Phase.CANCELLING:
+                return job
+            now = self._clock.now()
+            change = lifecycle.cancelling(job, now)
+            if change is None:
+                raise Conflict(f"The job has {job.status} already; there is nothing to cancel.", status=job.status)
+            moved = await self._store.write(lambda db, job=job, change=change, now=now: jobs.move(db, job, change, now))  # type: ignore[misc]  # mypy can't infer a lambda with defaults
+            if moved is not None:
+                self._tracker.follow(moved.job_id)
+                return moved
+        raise Conflict("The job is changing all the time; please repeat.")
+
+    async def retry(self, who: Identity, text: str) -> Job:
+        """Open a failed or cancelled job again, as a new attempt that keeps finished units. Raises Conflict."""
+        for _ in range(TRIES):
+            job = await self.find(who, text)
+            moved = await self._reopen(job, self._clock.now())
+            if moved is not None:
+                self._tracker.follow(moved.job_id)
+                return moved
+        raise Conflict("The job is changing all the time; please repeat.")
+
+    async def _reopen(self, job: Job, now: datetime) -> Job | None:
+        change = lifecycle.reopen(job)
+        if change is None:
+            raise Conflict(
+                f"The job is {job.status}; only a failed or cancelled one can be retried.", status=job.status
+            )
+        if job.source == "external":
+            raise Conflict("This run was started elsewhere; it can't be retried from here.")
+
+        def write(db: sqlite3.Connection) -> Job | None:
+            again = lifecycle.reset_units(units.of_job(db, job.job_id))
+            return jobs.move(db, job, change, now, again)
+
+        return await self._store.write(write)
+
+    async def delete(self, who: Identity, text: str) -> tuple[JobId, int]:
+        """Remove an ended job and its files for good; returns its id and bytes freed. Raises Conflict while it is active."""
+        job = await self.find(who, text)
+        if not job.status.terminal:
+            raise Conflict("The job has not ended: cancel it first, then delete it.", status=job.status)
+        freed = await remove(self._store, self._files, self._clock, job, "deleted")
+        if await self._store.read(lambda db: jobs.get(db, job.job_id)) is not None:
+            raise Conflict("The job has just been opened again.")
+        return job.job_id, freed
+
+
+def _cursor(text: str | None) -> Cursor | None:
+    if text is None:
+        return None
+    try:
+        return Cursor.parse(text)
+    except ValueError as error:
+        raise Invalid([("/cursor", "This is no cursor of ours: use `next_cursor` of the page before.")]) from error

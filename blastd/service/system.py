@@ -1,0 +1,199 @@
+"""How the service is: each component by name, versions, numbers. Asking it waits for nothing outside."""
+
+import platform
+import resource
+import shutil
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from blastd.aio import offload
+from blastd.clock import Clock
+from blastd.core.model import Frozen
+from blastd.errors import StoreBroken
+from blastd.metrics import Metrics
+from blastd.store import jobs
+from blastd.store.files import Files, walk
+from blastd.store.sqlite import Database
+from blastd.tracking.tracker import Tracker
+
+OK, DEGRADED, DOWN = "ok", "degraded", "down"
+SIZE_SECONDS = 60.0
+"""How old the size of the state folder may be: it costs a walk over all files."""
+
+
+class Component(Frozen, frozen=True, kw_only=True):
+    """One part: ok, degraded (works with less), or down (what needs it does not work)."""
+
+    name: str
+    status: str
+    detail: str = ""
+    since: datetime | None = None
+
+
+class EngineHealth(Frozen, frozen=True, kw_only=True):
+    """An engine and how busy it is; None: it has no such number."""
+
+    name: str
+    status: str
+    detail: str
+    slots: int | None
+    slots_busy: int | None
+    running: int
+
+
+class Health(Frozen, frozen=True, kw_only=True):
+    """The service as a whole: as bad as its worst component."""
+
+    status: str
+    started_at: datetime
+    uptime_seconds: float
+    components: list[Component]
+    engines: list[EngineHealth]
+    queued: int
+    running: int
+    free_bytes: int
+    total_bytes: int
+    floor_bytes: int
+    state_bytes: int | None
+
+
+class System:
+    """Use cases of operators and probes."""
+
+    def __init__(
+        self,
+        store: Database,
+        files: Files,
+        tracker: Tracker,
+        clock: Clock,
+        metrics: Metrics,
+        floor_bytes: int,
+        count_databases: Callable[[], dict[str, int]],
+    ) -> None:
+        """Take the parts; *count_databases* gives the number of databases by state."""
+        self._store, self._files, self._tracker, self._clock = store, files, tracker, clock
+        self._metrics, self._floor, self._count_databases = metrics, floor_bytes, count_databases
+        self._started_at, self._begin = clock.now(), clock.monotonic()
+        self._state_bytes: int | None = None
+        self._measured = -SIZE_SECONDS
+
+    async def health(self) -> Health:
+        """Return how every component is."""
+        counts, store = await self._look_at_store()
+        free, total = await offload(_disk, self._files)
+        components = [store, self._disk(free), self._databases()]
+        engines = [self._engine(name) for name in self._tracker.engines]
+        components += [
+            Component(
+                name=f"engine {name}",
+                status=DEGRADED if not health.ok else OK,
+                detail=health.reason,
+                since=health.since,
+            )
+            for name, health in ((name, engine.health()) for name, engine in self._tracker.engines.items())
+        ]
+        if not engines:
+            components.append(Component(name="engine", status=DOWN, detail="No engine is switched on."))
+        worst = max((component.status for component in components), key=[OK, DEGRADED, DOWN].index)
+        return Health(
+            status=worst,
+            started_at=self._started_at,
+            uptime_seconds=round(self._clock.monotonic() - self._begin, 1),
+            components=components,
+            engines=engines,
+            queued=counts.get("queued", 0),
+            running=counts.get("running", 0),
+            free_bytes=free,
+            total_bytes=total,
+            floor_bytes=self._floor,
+            state_bytes=await self._size(),
+        )
+
+    async def ready(self) -> list[Component]:
+        """Return what is down and so keeps searches from being accepted; nothing: ready."""
+        _, store = await self._look_at_store()
+        parts = [store, self._disk((await offload(_disk, self._files))[0])]
+        engines = [engine.health() for engine in self._tracker.engines.values()]
+        if not any(health.ok for health in engines):
+            reasons = "; ".join(health.reason for health in engines) or "No engine is switched on."
+            parts.append(Component(name="engine", status=DOWN, detail=reasons))
+        return [part for part in parts if part.status == DOWN]
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return the metrics as text, and its media type."""
+        return self._metrics.render(accept)
+
+    async def measure(self) -> None:
+        """Bring the gauges up to date that nobody else sets."""
+        counts, _ = await self._look_at_store()
+        for status, number in counts.items():
+            self._metrics.jobs.labels(status=status).set(number)
+        for state, number in self._count_databases().items():
+            self._metrics.databases.labels(state=state).set(number)
+        for name, engine in self._tracker.engines.items():
+            self._metrics.engine_healthy.labels(engine=name).set(engine.health().ok)
+        self._metrics.disk_free_bytes.set((await offload(_disk, self._files))[0])
+        self._metrics.memory_bytes.set(await offload(_resident_bytes))
+
+    async def _look_at_store(self) -> tuple[dict[str, int], Component]:
+        try:
+            counts = await self._store.read(lambda db: jobs.counts(db, None))
+        except StoreBroken as error:
+            return {}, Component(name="store", status=DOWN, detail=str(error))
+        return counts, Component(name="store", status=OK)
+
+    def _disk(self, free: int) -> Component:
+        if free >= self._floor:
+            return Component(name="disk", status=OK)
+        text = f"{free:,} bytes are free, under the floor of {self._floor:,}: no new searches until there is room."
+        return Component(name="disk", status=DOWN, detail=text)
+
+    def _databases(self) -> Component:
+        counts = self._count_databases()
+        broken = counts.get("broken", 0)
+        if broken:
+            return Component(name="databases", status=DEGRADED, detail=f"{broken} broken; see /api/blast/databases.")
+        if not counts.get("ready", 0):
+            return Component(name="databases", status=DEGRADED, detail="There is no database; see databases.dirs.")
+        return Component(name="databases", status=OK)
+
+    def _engine(self, name: str) -> EngineHealth:
+        health = self._tracker.engines[name].health()
+        facts = health.facts
+        return EngineHealth(
+            name=name,
+            status=OK if health.ok else DEGRADED,
+            detail=health.reason,
+            slots=_number(facts.get("slots")),
+            slots_busy=_number(facts.get("used")),
+            running=_number(facts.get("jobs")) or 0,
+        )
+
+    async def _size(self) -> int | None:
+        if self._clock.monotonic() - self._measured >= SIZE_SECONDS:
+            self._measured = self._clock.monotonic()
+            self._state_bytes = await offload(lambda: sum(size for _, size in walk(self._files.root)))
+        return self._state_bytes
+
+
+def versions(blast_version: str | None) -> dict[str, str | None]:
+    """Return the versions of what works here, beside our own."""
+    return {"blast_version": blast_version, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _disk(files: Files) -> tuple[int, int]:
+    """Return free and total bytes of the file system of the state; blocking."""
+    usage = shutil.disk_usage(files.root)
+    return min(usage.free, files.free_bytes()), usage.total
+
+
+def _resident_bytes() -> int:
+    """Return the resident memory of this process (Linux: proc(5), statm in pages)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

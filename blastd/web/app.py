@@ -1,0 +1,62 @@
+"""The application: all routes, the middleware around them, and the runner that daemon and tests share.
+
+Handlers are thin: decode, call a service, encode. What they answer is described in the same tables that make the
+OpenAPI document.
+"""
+
+import msgspec
+from aiohttp import web
+
+from blastd.config import Settings
+from blastd.service import Services
+from blastd.web import databases, events, jobs, results, submit, system
+from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
+from blastd.web.openapi import Route, document
+from blastd.web.pages import PageSettings, page_routes
+from blastd.web.problems import problems
+
+ROUTES: tuple[Route, ...] = (
+    *submit.ROUTES,
+    *jobs.ROUTES,
+    *results.ROUTES,
+    *events.ROUTES,
+    *databases.ROUTES,
+    *system.ROUTES,
+)
+SMALL_BODY = 1 << 20
+"""For bodies that aiohttp itself reads (the login form); searches and databases are streamed with limits of their own."""
+
+
+def make_app(services: Services, settings: Settings) -> web.Application:
+    """Return the application that serves *services*."""
+    app = web.Application(middlewares=[observe, problems, guard], client_max_size=SMALL_BODY)
+    app[SERVICES] = services
+    app[OPEN_PATHS] = frozenset(route.path for route in ROUTES if route.open)
+    app[events.STREAMS] = events.Streams()
+    app[system.DOCUMENT] = msgspec.json.encode(document(ROUTES, services.version))
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, route.handler)
+    pages = PageSettings(
+        version=services.version, base_path=settings.server.base_path or None, tokens=not settings.server.loopback
+    )
+    app.router.add_routes(page_routes(pages, services.access.valid))
+    app.on_response_prepare.append(finish_headers)
+    return app
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Return the runner of the daemon and of the tests.
+
+    A client that goes away cancels no handler: what it began is finished, and a cancel in the middle of a write would
+    leave the outcome unknown. Bodies are decoded by `web/uploads.py`, which bounds what a gzip bomb unfolds to.
+    """
+    return web.AppRunner(
+        app,
+        handler_cancellation=False,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=75.0,
+        max_field_size=16384,
+    )

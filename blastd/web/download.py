@@ -1,0 +1,162 @@
+"""Files and streams as answers: validators, one range, gzip where it is accepted, and a limit for readers that hang.
+
+A file is read in blocks in a thread, so that memory stays flat whatever its size; nothing is read ahead of the reader.
+"""
+
+import asyncio
+import os
+import zlib
+from collections.abc import AsyncIterable, AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import web
+
+from blastd.aio import offload
+from blastd.errors import RangeUnsatisfiable
+from blastd.web.replies import disposition, matches, not_modified
+
+BLOCK = 256 * 1024
+STALL_SECONDS = 120.0
+"""A reader that takes no block for this long is cut off: it holds a file and a connection."""
+WORTH_PACKING_BYTES = 1400
+"""Below this a gzipped answer saves no packet."""
+PACK_LEVEL = 1
+"""Text of BLAST+ shrinks to a fifth at level 1; higher ones cost three times the processor for little."""
+
+
+class Stored(NamedTuple):
+    """A whole file to send."""
+
+    path: Path
+    size: int
+    sha256: str
+    media_type: str
+    name: str
+
+
+class Span(NamedTuple):
+    """The bytes [first, end) of a file."""
+
+    first: int
+    end: int
+
+
+async def send_file(request: web.Request, stored: Stored, *, inline: bool = False) -> web.StreamResponse:
+    """Answer a stored file: whole, a range of it, or 304."""
+    plain = f'"{stored.sha256}"'
+    span = wanted_span(request, plain, stored.size)
+    pack = span is None and packs(request, stored)
+    tag = f'"{stored.sha256}-gzip"' if pack else plain
+    if matches(request, plain) or matches(request, tag):
+        return not_modified(tag)
+    headers = {
+        "ETag": tag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "Vary": "Accept-Encoding, Authorization",
+        "Content-Type": stored.media_type,
+    }
+    if not inline:
+        headers["Content-Disposition"] = disposition(stored.name)
+    part = span or Span(0, stored.size)
+    if span is not None:
+        headers["Content-Range"] = f"bytes {part.first}-{part.end - 1}/{stored.size}"
+    if pack:
+        headers["Content-Encoding"] = "gzip"
+    else:
+        headers["Content-Length"] = str(part.end - part.first)
+    response = web.StreamResponse(status=206 if span is not None else 200, headers=headers)
+    handle = await offload(os.open, stored.path, os.O_RDONLY)
+    try:
+        await response.prepare(request)
+        if request.method != "HEAD":
+            blocks = file_blocks(handle, part)
+            await send_blocks(request, response, packed(blocks) if pack else blocks)
+    finally:
+        os.close(handle)
+    return response
+
+
+async def send_stream(
+    request: web.Request, blocks: AsyncIterable[bytes], media_type: str, name: str
+) -> web.StreamResponse:
+    """Answer what is made while it is sent: no length, no range."""
+    headers = {
+        "Content-Type": media_type,
+        "Content-Disposition": disposition(name),
+        "Cache-Control": "no-store",
+    }
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    if request.method != "HEAD":
+        await send_blocks(request, response, blocks)
+    return response
+
+
+async def send_blocks(request: web.Request, response: web.StreamResponse, blocks: AsyncIterable[bytes]) -> None:
+    """Write *blocks* as fast as the reader takes them; one that hangs is cut off."""
+    try:
+        async for block in blocks:
+            async with asyncio.timeout(STALL_SECONDS):
+                await response.write(block)
+        async with asyncio.timeout(STALL_SECONDS):
+            await response.write_eof()
+    except (TimeoutError, ConnectionResetError):
+        if request.transport is not None:
+            request.transport.abort()
+
+
+async def file_blocks(handle: int, span: Span) -> AsyncIterator[bytes]:
+    """Yield the bytes of *span*. A file that is shorter than it was ends with OSError, which cuts the answer off."""
+    at = span.first
+    while at < span.end:
+        block = await offload(os.pread, handle, min(BLOCK, span.end - at), at)
+        if not block:
+            raise OSError("the file became shorter while it was sent")
+        at += len(block)
+        yield block
+
+
+async def packed(blocks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield *blocks* gzipped; the work is done in a thread."""
+    packer = zlib.compressobj(PACK_LEVEL, wbits=31)
+    async for block in blocks:
+        if done := await offload(packer.compress, block):
+            yield done
+    yield packer.flush()
+
+
+def packs(request: web.Request, stored: Stored) -> bool:
+    """Tell whether the answer is gzipped: the client accepts it, and it is worth while."""
+    accepted = request.headers.get("Accept-Encoding", "").lower()
+    offers = {part.partition(";")[0].strip(): part.partition(";")[2].replace(" ", "") for part in accepted.split(",")}
+    return stored.size >= WORTH_PACKING_BYTES and "gzip" in offers and offers["gzip"] not in ("q=0", "q=0.0", "q=0.00")
+
+
+def wanted_span(request: web.Request, tag: str, size: int) -> Span | None:
+    """Return the one range that is asked for and may be answered (RFC 9110 14.2), None for the whole.
+
+    What is not understood, several ranges, and a range of another version of the file (If-Range) give the whole.
+    Raises RangeUnsatisfiable.
+    """
+    header = request.headers.get("Range", "").strip().lower()
+    unit, _, text = header.partition("=")
+    if unit != "bytes" or "," in text or request.headers.get("If-Range", tag).strip() != tag:
+        return None
+    first, dash, last = (part.strip() for part in text.partition("-"))
+    if (
+        not dash
+        or not (first or last)
+        or not all(part.isdecimal() and len(part) < 19 for part in (first, last) if part)
+    ):
+        return None
+    if not first:
+        span = Span(max(size - int(last), 0), size)
+    else:
+        span = Span(int(first), min(int(last) + 1, size) if last else size)
+        if last and int(last) < int(first):
+            return None
+    if span.first >= span.end:
+        raise RangeUnsatisfiable(f"The range lies outside the result, which has {size} bytes.", size_bytes=size)
+    return span

@@ -1,0 +1,206 @@
+"""Handlers of events: pages of JSON, and streams (text/event-stream) that resume by Last-Event-ID.
+
+A stream reads the event table from where its reader stands, so nothing is queued for a slow reader: it is merely
+behind. One that takes nothing for a while is cut off, and resumes where it was when it comes back.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from blastd.core.ids import JobId, Owner
+from blastd.core.model import Event, Job
+from blastd.errors import Invalid, TooMany
+from blastd.service import Services
+from blastd.web import rows, wire
+from blastd.web.middleware import IDENTITY, SERVICES
+from blastd.web.openapi import Route
+from blastd.web.replies import reply
+
+HEARTBEAT_SECONDS = 15.0
+"""Proxies cut connections that are silent for a minute."""
+DRAIN_SECONDS = 30.0
+"""A reader that takes nothing for this long is cut off."""
+BATCH = 200
+MAX_STREAMS = 1000
+"""Open streams at once: each holds a connection and some memory."""
+EVENT_STREAM = "text/event-stream"
+
+log = structlog.get_logger()
+
+
+class Streams:
+    """Counts the open streams."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.open = 0
+
+
+STREAMS = web.AppKey("streams", Streams)
+
+
+async def get_job_events(request: web.Request) -> web.StreamResponse:
+    """Answer the events of one job."""
+    services = request.app[SERVICES]
+    query = wire.decode_query(wire.EventsQuery, request.query, request.query.items())
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    after = begin(request, query)
+    if wants_stream(request):
+        return await stream(request, request[IDENTITY].scope, job.job_id, after or 0)
+    return await page(request, request[IDENTITY].scope, job.job_id, after or 0, query.limit)
+
+
+async def get_events(request: web.Request) -> web.StreamResponse:
+    """Answer the events of all jobs; a stream begins now unless it is told where."""
+    query = wire.decode_query(wire.EventsQuery, request.query, request.query.items())
+    after, scope = begin(request, query), request[IDENTITY].scope
+    if wants_stream(request):
+        start = await request.app[SERVICES].jobs.last_event() if after is None else after
+        return await stream(request, scope, None, start)
+    return await page(request, scope, None, after or 0, query.limit)
+
+
+def wants_stream(request: web.Request) -> bool:
+    """Tell whether the client asked for a stream."""
+    return EVENT_STREAM in request.headers.get("Accept", "")
+
+
+def begin(request: web.Request, query: wire.EventsQuery) -> int | None:
+    """Return after which event to begin, None if the client did not say."""
+    header = request.headers.get("Last-Event-ID", "").strip()
+    if not header:
+        return query.after
+    if not header.isdecimal() or len(header) > 18:
+        raise Invalid([("/Last-Event-ID", "Last-Event-ID must be the id of an event, a whole number.")])
+    return int(header)
+
+
+async def page(request: web.Request, owner: Owner | None, job_id: JobId | None, after: int, limit: int) -> web.Response:
+    """Answer one page of events."""
+    services = request.app[SERVICES]
+    found = await services.jobs.events_after(owner, job_id, after, limit)
+    views = await event_views(services, found, rows.base_of(request))
+    return reply(wire.EventPage(events=views, next=found[-1].event_id if found else after))
+
+
+async def event_views(services: Services, found: Sequence[Event], base: str) -> list[wire.EventView]:
+    """Return events with the present rows of their jobs."""
+    jobs = await services.jobs.get_many(list(dict.fromkeys(event.job_id for event in found)))
+    now = services.clock.now()
+    shown = {job_id: rows.job_row(job, now, base) for job_id, job in jobs.items()}
+    return [
+        wire.EventView(
+            event_id=event.event_id,
+            job_id=event.job_id,
+            at=wire.moment(event.at),
+            kind=event.kind,
+            status=str(event.status),
+            phase=str(event.phase),
+            data=event.data,
+            job=shown.get(event.job_id),
+        )
+        for event in found
+    ]
+
+
+async def stream(request: web.Request, owner: Owner | None, job_id: JobId | None, after: int) -> web.StreamResponse:
+    """Send events as they come until the job has ended, the client goes away, or the daemon stops."""
+    services, streams = request.app[SERVICES], request.app[STREAMS]
+    if streams.open >= MAX_STREAMS:
+        raise TooMany("Too many event streams are open; ask for the JSON form instead.")
+    if job_id is not None and await over(services, owner, job_id, after):
+        return web.Response(status=204)  # tells an EventSource not to come back
+    response = web.StreamResponse(
+        headers={"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+    streams.open += 1
+    services.metrics.streams.set(streams.open)
+    try:
+        await response.prepare(request)
+        async with aclosing(lines(services, owner, job_id, after, rows.base_of(request))) as blocks:
+            async for text in blocks:
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await response.write(text)
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await response.write_eof()
+    except (ConnectionResetError, TimeoutError) as error:
+        if request.transport is not None:
+            request.transport.abort()
+        log.debug("stream_ended_early", reason=type(error).__name__)
+    finally:
+        streams.open -= 1
+        services.metrics.streams.set(streams.open)
+    return response
+
+
+async def over(services: Services, owner: Owner | None, job_id: JobId, after: int) -> bool:
+    """Tell whether a job has ended and all of its events are at or before *after*."""
+    job: Job | None = (await services.jobs.get_many([job_id])).get(job_id)
+    if job is not None and not job.status.terminal:
+        return False
+    return not await services.jobs.events_after(owner, job_id, after, 1)
+
+
+async def lines(
+    services: Services, owner: Owner | None, job_id: JobId | None, after: int, base: str
+) -> AsyncGenerator[bytes, None]:
+    """Yield blocks of a stream: events in batches, and a comment when there was nothing for a while."""
+    yield b"retry: 2000\n\n"
+    clock, quiet = services.clock, services.clock.monotonic()
+    while not services.stopping.is_set():
+        seen = services.jobs.commits()
+        found = await services.jobs.events_after(owner, job_id, after, BATCH)
+        if found:
+            after, quiet = found[-1].event_id, clock.monotonic()
+            views = await event_views(services, found, base)
+            yield b"".join(block(view) for view in views)
+            if job_id is not None and ended(views[-1]):
+                return
+            continue
+        if clock.monotonic() - quiet >= HEARTBEAT_SECONDS:
+            quiet = clock.monotonic()
+            yield b": still here\n\n"
+        await services.jobs.next_commit(seen, HEARTBEAT_SECONDS)
+
+
+def ended(view: wire.EventView) -> bool:
+    """Tell whether nothing follows this event of a job."""
+    return view.job is None or view.job.finished_at is not None and view.job.status == view.status
+
+
+def block(view: wire.EventView) -> bytes:
+    """Return one event of a stream. JSON has no raw line breaks, so it is one `data` line."""
+    return b"id: %d\nevent: job\ndata: %s\n\n" % (view.event_id, msgspec.json.encode(view))
+
+
+RESUME = (("Last-Event-ID", "Events after this one: how a stream goes on where it was."),)
+BOTH = f"application/json, {EVENT_STREAM}"
+ROUTES = (
+    Route(
+        method="GET",
+        path="/api/blast/events",
+        handler=get_events,
+        tag="events",
+        summary="Events of all jobs",
+        query=wire.EventsQuery,
+        answers={200: wire.EventPage},
+        errors=(429,),
+        headers=RESUME,
+    ),
+    Route(
+        method="GET",
+        path="/api/blast/jobs/{id}/events",
+        handler=get_job_events,
+        tag="events",
+        summary="Events of one job",
+        query=wire.EventsQuery,
+        answers={200: wire.EventPage, 204: None},
+        errors=(404, 409, 410, 429),
+        headers=RESUME,
+    ),
+)

@@ -1,0 +1,171 @@
+"""What happens around every request: its id, its line in the log, who asks, and what another site's page may not do.
+
+Who may see which job is decided by `service.access`; how an error looks by `web.problems`.
+"""
+
+import base64
+import binascii
+import re
+from time import perf_counter
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+from structlog.contextvars import bound_contextvars
+
+from blastd.errors import Forbidden, Unauthorized
+from blastd.service import Services
+from blastd.service.access import Identity
+from blastd.web.problems import REQUEST_ID, STARTED, Handler
+from blastd.web.session import SAFE_METHODS, loopback_host, session_token
+
+SERVICES = web.AppKey("services", Services)
+OPEN_PATHS = web.AppKey("open_paths", frozenset[str])
+IDENTITY = web.RequestKey("identity", Identity)
+
+GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+NCBI_PATHS = frozenset({"/blast/Blast.cgi", "/Blast.cgi", "/cgi-bin/blast.cgi"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+NCBI_CHANGES = frozenset({"put", "delete"})
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+CROSS_SITE = "A page of another site sent this request. Use the pages or the API of this service directly."
+WRONG_HOST = (
+    "This service has no tokens, so it answers only to names of this machine (localhost, 127.0.0.1). "
+    "Use one of them, make a token, or list the name in server.public_hosts."
+)
+
+log = structlog.get_logger()
+
+
+async def finish_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Give every answer its request id and the headers that keep browsers from misusing it."""
+    request[STARTED] = response
+    response.headers["X-Request-Id"] = request.get(REQUEST_ID, "")
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id, and write one line and the metrics about it when it has been answered."""
+    given = request.headers.get("X-Request-Id", "")
+    request[REQUEST_ID] = given if GOOD_ID.fullmatch(given) else uuid4().hex
+    begin, status = perf_counter(), 0
+    with bound_contextvars(request_id=request[REQUEST_ID]):
+        try:
+            response = await handler(request)
+            status = response.status
+            return response
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        except (ConnectionResetError, BrokenPipeError):
+            status = 499  # the client went away; the number that proxies write for it
+            raise
+        finally:
+            seconds = perf_counter() - begin
+            template = route_template(request)
+            metrics = request.app[SERVICES].metrics
+            metrics.requests.labels(route=template, method=method_label(request), status=str(status)).inc()
+            metrics.request_seconds.labels(route=template, method=method_label(request)).observe(seconds)
+            level = log.debug if template in QUIET else log.info
+            level(
+                "request_served",
+                method=request.method,
+                route=template,
+                path=request.path,
+                status=status,
+                ms=round(seconds * 1000, 1),
+                owner=request[IDENTITY].owner if IDENTITY in request else None,
+            )
+
+
+QUIET = frozenset({"/livez", "/readyz", "/health", "/api/health", "/metrics", "/static/{version}/{name}"})
+
+
+def method_label(request: web.Request) -> str:
+    """Return the method, of a closed set: a client may send any word."""
+    return request.method if request.method in METHODS else "other"
+
+
+def route_template(request: web.Request) -> str:
+    """Return the path of the route with its names in braces: a closed set, unlike paths."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "none"
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Find out who asks, where a route needs to know, and refuse what a page of another site makes a browser send."""
+    path = route_template(request)
+    if (path.startswith("/api/") and path not in request.app[OPEN_PATHS]) or path in NCBI_PATHS:
+        text, ambient = credentials(request)
+        who = await request.app[SERVICES].access.identify(text)
+        if who.token_id is None:
+            _check_host(request)
+        if ambient and changes_state(request) and from_other_site(request):
+            raise Forbidden(CROSS_SITE)
+        request[IDENTITY] = who
+        with bound_contextvars(owner=who.owner):
+            return await handler(request)
+    return await handler(request)
+
+
+def credentials(request: web.Request) -> tuple[str | None, bool]:
+    """Return the token that was sent, and whether a browser may have sent it unasked (cookie, Basic, or none needed)."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        return session_token(request), True
+    scheme, _, value = header.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip(), False
+    if scheme.lower() == "basic":
+        return _password(value), True
+    raise Unauthorized(
+        "This kind of authorization is not known here: use 'Bearer', or 'Basic' with the token as password."
+    )
+
+
+def _password(value: str) -> str:
+    try:
+        _, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Unauthorized("The Basic authorization can't be read.") from error
+    return password
+
+
+def changes_state(request: web.Request) -> bool:
+    """Tell whether the request may change something; the NCBI interface does so by GET, too."""
+    if request.method not in SAFE_METHODS:
+        return True
+    command = next((value for name, value in request.query.items() if name.upper() == "CMD"), "")
+    return request.path in NCBI_PATHS and command.lower() in NCBI_CHANGES
+
+
+def from_other_site(request: web.Request) -> bool:
+    """Tell whether a page of another origin made a browser send this. Programs send neither header."""
+    if (site := request.headers.get("Sec-Fetch-Site")) is not None:
+        return site not in {"same-origin", "none"}
+    if (origin := request.headers.get("Origin")) is None:
+        return False
+    hosts = {request.headers.get("Host", "").lower(), request.headers.get("X-Forwarded-Host", "").lower()} - {""}
+    return urlsplit(origin).netloc.lower() not in hosts
+
+
+def _check_host(request: web.Request) -> None:
+    """Refuse names that somebody else's DNS points at this machine (DNS rebinding)."""
+    host = request.headers.get("Host", "")
+    try:
+        name = urlsplit("//" + host).hostname
+        ours = not host or loopback_host(request)
+    except ValueError:  # not a host at all, like "["
+        name, ours = None, False
+    if not ours and name not in request.app[SERVICES].settings.server.public_hosts:
+        raise Forbidden(WRONG_HOST)

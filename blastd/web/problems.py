@@ -1,0 +1,165 @@
+"""Errors as answers: one table class -> status and one shape, RFC 9457 `application/problem+json`.
+
+Nothing else in blastd decides the status of a failed request. What went wrong, and what to do about it, is said by the
+error itself (`blastd.errors`).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from blastd import errors
+from blastd.web.wire import Fault, Problem
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 30
+"""What a client is told to wait when only time can help: long enough for a slot or some disk to become free."""
+
+REQUEST_ID = web.RequestKey("request_id", str)
+STARTED = web.RequestKey("started", web.StreamResponse)
+
+STATUS: dict[type[errors.BlastdError], int] = {
+    errors.BlastdError: 500,
+    errors.BadRequest: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Ambiguous: 409,
+    errors.Conflict: 409,
+    errors.NotReady: 409,
+    errors.ResultGone: 410,
+    errors.DatabaseGone: 410,
+    errors.Expired: 410,
+    errors.TooLarge: 413,
+    errors.RangeUnsatisfiable: 416,
+    errors.Invalid: 422,
+    errors.IdempotencyMismatch: 422,
+    errors.Unsupported: 422,
+    errors.DatabaseBroken: 422,
+    errors.TooMany: 429,
+    errors.ConfigError: 500,
+    errors.SchemaTooNew: 500,
+    errors.ToolFailed: 500,
+    errors.OperationFailed: 500,
+    errors.Unavailable: 503,
+    errors.StoreBroken: 503,
+    errors.DiskFull: 507,
+}
+
+CODES: dict[int, str] = {
+    400: errors.BadRequest.code,
+    401: errors.Unauthorized.code,
+    403: errors.Forbidden.code,
+    404: errors.NotFound.code,
+    405: "method_not_allowed",
+    408: "request_timeout",
+    411: "length_required",
+    413: errors.TooLarge.code,
+    414: "address_too_long",
+    415: "unsupported_media_type",
+    416: errors.RangeUnsatisfiable.code,
+    417: "expectation_failed",
+    431: "headers_too_large",
+}
+"""Codes of what aiohttp itself refuses."""
+
+INTERNAL = "Something went wrong here; the log has it under this request id."
+
+log = structlog.get_logger()
+
+
+def status_of(error: errors.BlastdError) -> int:
+    """Return the HTTP status of *error*: its own class's, else that of the nearest class it comes from."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def problem(
+    request: web.Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    faults: tuple[tuple[str, str], ...] = (),
+    facts: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Return the answer that says what is wrong, in the one shape that every route has."""
+    body = Problem(
+        type=f"urn:blastd:problem:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.get(REQUEST_ID, ""),
+        errors=[Fault(pointer=pointer, detail=text) for pointer, text in faults] or msgspec.UNSET,
+    )
+    members = dict(facts or {}) | msgspec.to_builtins(body)  # facts are further members, as the RFC has them
+    extra = {"Retry-After": str(RETRY_SECONDS)} if status in (429, 503, 507) else {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        extra["WWW-Authenticate"] = challenge(request)
+    return web.Response(
+        body=msgspec.json.encode(members),
+        status=status,
+        headers={"Cache-Control": "no-store"} | extra | dict(headers or {}),
+        content_type=MEDIA_TYPE,
+    )
+
+
+def challenge(request: web.Request) -> str:
+    """Return how to authenticate. Basic is offered to clients that speak it only: a browser would open a dialog."""
+    basic = request.path.lower().endswith("blast.cgi") or request.headers.get("Authorization", "").startswith("Basic")
+    return 'Bearer realm="blastd"' + (', Basic realm="blastd", charset="UTF-8"' if basic else "")
+
+
+def refusal(request: web.Request, error: errors.BlastdError) -> web.Response:
+    """Return the answer for a deliberate error."""
+    status = status_of(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request_refused", code=error.code, error=str(error))
+    faults = error.faults if isinstance(error, errors.Invalid) else ()
+    headers = {"Content-Range": f"bytes */{error.facts['size_bytes']}"} if "size_bytes" in error.facts else {}
+    return problem(request, status, error.code, str(error), faults=faults, facts=error.facts, headers=headers)
+
+
+def foreign(request: web.Request, error: web.HTTPException) -> web.Response:
+    """Return the answer for what aiohttp refuses: no such route, no such method, a body that is too large."""
+    detail = {
+        404: f"There is nothing at {request.path}.",
+        405: f"{request.method} is not possible here.",
+    }.get(error.status, error.reason)
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return problem(request, error.status, CODES.get(error.status, "http_error"), detail, headers=headers)
+
+
+def cut_off(request: web.Request) -> web.StreamResponse:
+    """Cut the connection of an answer that had begun when it failed, so that nobody takes it for whole."""
+    if request.transport is not None:
+        request.transport.abort()
+    return request[STARTED]
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into an answer of the one shape."""
+    try:
+        return await handler(request)
+    except errors.BlastdError as error:
+        if STARTED in request:
+            log.warning("answer_cut_off", code=error.code, error=str(error))
+            return cut_off(request)
+        return refusal(request, error)
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        return foreign(request, error)
+    except (ConnectionResetError, BrokenPipeError):
+        raise  # the client went away: nobody is left to answer
+    except Exception:
+        log.exception("request_failed", method=request.method, path=request.path)
+        if STARTED in request:
+            return cut_off(request)
+        return problem(request, 500, "internal", INTERNAL)

@@ -1,0 +1,141 @@
+"""Rows as they go over the wire: one reckoning for lists, details, events and streams, so that they can't differ."""
+
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from blastd.core.model import Artifact, DatabaseRef, Job, Status, Step, Warned
+from blastd.service.progress import progress
+from blastd.web import wire
+from blastd.web.middleware import SERVICES
+from blastd.web.session import base_path
+
+
+def base_of(request: web.Request) -> str:
+    """Return the path under which the client sees us, "" at the root."""
+    return base_path(request, request.app[SERVICES].settings.server.base_path or None)
+
+
+def job_row(job: Job, now: datetime, base: str) -> wire.JobRow:
+    """Return *job* as lists show it; *base* is put before its links."""
+    return wire.JobRow(**row_values(job, now, base))
+
+
+def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
+    """Return the fields of a row."""
+    far = progress(job, now)
+    return {
+        "job_id": job.job_id,
+        "short_id": job.short_id,
+        "title": job.title,
+        "program": job.program,
+        "task": job.task,
+        "database": [database.name for database in job.databases],
+        "engine": job.engine,
+        "priority": job.priority,
+        "status": str(job.status),
+        "phase": str(job.phase),
+        "waiting_for": job.waiting_for,
+        "queue_position": job.queue_position,
+        "created_at": wire.moment(job.created_at),
+        "started_at": wire.maybe(job.started_at),
+        "finished_at": wire.maybe(job.finished_at),
+        "updated_at": wire.moment(job.updated_at),
+        "observed_at": wire.maybe(job.observed_at),
+        "observed_by": job.observed_by,
+        "stale": job.stale,
+        "stale_since": wire.maybe(job.stale_since),
+        "stale_reason": job.stale_reason,
+        "owner": job.owner,
+        "query": wire.QueryView(
+            count=job.query.count,
+            letters=job.query.letters,
+            molecule=job.query.molecule,
+            first_id=job.query.first_id,
+            sha256=job.query.sha256,
+        ),
+        "progress": wire.Progress(
+            units_done=far.units_done,
+            units_total=far.units_total,
+            fraction=far.fraction,
+            eta_seconds=far.eta_seconds,
+        ),
+        "steps": [step_view(step) for step in job.steps],
+        "error_code": job.error_code,
+        "error": job.error,
+        "attempt": job.attempt,
+        "engine_ref": job.engine_ref,
+        "blast_version": job.blast_version,
+        "database_fingerprint": [database.fingerprint for database in job.databases],
+        "source": job.source,
+        "hits": job.hits,
+        "limit_reached": job.limit_reached,
+        "warnings": [warning_view(warned) for warned in job.warnings],
+        "plan_why": list(job.plan_why),
+        "reused_from": job.reused_from,
+        "links": links(job, base),
+    }
+
+
+def links(job: Job, base: str) -> dict[str, str]:
+    """Return where to go from a job: only what its state allows."""
+    home = f"{base}/api/blast/jobs/{job.job_id}"
+    found = {
+        "self": home,
+        "page": f"{base}/jobs/{job.job_id}",
+        "query": f"{home}/query",
+        "events": f"{home}/events",
+        "logs": f"{home}/logs",
+    }
+    if job.status is Status.COMPLETED:
+        found |= {"results": f"{home}/results", "hits": f"{home}/hits"}
+    if not job.status.terminal:
+        found["cancel"] = f"{home}/cancel"
+    if job.status in (Status.FAILED, Status.CANCELLED):
+        found["retry"] = f"{home}/retry"
+    return found
+
+
+def step_view(step: Step) -> wire.StepView:
+    """Return a step with its duration."""
+    return wire.StepView(
+        name=str(step.name),
+        status=str(step.status),
+        started_at=wire.maybe(step.started_at),
+        ended_at=wire.maybe(step.ended_at),
+        duration_ms=step.duration_ms,
+        skip_reason=step.skip_reason,
+        error=step.error,
+        parts=step.parts,
+    )
+
+
+def warning_view(warned: Warned) -> wire.WarningView:
+    """Return a warning."""
+    return wire.WarningView(text=warned.text, query=warned.query, source=warned.source)
+
+
+def artifact_view(artifact: Artifact) -> wire.ArtifactView:
+    """Return a stored file."""
+    return wire.ArtifactView(
+        name=artifact.name,
+        media_type=artifact.media_type,
+        size_bytes=artifact.size_bytes,
+        sha256=artifact.sha256,
+        created_at=wire.moment(artifact.created_at),
+    )
+
+
+def searched_database(database: DatabaseRef) -> wire.SearchedDatabase:
+    """Return a database as it was when the job was accepted."""
+    return wire.SearchedDatabase(
+        name=database.name,
+        title=database.title,
+        molecule=database.molecule,
+        sequences=database.sequences,
+        letters=database.letters,
+        date=database.date,
+        version=database.version,
+        fingerprint=database.fingerprint,
+    )

@@ -1,0 +1,83 @@
+"""Requests are decoded with every fault named; times are written in one way."""
+
+from datetime import UTC, datetime
+
+import pytest
+from multidict import MultiDict
+
+from blastd.errors import BadRequest, Invalid
+from blastd.web import wire
+
+
+def faults_of(raw: dict[str, object], kind: type[wire.Request] = wire.SearchBody) -> dict[str, str]:
+    with pytest.raises(Invalid) as caught:
+        wire.decode(kind, raw)
+    return dict(caught.value.faults)
+
+
+def query(kind: type[wire.T], **given: str) -> wire.T:
+    params = MultiDict(given)
+    return wire.decode_query(kind, params, params.items())
+
+
+def test_times_have_milliseconds_and_z() -> None:
+    assert wire.moment(datetime(2024, 1, 2, 3, 4, 5, 6000, tzinfo=UTC)) == "2024-01-02T03:04:05.006Z"
+    assert wire.moment(datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)) == "2024-01-02T03:04:05.000Z"
+
+
+def test_a_whole_search_is_decoded() -> None:
+    raw: dict[str, object] = {
+        "program": "blastn",
+        "database": ["a", "b"],
+        "query": ">q\nACGT",
+        "options": {"evalue": 1},
+    }
+    found = wire.decode(wire.SearchBody, raw)
+    assert (found.database, found.options, found.reuse) == (["a", "b"], {"evalue": 1}, True)
+
+
+def test_every_fault_is_found_at_once() -> None:
+    found = faults_of({"program": 7, "databse": "x", "priority": "high", "title": "x" * 501})
+    assert found.keys() == {"/program", "/databse", "/priority", "/title", "/database"}
+    assert "Did you mean 'database'" in found["/databse"]
+    assert found["/database"] == "'database' is missing."
+
+
+def test_a_fault_inside_a_field_has_its_place() -> None:
+    assert "/database/1" in faults_of({"program": "blastn", "database": ["a", 2]})
+
+
+def test_a_pointer_escapes_what_it_must() -> None:
+    assert wire.pointer("a/b~c", 0) == "/a~1b~0c/0"
+
+
+def test_parameters_are_numbers_and_lists_where_the_type_says_so() -> None:
+    found = query(wire.JobsQuery, status="queued,running", limit="7", since="2024-01-01T00:00:00Z")
+    assert (found.status, found.limit) == (["queued", "running"], 7)
+    assert found.since == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "x", "1.5", ""])
+def test_a_limit_outside_its_range_is_refused(limit: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        query(wire.JobsQuery, limit=limit)
+    assert caught.value.faults[0][0] == "/limit"
+
+
+def test_an_unknown_parameter_is_refused() -> None:
+    with pytest.raises(Invalid, match="Did you mean 'status'"):
+        query(wire.JobsQuery, statsu="queued")
+
+
+def test_a_parameter_given_twice_is_refused_unless_it_is_a_list() -> None:
+    params = MultiDict([("limit", "1"), ("limit", "2")])
+    with pytest.raises(Invalid, match="2 times"):
+        wire.decode_query(wire.JobsQuery, params, params.items())
+    params = MultiDict([("status", "queued"), ("status", "failed")])
+    assert wire.decode_query(wire.JobsQuery, params, params.items()).status == ["queued", "failed"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b"\xff", b'{"a": "\xff"}'])
+def test_a_body_that_is_no_object_is_a_bad_request(body: bytes) -> None:
+    with pytest.raises(BadRequest):
+        wire.decode_json(body)
