@@ -1,0 +1,239 @@
+r"""The stored form of a search result, and its projections to BLAST+ formats 6, 7 and 10.
+
+Every unit that writes results runs with `-outfmt RICH_SPEC`: BLAST+'s commented table (format 7) with the columns of
+`RICH`. This form is stored because it
+
+- says for each query, by position, whether and how it was searched: queries with equal names stay apart, queries
+  without hits are kept, and a row that begins with `#` is no comment since the counts say where rows are;
+- holds what formats 6, 7, 10, hit tables and alignments need, so that these cost no further BLAST+ run. `btop` with the
+  query gives the aligned letters; `qseq` and `sseq` themselves would make the files 3.5 times as large (measured:
+  130,846 rows of 500 queries, 76 MB against 267 MB);
+- costs 4 % of the time of a search that prints 130,000 rows, and nothing measurable for an ordinary one. Columns that
+  open further files (scientific names) or are rarely asked (GIs, merged titles) are left out.
+
+`stitle` is last: a subject title may hold tabs. Text is read and written as UTF-8 with surrogateescape and `\n`, so
+that bytes which BLAST+ passed through stay as they are.
+
+Formats that hold more (alignments, statistics) and other columns are made by another run: `results/finish.py`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from blastd.errors import BlastdError, Invalid
+
+STD = (
+    "qaccver", "saccver", "pident", "length", "mismatch", "gapopen", "qstart", "qend", "sstart", "send", "evalue",
+    "bitscore",
+)  # fmt: skip
+RICH = (
+    *STD, "qseqid", "sseqid", "sacc", "qlen", "slen", "score", "nident", "positive", "gaps", "ppos", "qframe", "sframe",
+    "sstrand", "qcovs", "qcovhsp", "qcovus", "staxids", "btop", "stitle",
+)  # fmt: skip
+RICH_SPEC = "7 " + " ".join(RICH)
+COLUMN = {name: at for at, name in enumerate(RICH)}
+# Cells that hold text from sequences' names; all other columns are numbers or made of a few letters of BLAST+.
+TEXT = frozenset(
+    [
+        "qseqid",
+        "qacc",
+        "qaccver",
+        "sseqid",
+        "sallseqid",
+        "sacc",
+        "saccver",
+        "sallacc",
+        "qseq",
+        "sseq",
+        "btop",
+        "ssciname",
+        "scomname",
+        "sblastname",
+        "sskingdom",
+        "sscinames",
+        "scomnames",
+        "sblastnames",
+        "sskingdoms",
+        "stitle",
+        "salltitles",
+    ]
+)
+# What `# Fields:` calls each column (BLAST+ 2.12).
+LABELS = {
+    "qseqid": "query id", "qgi": "query gi", "qacc": "query acc.", "qaccver": "query acc.ver", "qlen": "query length",
+    "sseqid": "subject id", "sallseqid": "subject ids", "sgi": "subject gi", "sallgi": "subject gis",
+    "sacc": "subject acc.", "saccver": "subject acc.ver", "sallacc": "subject accs.", "slen": "subject length",
+    "qstart": "q. start", "qend": "q. end", "sstart": "s. start", "send": "s. end", "qseq": "query seq",
+    "sseq": "subject seq", "evalue": "evalue", "bitscore": "bit score", "score": "score", "length": "alignment length",
+    "pident": "% identity", "nident": "identical", "mismatch": "mismatches", "positive": "positives",
+    "gapopen": "gap opens", "gaps": "gaps", "ppos": "% positives", "frames": "query/sbjct frames",
+    "qframe": "query frame", "sframe": "sbjct frame", "btop": "BTOP", "staxid": "subject tax id",
+    "ssciname": "subject sci name", "scomname": "subject com names", "sblastname": "subject blast name",
+    "sskingdom": "subject super kingdom", "staxids": "subject tax ids", "sscinames": "subject sci names",
+    "scomnames": "subject com names", "sblastnames": "subject blast names", "sskingdoms": "subject super kingdoms",
+    "stitle": "subject title", "salltitles": "subject titles", "sstrand": "subject strand",
+    "qcovs": "% query coverage per subject", "qcovhsp": "% query coverage per hsp",
+    "qcovus": "% query coverage per uniq subject",
+}  # fmt: skip
+RISKY_STARTS = ("=", "+", "-", "@", "\t", "\r")
+TRAILER = "# BLAST processed "
+FOUND = re.compile(r"# (\d+) hits found")
+
+
+class Damaged(BlastdError):  # noqa: N818 -- named for what the user sees
+    """A stored table is not as BLAST+ writes it."""
+
+    code = "result_damaged"
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stored table says of one query."""
+
+    title: str
+    """The query's whole definition line."""
+    head: tuple[str, ...]
+    """The comment lines in front of the columns: program, query, database."""
+    found: int | None
+    """Rows found; None if BLAST+ could not search this query's whole round (only letters that mean nothing)."""
+    rows: tuple[str, ...]
+    """The table's rows, without line ends."""
+
+
+def columns(fields: Sequence[str], pointer: str = "/fields") -> tuple[str, ...]:
+    """Return the columns that BLAST+ prints for *fields*: `std` becomes twelve, a repeated one counts once.
+
+    Raises Invalid for a column that BLAST+ does not know, since it would leave it out in silence, or print twelve others.
+    """
+    names = [name for field in fields for name in (STD if field == "std" else (field,))]
+    if unknown := [name for name in dict.fromkeys(names) if name not in LABELS]:
+        known = ", ".join(["std", *sorted(LABELS)])
+        raise Invalid([(pointer, f"{name!r} is not a column; columns are {known}.") for name in unknown])
+    return tuple(dict.fromkeys(names)) or STD
+
+
+def stored(names: Sequence[str]) -> bool:
+    """Tell whether the stored form holds all of *names*."""
+    return all(name in COLUMN or name == "frames" for name in names)
+
+
+def sections(lines: Iterable[str]) -> Iterator[Section]:
+    """Yield one Section a query from the lines (with ends) of a table in format 7.
+
+    Rows are counted, not recognised: a query named `#q1` makes rows that look like comments.
+    """
+    head: list[str] = []
+    title: str | None = None
+    source = iter(lines)
+    for raw in source:
+        line = raw.removesuffix("\n")
+        if title is not None and (count := FOUND.fullmatch(line)):
+            found = int(count[1])
+            rows = tuple(_rows(source, found))
+            yield Section(title=title, head=tuple(head), found=found, rows=rows)
+            head, title = [], None
+        elif line.startswith(TRAILER):
+            break
+        elif title is not None and not line.startswith(("# Database: ", "# Fields: ")):
+            yield Section(title=title, head=tuple(head), found=None, rows=())
+            head, title = [line], None
+        elif line.startswith("# Fields: "):
+            continue
+        elif line.startswith("# "):
+            head.append(line)
+            if line.startswith("# Query:"):
+                title = line.removeprefix("# Query:").removeprefix(" ")
+        else:
+            raise Damaged(f"A stored table has a line where none should be: {line[:80]!r}.")
+    if title is not None:
+        yield Section(title=title, head=tuple(head), found=None, rows=())
+
+
+def cells(row: str) -> list[str]:
+    """Split a stored row into the columns of RICH; tabs in the subject's title stay in it."""
+    found = row.split("\t", len(RICH) - 1)
+    if len(found) != len(RICH):
+        raise Damaged(f"A stored row has {len(found)} columns instead of {len(RICH)}: {row[:80]!r}.")
+    return found
+
+
+def table(parts: Iterable[Iterable[str]], names: Sequence[str] = STD) -> Iterator[str]:
+    """Yield lines as `-outfmt "6 NAMES"` prints them, from the lines of each stored part in query order."""
+    pick = _picker(names)
+    for lines in parts:
+        for section in sections(lines):
+            for row in section.rows:
+                yield "\t".join(pick(row)) + "\n"
+
+
+def commented(parts: Iterable[Iterable[str]], names: Sequence[str] = STD) -> Iterator[str]:
+    """Yield lines as `-outfmt "7 NAMES"` prints them: one trailer, whatever the number of parts."""
+    pick = _picker(names)
+    fields = "# Fields: " + ", ".join(LABELS[name] for name in names) + "\n"
+    queries = 0
+    for lines in parts:
+        for section in sections(lines):
+            queries += 1
+            yield "".join(line + "\n" for line in section.head)
+            if section.rows:
+                yield fields
+            if section.found is not None:
+                yield f"# {section.found} hits found\n"
+            for row in section.rows:
+                yield "\t".join(pick(row)) + "\n"
+    yield f"{TRAILER}{queries} queries\n"
+
+
+def csv(parts: Iterable[Iterable[str]], names: Sequence[str] = STD) -> Iterator[str]:
+    """Yield lines as `-outfmt "10 NAMES"` prints them, but quoted where a cell needs it and harmless in a spreadsheet."""
+    pick = _picker(names)
+    text = [name in TEXT for name in names]
+    for lines in parts:
+        for section in sections(lines):
+            for row in section.rows:
+                yield (
+                    ",".join(
+                        safe_cell(cell) if is_text else cell for cell, is_text in zip(pick(row), text, strict=True)
+                    )
+                    + "\n"
+                )
+
+
+def safe_cell(text: str) -> str:
+    """Return *text* as a CSV cell that no spreadsheet takes for a formula."""
+    if text.startswith(RISKY_STARTS):
+        text = "'" + text
+    if any(mark in text for mark in ',"\n\r'):
+        text = '"' + text.replace('"', '""') + '"'
+    return text
+
+
+class _picker:  # noqa: N801 -- a function with prepared values
+    """Picks columns of a stored row."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        if not stored(names):
+            raise Invalid(
+                [("/fields", f"{name!r} is not in the stored table.") for name in names if not stored([name])]
+            )
+        self._first = tuple(names) == STD
+        self._at = [COLUMN.get(name, -1) for name in names]
+
+    def __call__(self, row: str) -> list[str]:
+        """Return the cells of *row* in the order asked for."""
+        if self._first:
+            return row.split("\t", len(STD))[: len(STD)]
+        all_cells = cells(row)
+        return [
+            all_cells[at] if at >= 0 else f"{all_cells[COLUMN['qframe']]}/{all_cells[COLUMN['sframe']]}"
+            for at in self._at
+        ]
+
+
+def _rows(source: Iterator[str], count: int) -> Iterator[str]:
+    for _ in range(count):
+        row = next(source, None)
+        if row is None or not row.endswith("\n"):
+            raise Damaged("A stored table ends before its last row.")
+        yield row.removesuffix("\n")
