@@ -1,0 +1,175 @@
+"""The BLAST+ applications on this machine: where they are, their version, and one short run with a time limit.
+
+Long searches are run by the engines; this is for blastdbcmd, makeblastdb and questions.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from blastd.aio import uninterrupted
+from blastd.core.model import Frozen
+from blastd.core.options import read_help
+from blastd.core.programs import Catalogue, catalogue
+from blastd.errors import ToolFailed, Unavailable
+
+PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
+HELPERS = ("blastdbcmd", "makeblastdb")
+VERSION = re.compile(r"(\d+\.\d+\.\d+\+?)")
+OUTPUT_BYTES = 64 << 20  # more than any question is answered with; searches write to files
+HELP_SECONDS = 20.0  # 0.05 s on an idle machine; a network file system or a busy start takes longer
+INSTALL = "Install NCBI BLAST+ (Debian and Ubuntu: apt-get install ncbi-blast+), or set blast.bin to its folder."
+
+
+class Ran(Frozen, frozen=True, kw_only=True):
+    """How a short run ended; negative exit codes are signals."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+    def text(self) -> str:
+        """Return standard output as text. Raises ToolFailed with the last line of stderr if the run failed."""
+        if self.exit_code != 0:
+            lines = self.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise ToolFailed(lines[-1] if lines else f"it ended with {self.exit_code} and said nothing")
+        return self.stdout.decode("utf-8", "surrogateescape")
+
+
+class Tools(Frozen, frozen=True, kw_only=True):
+    """Paths by name, the version of blastn, and the environment in which all of them run."""
+
+    paths: Mapping[str, str]
+    version: str
+    environment: Mapping[str, str]
+
+    async def run(self, name: str, arguments: Sequence[str], *, cwd: Path, seconds: float = 60.0) -> Ran:
+        """Run an application by *name* in *cwd*."""
+        return await run([self.paths[name], *arguments], cwd=cwd, env=self.environment, seconds=seconds)
+
+
+def locate(folder: Path | None, search_path: str) -> dict[str, str]:
+    """Return the paths of all applications, from *folder* or *search_path*. Raises Unavailable naming the missing ones."""
+    path = str(folder) if folder is not None else search_path
+    found = {name: shutil.which(name, path=path) for name in (*PROGRAMS, *HELPERS)}
+    missing = [name for name, place in found.items() if place is None]
+    if missing:
+        raise Unavailable(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. {INSTALL}")
+    return {name: place for name, place in found.items() if place is not None}
+
+
+def environment(search_path: str, home: str, taxonomy_folders: Sequence[Path] = ()) -> dict[str, str]:
+    """Return the environment of every BLAST+ process: no locale, no report to NCBI, nothing of the daemon's own."""
+    env = {"PATH": search_path, "HOME": home, "LANG": "C.UTF-8", "BLAST_USAGE_REPORT": "false"}
+    if taxonomy_folders:
+        env["BLASTDB"] = ":".join(map(str, taxonomy_folders))
+    return env
+
+
+async def find(folder: Path | None, search_path: str, home: str, taxonomy_folders: Sequence[Path] = ()) -> Tools:
+    """Find the applications and ask blastn for its version. Raises Unavailable."""
+    paths = locate(folder, search_path)
+    env = environment(search_path, home, taxonomy_folders)
+    ran = await run([paths["blastn"], "-version"], cwd=Path("/"), env=env, seconds=20.0)
+    match = VERSION.search(ran.stdout.decode("utf-8", "replace"))
+    if ran.exit_code != 0 or match is None:
+        raise Unavailable(f"{paths['blastn']} does not say its version (exit {ran.exit_code}). {INSTALL}")
+    return Tools(paths=paths, version=match[1], environment=env)
+
+
+async def offered(tools: Tools) -> Catalogue:
+    """Return the programs, tasks and options of the installed BLAST+, as its programs tell them. Raises Unavailable."""
+    asked = [(name, kind) for name in PROGRAMS for kind in ("-xmlhelp", "-help")]
+    async with asyncio.TaskGroup() as group:
+        running = {
+            (name, kind): group.create_task(_help(tools, name, kind), name=f"{name} {kind}") for name, kind in asked
+        }
+    try:
+        helps = {
+            name: read_help(running[name, "-xmlhelp"].result(), running[name, "-help"].result(), name)
+            for name in PROGRAMS
+        }
+    except ValueError as error:
+        raise Unavailable(f"BLAST+ {tools.version} does not tell its options: {error}. {INSTALL}") from error
+    return catalogue(tools.version, helps)
+
+
+async def _help(tools: Tools, name: str, kind: str) -> str:
+    ran = await tools.run(name, [kind], cwd=Path("/"), seconds=HELP_SECONDS)
+    return ran.stdout.decode("utf-8", "replace")
+
+
+async def run(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float, stdin: bytes | None = None
+) -> Ran:
+    """Run *argv* to its end with at most OUTPUT_BYTES of output in memory; no process is left behind.
+
+    Raises ToolFailed at the time limit, when it says too much, or when it can't start.
+    """
+    name = Path(argv[0]).name
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            process_group=0,
+        )
+    except OSError as error:
+        raise ToolFailed(f"{argv[0]} could not be started: {error}.") from error
+    try:
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+            out = group.create_task(_read(child, child.stdout), name=f"{name} stdout")
+            err = group.create_task(_read(child, child.stderr), name=f"{name} stderr")
+            if stdin is not None:
+                group.create_task(_write(child.stdin, stdin), name=f"{name} stdin")
+            code = await child.wait()
+    except TimeoutError as error:
+        raise ToolFailed(f"{name} did not end within {seconds:g} s.") from error
+    finally:
+        if child.returncode is None:
+            await uninterrupted(_end(child))
+    if max(len(out.result()), len(err.result())) > OUTPUT_BYTES:
+        raise ToolFailed(f"{name} said more than {OUTPUT_BYTES:,} bytes.")
+    return Ran(exit_code=code, stdout=out.result(), stderr=err.result())
+
+
+async def _read(child: asyncio.subprocess.Process, stream: asyncio.StreamReader | None) -> bytes:
+    """Read to the end, or a little over OUTPUT_BYTES and stop the child."""
+    blocks, size = [], 0
+    while stream is not None and size <= OUTPUT_BYTES and (block := await stream.read(1 << 16)):
+        size += len(block)
+        blocks.append(block)
+    if size > OUTPUT_BYTES:
+        _kill(child)
+    return b"".join(blocks)
+
+
+async def _write(stream: asyncio.StreamWriter | None, text: bytes) -> None:
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        await stream.drain()
+        stream.close()
+        await stream.wait_closed()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # it ended without reading to the end: its exit code says why
+
+
+def _kill(child: asyncio.subprocess.Process) -> None:
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    _kill(child)
+    await child.wait()

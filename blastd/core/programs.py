@@ -1,0 +1,344 @@
+"""The programs that are offered, and the check of a whole search, which finds every fault. Pure.
+
+Options come from the installed BLAST+ (core/options.py), the rest from the tables of core/offered.py. What the query
+itself is worth is judged in core/fasta.py; whether a database exists is known to the catalogue of databases.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from blastd.core.model import Frozen
+from blastd.core.offered import INSTEAD, TASK_HELP, TASKS, TITLES, WORDS
+from blastd.core.options import SHOWN, Option, Value, check_value, near
+
+LOCATION = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})")
+HIGHEST_POSITION = 2**31 - 1
+DEFAULT_LIMIT = 500
+NEWEST = 5  # version of databases; 4 has no taxonomy ids
+FEW_TARGETS = 5  # below, BLAST+ itself warns
+SHORT_LETTERS = 30
+NAMED_IDS = 10  # taxonomy ids that one sentence lists
+DISCONTIGUOUS_WORDS = ("11", "12")
+NO_COMPOSITION = ("0", "F", "f")
+NEEDS_INDEXED = {"seqidlist", "negative_seqidlist"}
+
+Fault = tuple[str, str]
+"""JSON pointer into the request, and a sentence with the mend."""
+
+
+class Task(Frozen, frozen=True, kw_only=True):
+    """A preset of a program."""
+
+    name: str
+    help: str
+    defaults: Mapping[str, str]
+
+
+class Program(Frozen, frozen=True, kw_only=True):
+    """A program as it is offered, its default task first; molecules are `nucl` or `prot`."""
+
+    name: str
+    title: str
+    query: str
+    database: str
+    tasks: tuple[Task, ...]
+    options: Mapping[str, Option]
+
+
+class Catalogue(Frozen, frozen=True, kw_only=True):
+    """All programs of one BLAST+ installation."""
+
+    blast_version: str
+    programs: Mapping[str, Program]
+
+
+class Search(Frozen, frozen=True, kw_only=True):
+    """A search as it was asked for, nothing checked."""
+
+    program: str
+    database: tuple[str, ...]
+    task: str | None = None
+    options: Mapping[str, Any] = {}
+    query_loc: str | None = None
+
+
+class Checked(Frozen, frozen=True, kw_only=True):
+    """A search whose program, task and options are good: options by name as text, True, or a list of ids."""
+
+    program: str
+    task: str
+    database: tuple[str, ...]
+    options: dict[str, Value]
+    query_loc: str | None
+
+
+class DatabaseFacts(Frozen, frozen=True, kw_only=True):
+    """What a search needs to know of a database; `taxids` are those that it holds, None if that is not known."""
+
+    name: str
+    molecule: str
+    version: int
+    sequences: int
+    letters: int
+    has_taxonomy: bool
+    has_ids: bool
+    taxids: frozenset[int] | None = None
+
+
+# ---------------------------------------------------------------- catalogue
+
+
+def catalogue(version: str, helps: Mapping[str, Mapping[str, Option]]) -> Catalogue:
+    """Return what is offered, from the options that each program tells of itself."""
+    programs = {}
+    for name, (title, query, database) in TITLES.items():
+        if name not in helps:
+            continue
+        told = helps[name]
+        known = told["task"].choices if "task" in told else (name,)
+        tasks = tuple(
+            Task(name=task, help=TASK_HELP[task], defaults=defaults)
+            for task, defaults in TASKS[name].items()
+            if task in known
+        )
+        options = _offered(told)
+        programs[name] = Program(name=name, title=title, query=query, database=database, tasks=tasks, options=options)
+    return Catalogue(blast_version=version, programs=programs)
+
+
+def _offered(told: Mapping[str, Option]) -> dict[str, Option]:
+    """Leave out what is not offered, what needs that, and conflicts with it."""
+    names = {name for name, option in told.items() if name not in INSTEAD and option.kind != "file"}
+    names -= {name for name in names if not names.issuperset(told[name].requires)}
+    return {
+        name: replace(told[name], excludes=tuple(other for other in told[name].excludes if other in names))
+        for name in told
+        if name in names
+    }
+
+
+def molecules(program: str) -> tuple[str, str]:
+    """Return the molecules of query and database, `nucl` or `prot`."""
+    _, query, database = TITLES[program]
+    return query, database
+
+
+def limit_of(options: Mapping[str, Any]) -> int:
+    """Return how many subjects are kept for each query."""
+    return int(str(options.get("max_target_seqs", DEFAULT_LIMIT)))
+
+
+def default_of(program: Program, task: str, name: str) -> str | None:
+    """Return the value that BLAST+ takes for an option that is not given, None if it is not known."""
+    own = next((preset.defaults for preset in program.tasks if preset.name == task), {})
+    return own.get(name, program.options[name].default if name in program.options else None)
+
+
+# ---------------------------------------------------------------- check
+
+
+def check(search: Search, known: Catalogue) -> tuple[Checked | None, list[Fault]]:
+    """Return the normalised search, or None with every fault as (JSON pointer, sentence with the mend)."""
+    faults: list[Fault] = []
+    program = known.programs.get(search.program)
+    if program is None:
+        names = ", ".join(known.programs)
+        hint = near(search.program, known.programs)
+        faults.append(("/program", f"{search.program[:SHOWN]!r} is not offered: choose one of {names}.{hint}"))
+    task = _task(program, search.task, known, faults) if program is not None else ""
+    options = _options(program, task, search.options, faults) if program is not None else {}
+    if not search.database or not all(search.database):
+        faults.append(("/database", "No database is named."))
+    if search.query_loc is not None and location(search.query_loc) is None:
+        faults.append(
+            ("/query_loc", f"{search.query_loc[:SHOWN]!r} is not START-STOP with 1 <= START <= STOP, like 10-250.")
+        )
+    if program is None or faults:
+        return None, faults
+    once = tuple(dict.fromkeys(search.database))
+    checked = Checked(program=program.name, task=task, database=once, options=options, query_loc=search.query_loc)
+    return checked, []
+
+
+def location(text: str) -> tuple[int, int] | None:
+    """Return first and last position (from 1) that `START-STOP` names, None if it does not."""
+    match = LOCATION.fullmatch(text)
+    if match is None or not int(match[1]) <= int(match[2]) <= HIGHEST_POSITION:
+        return None
+    return int(match[1]), int(match[2])
+
+
+def check_location(query_loc: str | None, letters: Sequence[int]) -> list[Fault]:
+    """Return the fault of a query_loc outside the queries, whose *letters* are known.
+
+    BLAST+ cuts a stop that is too high, drops queries that end before the start without a word, and fails only if all do.
+    """
+    span = location(query_loc) if query_loc is not None else None
+    outside = [number for number, length in enumerate(letters, 1) if span is not None and span[0] > length]
+    if not outside:
+        return []
+    number = outside[0]
+    rest = f" and {len(outside) - 1:,} more" if len(outside) > 1 else ""
+    sentence = f"query_loc {query_loc} begins behind the end of query {number} ({letters[number - 1]:,} letters){rest}."
+    return [("/query_loc", sentence)]
+
+
+def _task(program: Program, asked: str | None, known: Catalogue, faults: list[Fault]) -> str:
+    names = [task.name for task in program.tasks]
+    if not asked:
+        return names[0]
+    if asked in names:
+        return asked
+    owners = [other.name for other in known.programs.values() if asked in [task.name for task in other.tasks]]
+    hint = f" It is a task of {owners[0]}." if owners else near(asked, names)
+    faults.append(("/task", f"{asked[:SHOWN]!r} is no task of {program.name}: choose one of {', '.join(names)}.{hint}"))
+    return names[0]
+
+
+def _options(program: Program, task: str, given: Mapping[str, Any], faults: list[Fault]) -> dict[str, Value]:
+    options: dict[str, Value] = {}
+    for name, value in given.items():
+        option = program.options.get(name)
+        if option is None:
+            faults.append((_pointer(name), _unknown(program, name)))
+            continue
+        good, fault = check_value(option, value)
+        if fault is not None:
+            faults.append((_pointer(name), fault))
+        elif good is not None and good is not False:
+            options[name] = good
+    faults += _together(program, options, given)
+    faults += _task_rules(program, task, options)
+    return options
+
+
+def _pointer(name: str) -> str:
+    return f"/options/{name[:SHOWN].replace('~', '~0').replace('/', '~1')}"
+
+
+def _together(program: Program, options: Mapping[str, Value], given: Mapping[str, Any]) -> list[Fault]:
+    """Return conflicts, each pair once, and missing companions; a companion that is given but wrong is not missing."""
+    faults: list[Fault] = []
+    pairs = {
+        tuple(sorted((name, other))) for name in options for other in program.options[name].excludes if other in options
+    }
+    faults += [(_pointer(first), f"{first} can't be used together with {second}.") for first, second in sorted(pairs)]
+    for name in options:
+        missing = [other for other in program.options[name].requires if other not in given]
+        faults += [(_pointer(name), f"{name} needs {other}, too.") for other in missing]
+    return faults
+
+
+def _task_rules(program: Program, task: str, options: Mapping[str, Value]) -> list[Fault]:
+    """Return what BLAST+ refuses of options that are good one by one (seen with 2.12)."""
+    faults: list[Fault] = []
+    word = options.get("word_size", default_of(program, task, "word_size"))
+    if task == "dc-megablast" and word not in DISCONTIGUOUS_WORDS:
+        faults.append((_pointer("word_size"), f"word_size {word} is not 11 or 12, as dc-megablast needs."))
+    if task != "dc-megablast" and "template_type" in options:
+        faults.append((_pointer("template_type"), "template_type and template_length are for task dc-megablast only."))
+    if options.get("ungapped") and "comp_based_stats" in program.options:
+        value = options.get("comp_based_stats", default_of(program, task, "comp_based_stats"))
+        if value not in NO_COMPOSITION:
+            faults.append(
+                (_pointer("ungapped"), "ungapped needs comp_based_stats 0: composition is adjusted with gaps only.")
+            )
+    return faults
+
+
+def _unknown(program: Program, name: str) -> str:
+    bare, shown = name.lstrip("-"), name[:SHOWN]
+    if bare in INSTEAD:
+        return f"{shown!r} is not an option here: {INSTEAD[bare]}."
+    if bare in program.options:
+        return f"{shown!r}: options are named without '-', say {bare!r}."
+    return f"{shown!r} is no option of {program.name}.{near(bare, program.options)} See GET /api/blast/programs."
+
+
+# ---------------------------------------------------------------- databases
+
+
+def check_databases(search: Checked, facts: Sequence[DatabaseFacts]) -> list[Fault]:
+    """Return every reason why these databases don't fit the search or each other."""
+    faults: list[Fault] = []
+    query, wanted = molecules(search.program)
+    wrong = [fact for fact in facts if fact.molecule != wanted]
+    for fact in wrong:
+        fits = [name for name, (_, its_query, base) in TITLES.items() if (its_query, base) == (query, fact.molecule)]
+        mend = f"; for this query try {' or '.join(fits)}" if fits else ""
+        said = (
+            f"database {fact.name} is {WORDS[fact.molecule]}, {search.program} needs a {WORDS[wanted]} database{mend}."
+        )
+        faults.append(("/database", said))
+    if len({fact.version for fact in facts}) > 1:
+        listed = ", ".join(f"{fact.name} (version {fact.version})" for fact in facts)
+        faults.append(("/database", f"databases of versions 4 and 5 can't be searched together: {listed}."))
+    elif len({fact.has_ids for fact in facts if fact.version == NEWEST}) > 1:
+        # "Error pre-fetching sequence data", exit code 2, once there are hits: versions 5 only
+        parsed = ", ".join(fact.name for fact in facts if fact.has_ids)
+        plain = ", ".join(fact.name for fact in facts if not fact.has_ids)
+        said = (
+            f"databases with parsed ids ({parsed}) and without ({plain}) can't be searched together: search them apart."
+        )
+        faults.append(("/database", said))
+    for name in search.options:
+        if name.endswith("taxids") or name in NEEDS_INDEXED:
+            faults += _filter_faults(name, search.options[name], facts)
+    return faults
+
+
+def _filter_faults(name: str, ids: Value, facts: Sequence[DatabaseFacts]) -> list[Fault]:
+    pointer, faults = _pointer(name), list[Fault]()
+    by_taxonomy = name.endswith("taxids")
+    for fact in facts:
+        if by_taxonomy and fact.version < NEWEST:
+            said = f"database {fact.name} is of version 4, which knows no taxonomy ids: rebuild it as version 5."
+        elif by_taxonomy and not fact.has_taxonomy:
+            said = f"database {fact.name} has no taxonomy ids: build it with a map of ids to taxonomy ids (-taxid_map)."
+        elif not by_taxonomy and not fact.has_ids:
+            said = f"database {fact.name} has no parsed ids: build it with -parse_seqids."
+        else:
+            continue
+        faults.append((pointer, said))
+    if by_taxonomy and not faults and isinstance(ids, tuple):
+        faults += _absent(pointer, name, ids, facts)
+    return faults
+
+
+def _absent(pointer: str, name: str, ids: Collection[str], facts: Sequence[DatabaseFacts]) -> list[Fault]:
+    """Return the fault of taxonomy ids that none of the databases holds; nothing if that is not known."""
+    if not facts or any(fact.taxids is None for fact in facts):
+        return []
+    held = frozenset[int]().union(*(fact.taxids or () for fact in facts))
+    absent = [one for one in ids if int(one) not in held]
+    if not absent:
+        return []
+    listed = ", ".join(absent[:NAMED_IDS]) + (
+        f" and {len(absent) - NAMED_IDS:,} more" if len(absent) > NAMED_IDS else ""
+    )
+    names = ", ".join(fact.name for fact in facts)
+    have = ", ".join(str(one) for one in sorted(held)) if 0 < len(held) <= NAMED_IDS else ""
+    said = f"{name} {listed}: not in {names}. Ids of ranks above species have to be given as those of their species."
+    return [(pointer, said + (f" It holds {have}." if have else ""))]
+
+
+# ---------------------------------------------------------------- advice
+
+
+def hints(search: Checked, *, all_short: bool) -> list[str]:
+    """Return advice that stays with the job; *all_short*: every query has fewer than SHORT_LETTERS letters."""
+    found = []
+    short = f"{search.program}-short"
+    if all_short and short in TASKS[search.program] and search.task != short:
+        found.append(
+            f"Every query has fewer than {SHORT_LETTERS} letters: task {short} finds what {search.task} misses."
+        )
+    if limit_of(search.options) < FEW_TARGETS:
+        found.append(
+            f"max_target_seqs under {FEW_TARGETS} does not mean the best hits: BLAST+ applies it early in the search; "
+            f"ask for {FEW_TARGETS} or more."
+        )
+    return found
