@@ -1,0 +1,91 @@
+// The queries of a job: a list to choose from, which stays quick with thousands.
+
+import { announce, api, count, debounce, evalue, failed, h, plural } from './base.js'
+import { VirtualList } from './vlist.js'
+
+export class Queries {
+  // choose(row) is called with the query that becomes current, null for all of them together.
+  constructor(box, jobId, choose) {
+    Object.assign(this, { box, jobId, choose, rows: [], cursor: null, more: true, current: null, text: '', onlyHits: false, generation: 0 })
+  }
+
+  get path() { return `/blast/jobs/${encodeURIComponent(this.jobId)}/queries` }
+
+  mount() {
+    const search = h('input', { type: 'search', id: 'q-find', placeholder: 'Find a query', 'aria-label': 'Find a query', on: { input: debounce(250, () => { this.text = search.value.trim(); this.load() }) } })
+    const only = h('input', { type: 'checkbox', id: 'q-only', on: { change: () => { this.onlyHits = only.checked; this.load() } } })
+    this.total = h('p', { class: 'help', role: 'status' })
+    const scroll = h('div', { class: 'scroll', tabIndex: -1 })
+    const body = h('div', { class: 'vlist qlist', role: 'list', 'aria-label': 'Queries' })
+    scroll.append(body)
+    this.box.replaceChildren(search, h('div', { class: 'check' }, only, h('label', { class: 'inline', htmlFor: 'q-only' }, 'only those with hits')), this.total, scroll)
+    this.list = new VirtualList(body, { key: row => row.query, build: () => this.build(), update: (element, row) => this.update(element, row), near: () => this.next(), scroller: scroll })
+    this.scroll = scroll
+  }
+
+  build() {
+    const button = h('button', { type: 'button', class: 'qitem' }, h('span', { class: 'ell' }), h('span', { class: 'num' }), h('span', { class: 'sub ell' }))
+    const element = h('div', {}, button)
+    button.addEventListener('click', () => this.pick(element.row))
+    element.button = button
+    return element
+  }
+
+  update(element, row) {
+    element.row = row
+    const [name, hits, sub] = element.button.children
+    name.textContent = `${count(row.query)}. ${row.id || 'no id'}`
+    hits.textContent = row.done === false ? '…' : count(row.hits)
+    hits.className = row.hits ? 'num' : 'num none'
+    sub.textContent = [row.best_evalue === null || row.best_evalue === undefined ? (row.done === false ? 'not searched yet' : 'no hits') : `best E ${evalue(row.best_evalue)}`, row.length ? `${count(row.length)} long` : '', row.warnings?.length ? '⚠' : '', row.limit_reached ? 'limit reached' : ''].filter(Boolean).join(' · ')
+    element.button.title = [row.id, row.title].filter(Boolean).join(' ')
+    element.button.setAttribute('aria-current', String(this.current?.query === row.query))
+  }
+
+  pick(row) {
+    this.current = row
+    this.list.refresh()
+    announce(`Query ${row.query}: ${row.id}, ${plural(row.hits ?? 0, 'hit')}`)
+    this.choose(row)
+  }
+
+  // Goes to the next (1) or the previous (-1) query of the list.
+  async move(step) {
+    let at = this.rows.findIndex(row => row.query === this.current?.query) + step
+    if (at >= this.rows.length && this.more) await this.next()
+    at = Math.min(Math.max(0, at), this.rows.length - 1)
+    if (this.rows[at] && this.rows[at].query !== this.current?.query) {
+      this.pick(this.rows[at])
+      const top = at * this.list.height()
+      if (top < this.scroll.scrollTop || top > this.scroll.scrollTop + this.scroll.clientHeight - 60) this.scroll.scrollTop = top - 60
+    }
+  }
+
+  async load(keep = false) {
+    this.generation += 1
+    Object.assign(this, { cursor: null, more: true, loading: null })
+    const wanted = keep ? Math.min(1000, Math.max(200, this.rows.length)) : 200
+    await this.next(wanted, true)
+  }
+
+  async next(limit = 500, anew = false) {
+    if (this.loading || !this.more) return
+    const mine = this.generation
+    const query = new URLSearchParams({ limit })
+    if (this.cursor) query.set('cursor', this.cursor)
+    if (this.text) query.set('q', this.text)
+    if (this.onlyHits) query.set('with_hits', 'true')
+    this.loading = api(`${this.path}?${query}`)
+    try {
+      const page = await this.loading
+      if (mine !== this.generation) return
+      this.rows = anew ? page.queries : this.rows.concat(page.queries)
+      this.cursor = page.page.next_cursor
+      this.more = page.page.has_more
+      const now = this.rows.find(row => row.query === this.current?.query)
+      if (now) this.current = now
+      this.list.set(this.rows)
+      this.total.textContent = `${plural(this.rows.length, 'query', 'queries')}${this.more ? ' and more' : ''}`
+    } catch (error) { this.more = false; failed(error) } finally { if (mine === this.generation) this.loading = null }
+  }
+}
