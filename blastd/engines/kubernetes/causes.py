@@ -1,0 +1,195 @@
+"""Every trouble that the Kubernetes engine can name: its stable code, its sentence, its remedy.
+
+Which of them it is, is found out in `diagnosis`; README's table of failure codes is made from the same words.
+"""
+
+from blastd.core.engine import Trouble
+
+LAST = 400  # characters of a foreign message that go into a sentence
+
+
+def clip(text: str) -> str:
+    """Return a foreign message on one line, at a length that fits a sentence."""
+    line = " ".join(text.split())
+    return line if len(line) <= LAST else line[: LAST - 1] + "…"
+
+
+def unschedulable(message: str) -> Trouble:
+    """Say that no node takes the pod."""
+    return Trouble(
+        code="unschedulable",
+        sentence=f"No node of the cluster can take the search: {clip(message)}.",
+        remedy="Add a node, lower kubernetes.cpu or memory_limit_bytes, or correct node_selector and tolerations.",
+    )
+
+
+def image(reason: str, message: str) -> Trouble:
+    """Say that the node can't get the image."""
+    return Trouble(
+        code="image_pull_failed",
+        sentence=f"The node can't pull the image ({reason}): {clip(message)}.",
+        remedy="Check kubernetes.image and image_pull_secrets, and that the nodes reach the registry.",
+    )
+
+
+def container_config(reason: str, message: str) -> Trouble:
+    """Say that the container can't be made."""
+    return Trouble(
+        code="container_config_error",
+        sentence=f"The search's container can't be created ({reason}): {clip(message)}.",
+        remedy="Check that the image has python3 and that the job's Secret and ConfigMap exist, then retry.",
+    )
+
+
+def mount(message: str) -> Trouble:
+    """Say that a volume can't be mounted."""
+    return Trouble(
+        code="volume_mount_failed",
+        sentence=f"A volume of the search can't be mounted: {clip(message)}.",
+        remedy="Check that kubernetes.cache_dir can be made on the nodes and that the namespace allows hostPath.",
+    )
+
+
+def pods_refused(message: str) -> Trouble:
+    """Say that the cluster refuses to create pods."""
+    if "exceeded quota" in message:
+        return Trouble(
+            code="quota_exceeded",
+            sentence=f"The namespace's quota refuses the search's pods: {clip(message)}.",
+            remedy="Wait for other searches to end, or raise the ResourceQuota; it goes on by itself then.",
+        )
+    code = "webhook_refused" if "admission webhook" in message else "pods_refused"
+    return Trouble(
+        code=code,
+        sentence=f"The cluster refuses to create the search's pods: {clip(message)}.",
+        remedy="Ask who runs the cluster which policy refuses them; correct service_account, image or the policy.",
+    )
+
+
+def suspended() -> Trouble:
+    """Say that somebody suspended the Job."""
+    return Trouble(
+        code="suspended",
+        sentence="The Job is suspended, by a queueing system or by hand.",
+        remedy="It goes on when its 'suspend' is set to false.",
+    )
+
+
+def out_of_memory(node: str) -> Trouble:
+    """Say that the kernel killed it."""
+    return Trouble(
+        code="out_of_memory",
+        sentence=f"The search needed more memory than its pod may have and was killed (OOMKilled) on {node or 'a node'}.",
+        remedy="Raise kubernetes.memory_limit_bytes, split the database into more shards, or search fewer queries.",
+    )
+
+
+def evicted(message: str) -> Trouble:
+    """Say that the node threw the pod out."""
+    return Trouble(
+        code="evicted",
+        sentence=f"The node evicted the search's pod: {clip(message)}.",
+        remedy="The node lacks memory or disk: free it or choose larger nodes, then retry.",
+        retryable=True,
+    )
+
+
+def node_lost(node: str, message: str) -> Trouble:
+    """Say that the node went away."""
+    return Trouble(
+        code="node_lost",
+        sentence=f"The node {node or ''} was lost while it searched: {clip(message)}.".replace("  ", " "),
+        remedy="Kubernetes tries again elsewhere by itself; if it keeps failing, check the node, then retry.",
+        retryable=True,
+    )
+
+
+def deadline(message: str) -> Trouble:
+    """Say that it took longer than allowed."""
+    return Trouble(
+        code="deadline_exceeded",
+        sentence=f"The search took longer than its time limit (DeadlineExceeded): {clip(message)}.",
+        remedy="Raise kubernetes.time_limit_seconds, split the search, or check why it waited so long.",
+    )
+
+
+def job_failed(reason: str, message: str) -> Trouble:
+    """Say that the Job failed when no pod says why."""
+    named = {
+        "BackoffLimitExceeded": "backoff_limit_exceeded",
+        "MaxFailedIndexesExceeded": "backoff_limit_exceeded",
+        "FailedIndexes": "backoff_limit_exceeded",
+        "PodFailurePolicy": "pod_failed",
+    }
+    return Trouble(
+        code=named.get(reason, "kubernetes_job_failed"),
+        sentence=f"The Kubernetes Job failed ({reason or 'no reason given'}): {clip(message) or 'no message'}.",
+        remedy="The pods that would tell why are gone: retry, and look at the job's logs while it runs.",
+    )
+
+
+def run_failed(reason: str, details: str) -> Trouble:
+    """Say why a run of somebody else's failed."""
+    code = {"DeadlineExceeded": "deadline_exceeded", "BackoffLimitExceeded": "backoff_limit_exceeded"}
+    return Trouble(
+        code=code.get(reason, "external_run_failed"),
+        sentence=f"The run failed: {details}.".replace("..", "."),
+        remedy="It was started outside blastd: look at its Jobs and pods, and start it again there.",
+    )
+
+
+def lost(name: str) -> Trouble:
+    """Say that somebody deleted the Job."""
+    return Trouble(
+        code="kubernetes_job_deleted",
+        sentence=f"The Kubernetes Job {name} was deleted by somebody before all results were there.",
+        remedy="Retry the search: units that finished are kept.",
+    )
+
+
+RUNNER = {
+    "blob_denied": (
+        "blob_access_denied",
+        "The storage account refuses the search's pod",
+        "Check the account key and the clocks, and that no firewall of the account shuts the cluster out; then retry.",
+    ),
+    "blob_away": (
+        "blob_unreachable",
+        "The search's pod can't reach the storage account",
+        "Check the network between the nodes and the account (azure.pod_account_url), then retry.",
+    ),
+    "blob_missing": (
+        "blob_missing",
+        "A blob that the search needs is not in the storage account",
+        "Push the database again with 'blastd db push', then retry.",
+    ),
+    "staging_failed": (
+        "staging_failed",
+        "The database could not be brought to the node",
+        "Check free space under kubernetes.cache_dir on the node, or push the database again; then retry.",
+    ),
+    "no_blast": (
+        "image_without_blast",
+        "The image has no such BLAST+ program",
+        "Set kubernetes.image to an image with BLAST+ and python3.",
+    ),
+    "bad_plan": (
+        "engine_error",
+        "The pod's program failed",
+        "This is a fault of blastd: report it with the job's logs.",
+    ),
+    "no_room": (
+        "node_disk_full",
+        "The node has no room for the search's files",
+        "Free disk space on the node or choose larger ones, then retry.",
+    ),
+    "out_of_memory": ("out_of_memory", "The search needed more memory than its pod may have and was killed", ""),
+}
+"""What the pod's program can name as the cause (podrunner.py): code, sentence, remedy."""
+
+
+def of_runner(cause: str, detail: str) -> Trouble:
+    """Return what the pod's program says of itself."""
+    code, sentence, remedy = RUNNER.get(cause, RUNNER["bad_plan"])
+    detail = clip(detail)
+    return Trouble(code=code, sentence=f"{sentence}{': ' + detail if detail else ''}.", remedy=remedy)

@@ -1,0 +1,292 @@
+"""What we ask the cluster for, as plain JSON: names, labels, Job, Secret, ConfigMap, DaemonSet. Pure.
+
+Names are deterministic, so that a repeated request meets the first one's object. The pod's program is `podrunner`;
+what it is to do comes to it through the Secret and blobs.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from blastd.config import KubernetesSettings
+from blastd.core.ids import JobId, short_id
+from blastd.core.model import Frozen
+
+APP, APP_VALUE = "app", "blast"
+MANAGED, MANAGED_VALUE = "app.kubernetes.io/managed-by", "blastd"
+JOB_ID = "blastd.io/job-id"
+ATTEMPT = "blastd.io/attempt"
+PLAN = "blastd.io/plan"
+PROGRAM = "blastd.io/program"
+DATABASE = "blastd.io/database"
+TITLE = "blastd.io/title"
+GENERATION = "blastd.io/generation"
+ELB_JOB = "elb-job-id"
+SELECTOR = "app in (blast,setup,submit,shard-blast)"
+"""One selector for our objects and those of ElasticBLAST runs: two watches serve all."""
+
+CONTAINER, STAGER = "blast", "stage"
+SCRIPT = "podrunner.py"
+SCRIPTS_AT, ACCESS_AT, CACHE_AT, WORK_AT = "/blastd/scripts", "/blastd/access", "/blastd/cache", "/blastd/work"
+FATAL_EXITS = (1, 2, 3, 43)
+"""BLAST+'s input, database and engine errors, and a plan that can't be read: the same again on every try."""
+GRACE_SECONDS = 5  # a cancelled search is gone within 10 s, the kubelet's own seconds included
+MAX_PARALLEL = 500
+MIB, GIB = 1 << 20, 1 << 30
+
+
+class JobPlan(Frozen, frozen=True, kw_only=True):
+    """What the Job's manifest needs to know of the work. `completions[i]` are the units that completion *i* runs."""
+
+    job_id: JobId
+    attempt: int
+    title: str
+    program: str
+    database: str
+    completions: tuple[tuple[int, ...], ...]
+    riders: Mapping[int, tuple[int, ...]] = {}
+    time_limit_seconds: float
+    memory_limit_bytes: int | None = None
+    database_bytes: int = 0
+    staging: bool = False
+
+
+def job_name(job_id: JobId, attempt: int) -> str:
+    """Return the name of the Job, and of its Secret, of an attempt."""
+    return f"blastd-{short_id(job_id)}-{attempt}"
+
+
+def scripts_name(script: str) -> str:
+    """Return the name of the ConfigMap that holds *script*: it names the content."""
+    return f"blastd-scripts-{hashlib.sha256(script.encode()).hexdigest()[:16]}"
+
+
+def warm_name(fingerprint: str) -> str:
+    """Return the name of the DaemonSet that brings a database generation to every node."""
+    return f"blastd-warm-{hashlib.sha256(fingerprint.encode()).hexdigest()[:16]}"
+
+
+def labels(job_id: JobId, attempt: int) -> dict[str, str]:
+    """Return the labels by which a job's objects are found."""
+    return {APP: APP_VALUE, MANAGED: MANAGED_VALUE, JOB_ID: job_id, ATTEMPT: str(attempt)}
+
+
+def of_job(job_id: JobId) -> str:
+    """Return the selector of everything that belongs to a job, whatever the attempt."""
+    return f"{MANAGED}={MANAGED_VALUE},{JOB_ID}={job_id}"
+
+
+def memory(plan: JobPlan, settings: KubernetesSettings) -> tuple[int, int]:
+    """Return request and limit in bytes: the database is read through the page cache, which counts for the pod."""
+    limit = settings.memory_limit_bytes or 2 * plan.database_bytes + 2 * GIB
+    if plan.memory_limit_bytes:
+        limit = min(limit, plan.memory_limit_bytes)
+    return min(plan.database_bytes + 256 * MIB, limit), limit
+
+
+def scripts(script: str) -> dict[str, Any]:
+    """Return the immutable ConfigMap that holds the pod's program."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": scripts_name(script), "labels": {MANAGED: MANAGED_VALUE}},
+        "immutable": True,
+        "data": {SCRIPT: script},
+    }
+
+
+def secret(name: str, its_labels: Mapping[str, str], access: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the Secret with what the pods need to reach the blobs of this job and no others."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "labels": dict(its_labels)},
+        "type": "Opaque",
+        "data": access_data(access),
+    }
+
+
+def access_data(access: Mapping[str, Any]) -> dict[str, str]:
+    """Return the data of the Secret."""
+    return {"access.json": base64.b64encode(json.dumps(access, separators=(",", ":")).encode()).decode()}
+
+
+def owned_by(name: str, uid: str) -> dict[str, Any]:
+    """Return the patch that makes a Job the owner of an object, which then goes with it."""
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid, "controller": False}
+    return {"metadata": {"ownerReferences": [owner]}}
+
+
+def job(plan: JobPlan, settings: KubernetesSettings, script: str) -> dict[str, Any]:
+    """Return the Indexed Job of one attempt."""
+    name = job_name(plan.job_id, plan.attempt)
+    its_labels = labels(plan.job_id, plan.attempt)
+    count = len(plan.completions)
+    notes = {
+        PLAN: json.dumps(packed(plan), separators=(",", ":")),
+        PROGRAM: plan.program,
+        DATABASE: plan.database,
+        TITLE: plan.title[:500],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": its_labels, "annotations": notes},
+        "spec": {
+            "completionMode": "Indexed",
+            "completions": count,
+            "parallelism": min(count, MAX_PARALLEL),
+            "backoffLimitPerIndex": settings.retries,
+            "maxFailedIndexes": 0,  # every unit is needed: the first that fails for good ends the Job
+            "podReplacementPolicy": "Failed",  # never two pods of one unit by our own doing
+            "activeDeadlineSeconds": max(1, round(plan.time_limit_seconds)),
+            "ttlSecondsAfterFinished": settings.ttl_seconds,
+            "podFailurePolicy": {
+                "rules": [
+                    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": list(FATAL_EXITS)},
+                    },
+                ]
+            },
+            "template": {
+                "metadata": {"labels": its_labels},
+                "spec": pod_spec(name, plan, settings, script),
+            },
+        },
+    }
+
+
+def packed(plan: JobPlan) -> dict[str, Any]:
+    """Return the plan's units as the annotation holds them: enough to read the Job's indexes after a restart."""
+    firsts = [units[0] for units in plan.completions]
+    note: dict[str, Any] = {"units": ranges(firsts)}
+    if plan.riders:
+        note["riders"] = {str(unit): ranges(hosts) for unit, hosts in plan.riders.items()}
+    return note
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return numbers as text in their order, runs as `first-last`, like Kubernetes' completedIndexes."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def pod_spec(secret_name: str, plan: JobPlan, settings: KubernetesSettings, script: str) -> dict[str, Any]:
+    """Return the pod: one container that runs a unit; on a cold cluster one before it that brings the database."""
+    request, limit = memory(plan, settings)
+    resources = {
+        "requests": {"cpu": f"{round(settings.cpu * 1000)}m", "memory": str(request)},
+        "limits": {"memory": str(limit)},
+    }
+    spec = placed(settings) | {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "containers": [container(CONTAINER, "run", settings, resources)],
+        "volumes": volumes(secret_name, settings, script),
+    }
+    if plan.staging:
+        spec["initContainers"] = [container(STAGER, "stage", settings, resources)]
+    return spec
+
+
+def placed(settings: KubernetesSettings) -> dict[str, Any]:
+    """Return what decides where a pod runs, and as whom; the pod gets no token of the cluster."""
+    spec: dict[str, Any] = {"automountServiceAccountToken": False, "enableServiceLinks": False}
+    if settings.node_selector:
+        spec["nodeSelector"] = dict(settings.node_selector)
+    if settings.tolerations:
+        spec["tolerations"] = [msgspec.to_builtins(each) for each in settings.tolerations]
+    if settings.priority_class:
+        spec["priorityClassName"] = settings.priority_class
+    if settings.service_account:
+        spec["serviceAccountName"] = settings.service_account
+    if settings.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+    return spec
+
+
+def container(name: str, mode: str, settings: KubernetesSettings, resources: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a container that runs the pod's program in *mode*."""
+    return {
+        "name": name,
+        "image": settings.image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "command": ["python3", "-I", f"{SCRIPTS_AT}/{SCRIPT}", mode],
+        "workingDir": WORK_AT,
+        "env": [
+            {"name": "BLASTD_ACCESS", "value": f"{ACCESS_AT}/access.json"},
+            {"name": "BLASTD_CACHE", "value": CACHE_AT},
+            {"name": "BLASTD_CACHE_BYTES", "value": str(settings.cache_bytes)},
+            {"name": "BLASTD_WORK", "value": WORK_AT},
+            {"name": "BLASTD_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            {"name": "BLASTD_NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        ],
+        "resources": dict(resources),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [
+            {"name": "scripts", "mountPath": SCRIPTS_AT, "readOnly": True},
+            {"name": "access", "mountPath": ACCESS_AT, "readOnly": True},
+            {"name": "cache", "mountPath": CACHE_AT},
+            {"name": "work", "mountPath": WORK_AT},
+        ],
+    }
+
+
+def volumes(secret_name: str, settings: KubernetesSettings, script: str) -> list[dict[str, Any]]:
+    """Return the program, the access, the node's cache and room for the output."""
+    return [
+        {"name": "scripts", "configMap": {"name": scripts_name(script)}},
+        {"name": "access", "secret": {"secretName": secret_name, "defaultMode": 0o400}},
+        {"name": "cache", "hostPath": {"path": settings.cache_dir, "type": "DirectoryOrCreate"}},
+        {"name": "work", "emptyDir": {}},
+    ]
+
+
+def warmer(fingerprint: str, settings: KubernetesSettings, script: str) -> dict[str, Any]:
+    """Return the DaemonSet that stages a generation on every node that may search; it is ready where that is done."""
+    name = warm_name(fingerprint)
+    its_labels = {APP: APP_VALUE, MANAGED: MANAGED_VALUE, GENERATION: name}
+    resources = {"requests": {"cpu": "100m", "memory": str(128 * MIB)}}
+    box = container(CONTAINER, "warm", settings, resources)
+    box["readinessProbe"] = {
+        "exec": {"command": ["test", "-e", f"{WORK_AT}/warm"]},
+        "periodSeconds": 2,
+    }
+    spec = placed(settings) | {
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "containers": [box],
+        "volumes": volumes(name, settings, script),
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name, "labels": its_labels, "annotations": {GENERATION: fingerprint}},
+        "spec": {
+            "selector": {"matchLabels": {GENERATION: name}},
+            "template": {"metadata": {"labels": its_labels, "annotations": {GENERATION: fingerprint}}, "spec": spec},
+        },
+    }
+
+
+def agrees(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a Job that exists is the one we would create: same job, attempt, units and program text."""
+    theirs, ours = found.get("metadata", {}), wanted["metadata"]
+    if any(theirs.get("labels", {}).get(key) != ours["labels"][key] for key in (JOB_ID, ATTEMPT)):
+        return False
+    spec = found.get("spec", {})
+    return bool(
+        theirs.get("annotations", {}).get(PLAN) == ours["annotations"][PLAN]
+        and spec.get("completions") == wanted["spec"]["completions"]
+    )
