@@ -1,7 +1,7 @@
 // Pairwise alignments, loaded as one scrolls: 60 columns a line, with coordinates, matches and frames.
 
 import { count, evalue, failed, fixed, h, plural, scoreClass } from './base.js'
-import { Hits } from './hits.js'
+import { Hits, plainTitle } from './hits.js'
 
 const POSITIVE = new Set(`${'AS RQ RK ND NH NS NB DE DB DZ QE QK QZ EK EB EZ HY IL IM IV LM LV KZ MV FW FY ST WY BZ'}`.split(' ').flatMap(pair => [pair, pair[1] + pair[0]]))
 const COLUMNS = 60
@@ -73,7 +73,7 @@ export function alignments(panel, context) {
       if (only && row.subject !== only) continue
       seen += 1
       if (!last || last.row.subject !== row.subject || last.row.query !== row.query) {
-        const element = h('article', { class: 'aln', id: `hit-${seen}` }, h('h3', {}, h('span', { class: `swatch c${scoreClass(row.bits)}`, 'aria-hidden': 'true' }), h('code', {}, row.subject), ` ${row.title}`),
+        const element = h('article', { class: 'aln', id: `hit-${seen}` }, h('h3', {}, h('span', { class: `swatch c${scoreClass(row.bits)}`, 'aria-hidden': 'true' }), h('code', {}, row.subject), ` ${plainTitle(row)}`),
           h('p', { class: 'dim' }, [row.length ? `Length ${count(row.length)}` : '', row.names.join(', '), context.many && !query ? `Query ${row.queryId}` : ''].filter(Boolean).join(' · ')))
         box.append(element)
         last = { row, element, n: 0 }

@@ -191,7 +191,7 @@ export function tabs(list, panel, items, choose) {
 }
 
 // ---- live events: one stream a page; closed while the page is out of sight, so that many open tabs do no harm
-export function live(path, onEvent, onOpen) {
+export function live(path, onEvent, onOpen, wanted = () => true) {
   let source, retry, hidden, tries = 0, last = '', opened = false
   const badge = $('link-state')
   const open = () => {
@@ -206,6 +206,7 @@ export function live(path, onEvent, onOpen) {
     source.onmessage = take
     for (const name of ['job', 'moved', 'progress', 'deleted']) source.addEventListener(name, take)
     source.onerror = () => {
+      if (!wanted()) { close(); return }
       badge.textContent = 'Reconnecting…'
       show(badge)
       if (source.readyState === EventSource.CLOSED) {
@@ -214,16 +215,16 @@ export function live(path, onEvent, onOpen) {
       }
     }
   }
-  const close = () => { clearTimeout(retry); source?.close(); source = null }
+  const close = () => { clearTimeout(retry); source?.close(); source = null; show(badge, false) }
   document.addEventListener('visibilitychange', () => {
     clearTimeout(hidden)
     if (document.hidden) hidden = setTimeout(close, 20000)
-    else if (!source) open()
+    else if (!source && wanted()) open()
   })
   addEventListener('pagehide', close)
-  addEventListener('pageshow', event => { if (event.persisted) open() })
-  open()
-  return close
+  addEventListener('pageshow', event => { if (event.persisted && wanted()) open() })
+  if (wanted()) open()
+  return { open: () => { if (!source) open() }, close }
 }
 
 // ---- what a user can do to a job; shared by the list and the job page
@@ -268,10 +269,12 @@ function theme() {
   announce(`${next} theme`)
 }
 $('theme').addEventListener('click', theme)
-if ($('signout')) {
-  api('/me').then(me => {
-    const owner = me.owner ?? me.name
-    if (owner) { $('who').textContent = owner + (me.role === 'admin' ? ' (admin)' : ''); show($('who')) }
+// Who asks, and whether with a token: then there is something to sign out of.
+export const me = location.pathname.endsWith('/login') ? Promise.resolve({}) : api('/me').then(found => {
+  if (found.tokens) {
+    $('who').textContent = found.owner + (found.role === 'admin' ? ' (admin)' : '')
+    show($('who'))
     show($('signout'))
-  }).catch(() => {})
-}
+  }
+  return found
+}).catch(() => ({}))

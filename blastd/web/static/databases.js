@@ -1,6 +1,6 @@
 // The catalogue of databases, with what is broken and why; and the form that makes one from a FASTA file.
 
-import { $, Problem, api, bytes, chip, count, debounce, failed, h, letters, plural, problemBox, show, toast, upload, url } from './base.js'
+import { $, Problem, api, ask, bytes, chip, count, debounce, failed, h, letters, plural, problemBox, show, toast, upload, url } from './base.js'
 import { scan } from './fasta.js'
 
 let databases = []
@@ -62,14 +62,15 @@ function reason() {
   if (!$('file').files.length) return ['Choose a FASTA file.', $('file')]
   if (!seen) return ['Reading the file…', $('file')]
   if (seen.faults.length || !seen.letters) return ['This file can\'t be used as it is.', $('file')]
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test($('name').value)) return ['Give it a name of letters, digits, dots and dashes.', $('name')]
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test($('name').value)) return ['Give it a name of letters, digits, dots and dashes.', $('name')]
   if (databases.some(one => one.name === $('name').value && one.state === 'building')) return ['A database of this name is being made.', $('name')]
   return null
 }
+const exists = () => databases.some(one => one.name === $('name').value)
 function check() {
   const why = reason()
   $('make-go').setAttribute('aria-disabled', String(Boolean(why) || busy))
-  $('make-why').textContent = busy ? '' : why ? why[0] : databases.some(one => one.name === $('name').value) ? 'This replaces the database of that name; searches that run keep the old one.' : ''
+  $('make-why').textContent = busy ? '' : why ? why[0] : exists() ? 'This replaces the database of that name; searches that run keep the old one.' : ''
 }
 for (const id of ['name', 'db-title', 'molecule']) $(id).addEventListener('input', debounce(100, check))
 $('make').addEventListener('submit', async event => {
@@ -77,13 +78,14 @@ $('make').addEventListener('submit', async event => {
   if (busy) return
   const why = reason()
   if (why) { why[1].focus(); check(); return }
+  if (exists() && !await ask(`Replace ${$('name').value}?`, 'Searches that run keep the old one; new searches use the new one.', 'Replace')) return
   busy = true
   check()
   show($('problem'), false)
   show($('upload'))
   const say = (part, text) => { if (part === null) $('upload-bar').removeAttribute('value'); else $('upload-bar').value = part; $('upload-text').textContent = text }
   const form = new FormData()
-  for (const [name, value] of [['name', $('name').value], ['title', $('db-title').value], ['molecule', $('molecule').value], ['parse_seqids', String($('parse').checked)]]) form.append(name, value)
+  for (const [name, value] of [['name', $('name').value], ['title', $('db-title').value], ['molecule', $('molecule').value], ['parse_seqids', String($('parse').checked)], ...(exists() ? [['replace', 'true']] : [])]) form.append(name, value)
   form.append('file', $('file').files[0], $('file').files[0].name)
   try {
     const answer = await upload('/blast/databases', form, { progress: part => say(part, part === 1 ? 'Uploaded; makeblastdb runs…' : `Uploading ${Math.round((part ?? 0) * 100)} %`) })
@@ -99,7 +101,7 @@ $('make').addEventListener('submit', async event => {
   check()
 })
 async function follow(task, say) {
-  const path = task.links?.self?.replace(/^.*?\/api/, '') ?? (task.task_id || task.id ? `/blast/databases/tasks/${task.task_id ?? task.id}` : null)
+  const path = task.links?.self?.replace(/^.*?\/api/, '') ?? (task.task_id || task.id ? `/blast/database-tasks/${task.task_id ?? task.id}` : null)
   let now = task
   while (path && !['completed', 'failed', 'done'].includes(now.status)) {
     say(now.progress ?? null, `makeblastdb: ${now.status}`)

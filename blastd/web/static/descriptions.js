@@ -1,7 +1,7 @@
 // The table of subjects found: sorted and filtered by the service, so that 70,000 of them are no burden here.
 
 import { announce, copy, count, debounce, evalue, failed, fixed, h, plural, scoreClass, show, toast, url } from './base.js'
-import { Hits } from './hits.js'
+import { Hits, plainTitle } from './hits.js'
 import { VirtualList } from './vlist.js'
 
 const COLUMNS = [
@@ -19,7 +19,7 @@ export function descriptions(panel, context) {
   const copyIds = h('button', { type: 'button', class: 'quiet', disabled: true, on: { click: () => copy([...picked.keys()].join('\n'), `${plural(picked.size, 'id')} copied`) } }, 'Copy ids')
   const all = h('input', { type: 'checkbox', 'aria-label': 'Select all subjects that are loaded', on: { change: event => { for (const row of hits.rows) event.target.checked ? picked.set(row.subject, row) : picked.delete(row.subject); list.refresh(); chosen() } } })
   const head = h('div', { class: 'hhead', role: 'row' }, h('span', { role: 'columnheader' }, all),
-    COLUMNS.map(([key, name, side, order]) => h('span', { class: side, role: 'columnheader', data: { key } }, order ? h('button', { type: 'button', on: { click: () => sortBy(key, order) } }, name) : h('span', { class: 'dim' }, name))))
+    COLUMNS.map(([key, name, side, order]) => h('span', { class: side, role: 'columnheader', data: { key } }, order ? h('button', { type: 'button', on: { click: () => sortBy(key, order) } }, name) : name)))
   const body = h('div', { class: 'vlist', role: 'rowgroup' })
   const table = h('div', { class: 'hits', role: 'table', 'aria-label': 'Subjects found' }, h('div', { role: 'rowgroup' }, head), body)
   const nothing = h('div', { class: 'empty', hidden: true })
@@ -42,7 +42,7 @@ export function descriptions(panel, context) {
     element.pick.checked = picked.has(row.subject)
     element.pick.setAttribute('aria-label', `Select ${row.subject}`)
     const [name, organism, max, total, cover, e, identity, length] = element.cells
-    name.replaceChildren(h('span', { class: `swatch c${scoreClass(row.bits)}`, 'aria-hidden': 'true' }), h('a', { href: `#${encodeURIComponent(row.subject)}`, title: `${row.subject} ${row.title}`, on: { click: event => { event.preventDefault(); openSubject(row.subject) } } }, h('code', {}, row.accession ?? row.subject), ` ${row.title}`), row.hsps > 1 ? h('span', { class: 'dim' }, ` · ${row.hsps} HSPs`) : '')
+    name.replaceChildren(h('span', { class: `swatch c${scoreClass(row.bits)}`, 'aria-hidden': 'true' }), h('a', { href: `#${encodeURIComponent(row.subject)}`, title: `${row.subject} ${row.title}`, on: { click: event => { event.preventDefault(); openSubject(row.subject) } } }, h('code', {}, row.accession ?? row.subject), ` ${plainTitle(row)}`), row.hsps > 1 ? h('span', { class: 'dim' }, ` · ${row.hsps} HSPs`) : '')
     organism.textContent = row.names.length ? row.names.join(', ') : row.taxids.length ? `taxid ${row.taxids.join(', ')}` : '–'
     organism.title = organism.textContent
     max.textContent = fixed(row.bits, row.bits < 100 ? 1 : 0)
@@ -97,17 +97,13 @@ export function descriptions(panel, context) {
     fasta.disabled = true
     try {
       const ids = [...picked.keys()]
-      const parts = []
-      for (let at = 0; at < ids.length; at += 60) { // addresses have a length limit, so many ids take several requests
-        const values = new URLSearchParams({ format: 'fasta' })
-        if (query) values.set('query', query)
-        for (const id of ids.slice(at, at + 60)) values.append('subject', id)
-        const response = await fetch(url(`/api/blast/jobs/${job.job_id}/results?${values}`), { headers: { 'X-Requested-With': 'blastd' } })
-        if (!response.ok) throw new Error((await response.json()).detail ?? 'These sequences can\'t be fetched now.')
-        parts.push(await response.blob())
-        fasta.textContent = `Fetching ${Math.min(ids.length, at + 60)} of ${ids.length}…`
-      }
-      const link = h('a', { href: URL.createObjectURL(new Blob(parts)), download: `${job.short_id}_hits.fa` })
+      const values = new URLSearchParams({ format: 'fasta', ...(query ? { query } : {}) })
+      fasta.textContent = `Fetching ${plural(ids.length, 'sequence')}…`
+      const response = await fetch(url(`/api/blast/jobs/${job.job_id}/results?${values}`), {
+        method: 'POST', headers: { 'X-Requested-With': 'blastd', 'Content-Type': 'application/json' }, body: JSON.stringify({ subjects: ids }),
+      })
+      if (!response.ok) throw new Error((await response.json()).detail ?? 'These sequences can\'t be fetched now.')
+      const link = h('a', { href: URL.createObjectURL(await response.blob()), download: `${job.short_id}_hits.fa` })
       link.click()
       setTimeout(() => URL.revokeObjectURL(link.href), 10000)
       toast(`${plural(ids.length, 'sequence')} fetched`)

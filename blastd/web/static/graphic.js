@@ -1,7 +1,7 @@
 // Hits on the query axis, coloured by score as biologists know it: red, magenta, green, blue, black.
 
 import { count, evalue, failed, fixed, h, plural, s, scoreClass } from './base.js'
-import { Hits } from './hits.js'
+import { Hits, plainTitle } from './hits.js'
 
 export const CLASSES = [['under 40', 0], ['40–50', 1], ['50–80', 2], ['80–200', 3], ['200 and more', 4]]
 const STEP = 100
@@ -58,7 +58,7 @@ export function graphic(panel, context) {
       const y = top + i * row
       const from = Math.min(...one.parts.map(part => Math.min(part.qStart, part.qEnd)))
       const to = Math.max(...one.parts.map(part => Math.max(part.qStart, part.qEnd)))
-      const text = `${one.subject} ${one.title}`.slice(0, 200)
+      const text = `${one.subject} ${plainTitle(one)}`.slice(0, 200)
       const best = Math.max(...one.parts.map(part => part.bits))
       const link = s('a', { href: `#${encodeURIComponent(one.subject)}`, 'aria-label': `${text}, ${fixed(best)} bits, E ${evalue(one.evalue)}` },
         s('title', {}, `${text}\n${fixed(best)} bits · E ${evalue(one.evalue)} · ${plural(one.parts.length, 'HSP')}`),

@@ -16,6 +16,9 @@ export function hit(row) {
   }
 }
 
+// A title without the id that BLAST+ repeats in front of it.
+export const plainTitle = row => row.title.startsWith(`${row.subject} `) ? row.title.slice(row.subject.length + 1) : row.title
+
 export class Hits {
   constructor(jobId, values) {
     Object.assign(this, { path: `/blast/jobs/${encodeURIComponent(jobId)}/hits`, values, rows: [], cursor: null, done: false, total: null, stopper: new AbortController() })

@@ -122,7 +122,7 @@ function paintQueryBar() {
   const row = state.query
   $('query-bar').replaceChildren(
     h('button', { type: 'button', class: 'small', 'aria-label': 'Previous query', on: { click: () => queries.move(-1) } }, '‹'), h('button', { type: 'button', class: 'small', 'aria-label': 'Next query', on: { click: () => queries.move(1) } }, '›'),
-    h('span', { class: 'what' }, row ? [h('strong', {}, `Query ${count(row.query)} of ${count(state.job.query.count)}: `), h('code', {}, row.id), row.title && row.title !== row.id ? ` ${row.title.slice(0, 160)}` : ''] : h('strong', {}, 'All queries')),
+    h('span', { class: 'what' }, row ? [h('strong', {}, `Query ${count(row.query)} of ${count(state.job.query.count)}: `), h('code', {}, row.id), row.title && row.title !== row.id ? ` ${(row.title.startsWith(`${row.id} `) ? row.title.slice(row.id.length + 1) : row.title).slice(0, 160)}` : ''] : h('strong', {}, 'All queries')),
     row?.warnings?.length ? h('span', { class: 'chip warn', title: row.warnings.map(one => one.text ?? one).join('\n') }, plural(row.warnings.length, 'warning')) : '', row?.limit_reached ? h('span', { class: 'chip warn' }, 'limit reached') : '')
 }
 async function beginQueries() {
@@ -144,6 +144,7 @@ const moreResults = debounce(700, async () => {
 
 // ---- live
 let pickTab = null
+let stream = null
 async function take(job) {
   const old = state.job
   if (old && old.updated_at > job.updated_at) return
@@ -152,6 +153,8 @@ async function take(job) {
   const done = job.progress?.units_done ?? 0
   if (!old) return
   if (old.status !== job.status) { // the end, or a retry
+    if (ACTIVE.has(job.status)) stream?.open()
+    else stream?.close()
     detailSoon()
     if (job.status === 'completed') { await queries?.load(true); state.query = queries?.current ?? state.query; if (!state.query && many()) await beginQueries() }
     if (!ACTIVE.has(job.status) || RESULTS.has(state.tab)) paintTab()
@@ -189,11 +192,11 @@ async function begin() {
   const start = TABS.some(([key]) => key === wanted) ? wanted : state.job.status === 'failed' ? 'log' : 'descriptions'
   if (many()) await beginQueries().catch(failed)
   pickTab(start)
-  live(`/blast/jobs/${state.job.job_id}/events`, event => {
+  stream = live(`/blast/jobs/${state.job.job_id}/events`, event => {
     if (event.kind === 'deleted' || event.kind === 'expired') { gone({ status: 410, message: 'It was deleted.' }); return }
     if (event.job) take(event.job)
     else detailSoon()
-  }, again => { if (again) refresh() })
+  }, again => { if (again) refresh() }, () => ACTIVE.has(state.job.status)) // an ended job sends nothing more
   setInterval(() => {
     if (document.hidden || !ACTIVE.has(state.job.status)) return
     const [summary, chart] = timeline(state.job)

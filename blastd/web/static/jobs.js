@@ -139,7 +139,7 @@ function paintProgress(box, job) {
     const bar = h('progress', { max: 1, 'aria-label': `Progress of ${nameOf(job)}` })
     if (fraction !== null && fraction !== undefined && job.phase === 'running') bar.value = fraction
     parts.push(h('span', { class: 'ell' }, phaseWord(job.phase)), bar)
-    parts.push(line('', [total > 1 ? `${count(done)} of ${count(total)} units` : '', eta !== null && eta !== undefined ? `about ${duration(eta * 1000)} left` : ''].filter(Boolean).join(', ')))
+    if (!job.stale) parts.push(line('', [total > 1 ? `${count(done)} of ${count(total)} units` : '', eta !== null && eta !== undefined ? `about ${duration(eta * 1000)} left` : ''].filter(Boolean).join(', ')))
   } else if (job.status === 'queued') parts.push(h('span', { class: 'ell' }, waiting(job) ?? phaseWord(job.phase)))
   else if (job.status === 'failed') parts.push(h('span', { class: 'ell err', title: job.error }, words(job.error_code)), line('', job.error ?? ''))
   else if (job.status === 'completed') parts.push(h('span', { class: 'ell' }, job.hits === null || job.hits === undefined ? 'Results ready' : job.hits === 0 ? 'No hits' : plural(job.hits, 'hit')), job.limit_reached ? line('stale', 'hit limit reached') : '')

@@ -21,7 +21,10 @@ export function faultOf(option, text) {
     if (above === true && value <= minimum) return `More than ${minimum}, please.`
     if (typeof minimum === 'number' && value < minimum) return `At least ${minimum}, please.`
     if (typeof below === 'number' && value >= below) return `Less than ${below}, please.`
+    if (below === true && value >= maximum) return `Less than ${maximum}, please.`
     if (typeof maximum === 'number' && value > maximum) return `At most ${maximum}, please.`
+    const spans = option.ranges ?? []
+    if (spans.length && !spans.some(([low, high]) => value >= low && value <= high)) return `One of ${spansText(spans)}, please.`
     return null
   }
   if (option.pattern) {
@@ -30,7 +33,9 @@ export function faultOf(option, text) {
   return /[\0-\x1f]/.test(text) ? 'One line of text, please.' : null
 }
 
+const spansText = spans => spans.map(([low, high]) => low === high ? low : `${low} to ${high}`).join(', ')
 export function range(option) {
+  if (option.ranges?.length) return spansText(option.ranges)
   const { minimum, maximum, exclusive_minimum: above } = option
   const low = typeof above === 'number' ? `more than ${above}` : above === true ? `more than ${minimum}` : typeof minimum === 'number' ? `${minimum}` : null
   if (low !== null && typeof maximum === 'number') return low.startsWith('more') ? `${low}, up to ${maximum}` : `${low} to ${maximum}`
@@ -54,7 +59,9 @@ export class Options {
 
   standard(option) {
     const ofTask = this.task?.defaults?.[option.name]
-    return ofTask ?? option.default ?? (option.type === 'boolean' ? false : '')
+    const standard = ofTask ?? option.default
+    if (option.type === 'boolean') return standard === true || standard === 'true'
+    return standard ?? ''
   }
 
   show(program, task) {
@@ -64,7 +71,7 @@ export class Options {
     if (!again) { for (const [option, field] of this.fields) this.paint(option, field); this.mark(); return }
     this.fields = new Map()
     const options = (program?.options ?? []).filter(option => option.name !== 'task')
-    const common = options.filter(option => !option.advanced && (option.advanced === false || COMMON.includes(option.name)))
+    const common = options.filter(option => COMMON.includes(option.name))
     const order = name => { const at = COMMON.indexOf(name); return at < 0 ? 99 : at }
     common.sort((a, b) => order(a.name) - order(b.name))
     const rest = options.filter(option => !common.includes(option))
@@ -106,7 +113,7 @@ export class Options {
     const standard = this.standard(option)
     const kind = kindOf(option)
     const raw = this.raw[option.name]
-    if (kind === 'boolean') control.checked = raw ?? (standard === true || standard === 'true')
+    if (kind === 'boolean') control.checked = raw ?? standard
     else if (kind === 'choice') {
       const known = standard !== '' && standard !== null
       control.replaceChildren(known ? '' : h('option', { value: '' }, 'BLAST+ default'),
@@ -125,7 +132,7 @@ export class Options {
     const standard = this.standard(option)
     const text = control.type === 'checkbox' ? control.checked : control.value.trim()
     delete this.serverFaults[option.name]
-    if (text === '' || (control.type === 'checkbox' ? text === (standard === true) : control.tagName === 'SELECT' && same(text, standard))) delete this.raw[option.name]
+    if (text === '' || (control.type === 'checkbox' ? text === standard : control.tagName === 'SELECT' && same(text, standard))) delete this.raw[option.name]
     else this.raw[option.name] = text
     this.mark()
     this.changed()

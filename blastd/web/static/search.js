@@ -1,6 +1,6 @@
 // The search page: sees what was pasted, offers what fits, says why the button is off, and submits once.
 
-import { $, BASE, Problem, announce, api, bytes, chip, copy, count, debounce, failed, h, letters, plural, problemBox, randomId, show, tabs, toast, upload, url } from './base.js'
+import { $, BASE, Problem, announce, api, bytes, chip, copy, count, debounce, failed, h, letters, me, plural, problemBox, randomId, show, tabs, toast, upload, url } from './base.js'
 import { loadFields, loadQuery, saveFields, saveQuery } from './draft.js'
 import { scan } from './fasta.js'
 import { Options } from './options.js'
@@ -20,7 +20,7 @@ const TASK_WORDS = {
   blastp: 'Standard', 'blastp-fast': 'Fast', 'blastp-short': 'Short peptides', blastx: 'Standard', 'blastx-fast': 'Fast', tblastn: 'Standard', 'tblastn-fast': 'Fast', 'rmblastn': 'Repeats',
 }
 
-const state = { programs: [], databases: null, file: null, seen: null, scanning: null, program: '', programChosen: false, task: '', chosen: new Set(), busy: false, key: randomId(), tokens: Boolean($('signout')), snippet: 'command' }
+const state = { programs: [], databases: null, file: null, seen: null, scanning: null, program: '', programChosen: false, task: '', chosen: new Set(), busy: false, key: randomId(), tokens: false, snippet: 'command' }
 const options = new Options($('options'), changed)
 const queryOf = program => program.query ?? program.query_molecule ?? SIDES[program.name]?.[0]
 const subjectOf = program => program.database ?? program.database_molecule ?? SIDES[program.name]?.[1]
@@ -308,6 +308,7 @@ async function again(id) { // edit and resubmit
 
 async function begin() {
   pick('command')
+  me.then(found => { state.tokens = Boolean(found.tokens); paintSnippet() })
   const fields = loadFields()
   const from = new URLSearchParams(location.search)
   const [programs, databases, query] = await Promise.all([api('/blast/programs').catch(error => (failed(error), { programs: [] })), api('/blast/databases').catch(error => (failed(error), { databases: [] })), loadQuery()])
