@@ -86,7 +86,9 @@ def explain(
         )
     if signal is None and exit_code is not None and 128 < exit_code < 192:
         signal = exit_code - 128
-    said, low = cause(stderr), stderr.lower()
+    # a warning repeats the title of a query, whose words must not choose the code
+    serious = "\n".join(line for line in stderr.splitlines() if not line.startswith("Warning:"))
+    said, low = cause(serious), serious.lower()
     if exit_code == 6 or any(word in low for word in DISK_WORDS):
         return _disk(program, said)
     vague = exit_code == 3 and said == VAGUE and memory_limit_bytes is not None

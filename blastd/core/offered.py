@@ -125,3 +125,6 @@ INSTEAD: Mapping[str, str] = {
 }
 """Options of BLAST+ that are not options here, and what to do instead: they read or write files by path, leave the
 machine, shape only a text that is made when results are read, or are a field of the request."""
+
+UNUSABLE: Mapping[str, frozenset[str]] = {"tblastx": frozenset({"max_intron_length"})}
+"""Options that a program tells of and then refuses, by program: 2.12's tblastx takes only 0 there."""
