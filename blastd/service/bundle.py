@@ -38,7 +38,7 @@ class Services:
         self.stopping = asyncio.Event()
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
-        self.system = System(store, files, tracker, clock, metrics, settings.retention.disk_floor_bytes, lambda: {})
+        self.system = System(store, files, tracker, clock, metrics, settings.retention.disk_floor_bytes, dict)
 
     def roots(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return the background work by name, for the daemon's task group."""

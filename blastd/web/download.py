@@ -6,7 +6,7 @@ A file is read in blocks in a thread, so that memory stays flat whatever its siz
 import asyncio
 import os
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,10 +79,10 @@ async def send_file(request: web.Request, stored: Stored, *, inline: bool = Fals
 
 
 async def send_stream(
-    request: web.Request, blocks: AsyncIterable[bytes], media_type: str, name: str
+    request: web.Request, blocks: AsyncIterable[bytes], media_type: str, name: str, more: Mapping[str, str]
 ) -> web.StreamResponse:
     """Answer what is made while it is sent: no length, no range."""
-    headers = {
+    headers = dict(more) | {
         "Content-Type": media_type,
         "Content-Disposition": disposition(name),
         "Cache-Control": "no-store",

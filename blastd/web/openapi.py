@@ -3,6 +3,7 @@
 A route that is not described here does not exist: `web/app.py` adds what the handler modules list.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -46,7 +47,8 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     _, components = msgspec.json.schema_components(_types(routes), ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        shown = re.sub(r"\{(\w+):[^}]*\}", r"{\1}", route.path)
+        paths.setdefault(shown, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {

@@ -331,6 +331,12 @@ class ResultsQuery(Request, frozen=True, kw_only=True):
     partial: Annotated[bool, Meta(description="While running: what is done.")] = False
 
 
+class SubjectsBody(Request, frozen=True, kw_only=True):
+    """The subjects whose sequences are wanted."""
+
+    subjects: Annotated[list[str], Meta(max_length=1_000_000)]
+
+
 class HitsQuery(Request, frozen=True, kw_only=True):
     """Which hits, in which order."""
 
@@ -362,6 +368,143 @@ class StatisticsQuery(Request, frozen=True, kw_only=True):
     """Of which query; of all if absent."""
 
     query: Annotated[int, Meta(ge=1)] | None = None
+
+
+# ---- databases and programs
+
+
+class DatabaseView(Wire, frozen=True, kw_only=True):
+    """A database of the catalogue. `taxonomy` tells whether it can be filtered by taxonomy ids."""
+
+    name: str
+    title: str
+    molecule: str
+    sequences: int
+    letters: int
+    longest: int
+    date: str
+    version: int
+    taxonomy: bool
+    taxonomy_names: bool
+    ids: bool
+    fingerprint: str
+    state: Annotated[str, Meta(extra_json_schema={"enum": ["ready", "broken", "building"]})]
+    reason: str
+    size_bytes: int
+    warm_on: Annotated[list[str], Meta(description="Nodes that hold this content complete.")]
+
+
+class DatabaseList(Wire, frozen=True, kw_only=True):
+    """The catalogue, and what could not be looked at."""
+
+    databases: list[DatabaseView]
+    problems: list[str]
+
+
+class DatabaseBody(Request, frozen=True, kw_only=True):
+    """What is to be made of an uploaded FASTA file."""
+
+    name: Annotated[str, Meta(description="Letters, digits, '.', '_' and '-', up to 100.")]
+    molecule: Annotated[str, Meta(description="nucleotide or protein")]
+    title: Annotated[str, Meta(max_length=500)] = ""
+    parse_seqids: bool = True
+    replace: Annotated[bool, Meta(description="Whether a database of this name that was made here is replaced.")] = False
+
+
+class TaskView(Wire, frozen=True, kw_only=True):
+    """The making of a database. `progress` is an estimate."""
+
+    id: str
+    name: str
+    owner: str
+    status: Annotated[str, Meta(extra_json_schema={"enum": ["queued", "running", "completed", "failed"]})]
+    progress: float
+    error_code: str | None
+    error: str | None
+    created_at: Moment
+    updated_at: Moment
+    finished_at: Moment | None
+    fingerprint: str | None
+    links: dict[str, str]
+
+
+class TaskAnswer(Wire, frozen=True, kw_only=True):
+    """A task."""
+
+    task: TaskView
+
+
+class TaskList(Wire, frozen=True, kw_only=True):
+    """The newest tasks first."""
+
+    tasks: list[TaskView]
+
+
+class Warmed(Wire, frozen=True, kw_only=True):
+    """Where a database is complete, and why warming is not needed where it is not."""
+
+    name: str
+    warm_on: list[str]
+    detail: str
+
+
+class OptionView(Wire, frozen=True, kw_only=True):
+    """A search option as BLAST+ describes it."""
+
+    name: str
+    type: str
+    default: str | None
+    minimum: float | None
+    maximum: float | None
+    exclusive_minimum: bool
+    exclusive_maximum: bool
+    choices: list[str]
+    ranges: list[list[int]]
+    excludes: list[str]
+    requires: list[str]
+    help: str
+    group: str
+    advanced: bool
+
+
+class ProgramTaskView(Wire, frozen=True, kw_only=True):
+    """A preset of a program, with the defaults that it changes."""
+
+    name: str
+    help: str
+    defaults: dict[str, str]
+
+
+class ProgramView(Wire, frozen=True, kw_only=True):
+    """A program with its tasks and options."""
+
+    name: str
+    title: str
+    help: str
+    query: str
+    database: str
+    default_task: str
+    tasks: list[ProgramTaskView]
+    options: list[OptionView]
+
+
+class FormatView(Wire, frozen=True, kw_only=True):
+    """A format in which results can be read."""
+
+    name: str
+    outfmt: int | None
+    title: str
+    media_type: str
+    extension: str
+    programs: list[str]
+
+
+class Programs(Wire, frozen=True, kw_only=True):
+    """What can be searched with."""
+
+    blast_version: str
+    programs: list[ProgramView]
+    formats: list[FormatView]
 
 
 # ---- system

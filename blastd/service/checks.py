@@ -1,0 +1,264 @@
+"""Everything that is looked at before a search is accepted: program, databases, limits, memory, plan.
+
+What a program or an option means is known by `core.programs`; here it meets the databases and engines that there are.
+Every fault is gathered, so that a user mends all of them at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from blastd.blastplus import command
+from blastd.blastplus.blastdb import Database
+from blastd.blastplus.shelf import Shelf
+from blastd.core import plan as planning
+from blastd.core import programs
+from blastd.core.ids import JobId
+from blastd.core.model import DatabaseRef, Frozen, Job, Unit
+from blastd.core.options import near
+from blastd.core.plan import Plan
+from blastd.core.programs import Catalogue, Search
+from blastd.core.tabular import RICH_SPEC
+from blastd.errors import Invalid
+from blastd.service.databases import Databases
+from blastd.service.intake import Intake
+from blastd.tracking.tracker import Tracker
+
+Faults = list[tuple[str, str]]
+BLAST_BYTES = 200 << 20
+"""What a BLAST+ process takes beside its database: code, lookup table, hit lists (measured with 2.12: 60-150 MB)."""
+BYTES_PER_LETTER = 24
+"""What a query letter costs in the lookup table and the hit lists (measured with 2.12 blastp)."""
+COMPARED_IDS = 5_000_000
+SHOWN_ARGVS = 10
+
+
+class Asked(Frozen, frozen=True, kw_only=True):
+    """What of a submission is checked here."""
+
+    program: str
+    databases: tuple[str, ...]
+    task: str | None
+    options: Mapping[str, Any]
+    query_loc: str | None
+    engine: str | None
+
+
+class Checked(Frozen, frozen=True, kw_only=True):
+    """A search that may be run, with the databases it will search and its plan."""
+
+    program: str
+    task: str
+    options: dict[str, Any]
+    query_loc: str | None
+    found: tuple[Database, ...]
+    databases: tuple[DatabaseRef, ...]
+    engine: str
+    plan: Plan
+    warnings: tuple[str, ...]
+    blast_version: str
+
+
+class CommandLines(Frozen, frozen=True, kw_only=True):
+    """What runs: one line for a person to copy, and the exact arguments of the first units."""
+
+    command: str
+    argv: tuple[tuple[str, ...], ...]
+
+
+class Checks:
+    """Checks searches against what there is."""
+
+    def __init__(
+        self,
+        *,
+        offered: Catalogue,
+        databases: Databases,
+        shelf: Shelf,
+        tracker: Tracker,
+        memory_bytes: Mapping[str, int],
+    ) -> None:
+        """Take the parts; *memory_bytes* is what a search may take, by engine (absent: not known)."""
+        self.offered = offered
+        self._databases, self._shelf, self._tracker, self._memory = databases, shelf, tracker, memory_bytes
+
+    async def check(self, asked: Asked, intake: Intake) -> Checked:
+        """Return the search with everything it needs. Raises Invalid with every fault."""
+        faults: Faults = []
+        search = Search(
+            program=asked.program,
+            database=asked.databases,
+            task=asked.task,
+            options=asked.options,
+            query_loc=asked.query_loc,
+        )
+        checked, wrong = programs.check(search, self.offered)
+        faults += wrong
+        faults += [("/query", text) for text in intake.faults]
+        engine = self._engine(asked.engine, faults)
+        found = self._find(asked.databases, faults)
+        if checked is not None:
+            faults += programs.check_location(checked.query_loc, intake.letters)
+            faults += programs.check_databases(checked, [await self._facts(database, checked) for database in found])
+        if not faults:
+            faults += await self._shared_ids(found)
+            faults += self._too_big(engine, found, intake)
+        if faults or checked is None:
+            raise Invalid(faults)
+        return Checked(
+            program=checked.program,
+            task=checked.task,
+            options=dict(checked.options),
+            query_loc=checked.query_loc,
+            found=tuple(found),
+            databases=tuple(reference(database) for database in found),
+            engine=engine,
+            plan=self._plan(checked, found, intake, engine),
+            warnings=tuple(programs.hints(checked, all_short=intake.all_short)),
+            blast_version=self.offered.blast_version,
+        )
+
+    async def pin(self, checked: Checked) -> None:
+        """Keep the databases as they are now for this search. Raises DatabaseBroken."""
+        for database in checked.found:
+            await self._shelf.pin(database)
+
+    def units(self, job_id: JobId, plan: Plan) -> list[Unit]:
+        """Return the units of a plan."""
+        batches = {batch.index: batch for batch in plan.batches}
+        return [
+            Unit(
+                job_id=job_id,
+                index=unit.index,
+                kind=unit.kind,
+                batch=unit.batch,
+                shard=unit.shard,
+                first_query=batches[unit.batch].first,
+                queries=batches[unit.batch].count,
+                letters=batches[unit.batch].letters,
+                offset=batches[unit.batch].offset,
+                size=batches[unit.batch].bytes,
+                threads=unit.threads,
+                after=unit.after,
+            )
+            for unit in plan.units
+        ]
+
+    # ------------------------------------------------------------------ parts of the check
+    def _engine(self, asked: str | None, faults: Faults) -> str:
+        names = list(self._tracker.engines)
+        if asked is None:
+            return next(iter(names), "local")
+        if asked not in names:
+            faults.append(("/engine", f"There is no engine {asked[:40]!r}; choose one of {', '.join(names)}."))
+        return asked
+
+    def _find(self, names: Sequence[str], faults: Faults) -> list[Database]:
+        found: list[Database] = []
+        for name in dict.fromkeys(names):
+            database = self._databases.current(name)
+            if database is None:
+                known = self._databases.names()
+                listed = f" There are {', '.join(known[:20])}." if known else " There is none; see databases.dirs."
+                faults.append(("/database", f"There is no database {name[:100]!r}.{near(name, known)}{listed}"))
+            elif database.state != "ready":
+                faults.append(("/database", f"Database {name} is {database.state}: {database.reason}."))
+            else:
+                found.append(database)
+        return found
+
+    async def _facts(self, database: Database, search: programs.Checked) -> programs.DatabaseFacts:
+        filtered = any(name.endswith("taxids") for name in search.options)
+        return programs.DatabaseFacts(
+            name=database.name,
+            molecule=database.molecule,
+            version=database.version,
+            sequences=database.sequences,
+            letters=database.letters,
+            has_taxonomy=database.has_taxonomy,
+            has_ids=database.has_ids,
+            taxids=await self._databases.taxids(database) if filtered and database.has_taxonomy else None,
+        )
+
+    async def _shared_ids(self, found: Sequence[Database]) -> Faults:
+        """Return the fault of databases that share ids: BLAST+ would show titles and letters of the wrong sequence."""
+        named = [database for database in found if database.has_ids]
+        if len(named) < 2:
+            return []
+        if sum(database.sequences for database in named) > COMPARED_IDS:
+            return [("/database", "These databases are too large to make sure that they share no id: search them apart.")]
+        for number, first in enumerate(named):
+            for second in named[number + 1 :]:
+                both = await self._databases.sequence_ids(first) & await self._databases.sequence_ids(second)
+                if both:
+                    shown = ", ".join(sorted(both)[:5])
+                    text = (
+                        f"Databases {first.name} and {second.name} share {len(both):,} ids ({shown}): BLAST+ would mix "
+                        "their sequences up. Search them apart."
+                    )
+                    return [("/database", text)]
+        return []
+
+    def _too_big(self, engine: str, found: Sequence[Database], intake: Intake) -> Faults:
+        has = self._memory.get(engine, 0)
+        needs = sum(database.bytes for database in found) + BLAST_BYTES + intake.info.letters * BYTES_PER_LETTER
+        if not has or needs <= has:
+            return []
+        text = f"This search needs about {needs:,} bytes of memory, the {engine} engine has {has:,}: use a smaller database or query."
+        return [("/database", text)]
+
+    def _plan(self, checked: programs.Checked, found: Sequence[Database], intake: Intake, engine: str) -> Plan:
+        facts = self._tracker.engines[engine].health().facts
+        return planning.plan(
+            program=checked.program,
+            task=checked.task,
+            options=checked.options,
+            letters=intake.letters,
+            offsets=intake.offsets,
+            sizes=intake.sizes,
+            unnamed=intake.unnamed,
+            database=planning.DatabaseFacts(
+                sequences=sum(database.sequences for database in found),
+                letters=sum(database.letters for database in found),
+                volumes=tuple(volume.sequences for database in found for volume in database.volumes),
+            ),
+            slots=int(facts.get("slots") or 1),
+            shards=facts.get("shards"),
+        )
+
+
+def reference(database: Database) -> DatabaseRef:
+    """Return what a job keeps of a database."""
+    return DatabaseRef(
+        name=database.name,
+        fingerprint=database.fingerprint,
+        title=database.title,
+        molecule=database.molecule,
+        sequences=database.sequences,
+        letters=database.letters,
+        date=database.date,
+        version=database.version,
+    )
+
+
+def command_lines(job: Job, units: Sequence[Unit]) -> CommandLines:
+    """Return what runs for *job*; runs of others have no program that we know."""
+    if job.source == "external":
+        return CommandLines(command="", argv=())
+    words = command.arguments(job)
+    names = [Path(database.name).name for database in job.databases]
+    argvs = [
+        command.argv(
+            job.program,
+            words,
+            query=command.QUERY_SHOWN if len(units) == 1 else f"batch-{unit.batch}.fa",
+            database=command.database_argument(names),
+            outfmt=RICH_SPEC,
+            threads=unit.threads,
+        )
+        for unit in units[:SHOWN_ARGVS]
+    ]
+    return CommandLines(
+        command=command.shown(job.program, words, [database.name for database in job.databases]),
+        argv=tuple(tuple(argv) for argv in argvs),
+    )

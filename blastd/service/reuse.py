@@ -1,0 +1,102 @@
+"""A repeated search is answered from the stored result: a new job that is completed at once and shares the files.
+
+Files are shared by hard links, so that each job can be deleted alone. A stored result that is no longer whole is not
+reused: the search then runs.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from blastd.aio import offload
+from blastd.clock import Clock
+from blastd.core.ids import Owner
+from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Step, StepStatus, Unit
+from blastd.durable import flush_folder
+from blastd.store import artifacts, jobs, units
+from blastd.store.files import Files
+from blastd.store.sqlite import Database
+
+QUERY_FILES = ("query.fa", "query.ascii.fa")
+DERIVED_FILES = ("hits.sqlite",)
+"""Made from the artifacts when they are first asked; shared if they are there."""
+
+
+class Reused(Frozen, frozen=True, kw_only=True):
+    """A job that is completed before it began, with what belongs to it."""
+
+    job: Job
+    units: tuple[Unit, ...]
+    artifacts: tuple[Artifact, ...]
+
+
+class Reuse:
+    """Finds and shares results of equal searches."""
+
+    def __init__(self, store: Database, files: Files, clock: Clock) -> None:
+        """Take the parts."""
+        self._store, self._files, self._clock = store, files, clock
+
+    async def find(self, owner: Owner, key: str) -> Job | None:
+        """Return the newest completed job of *owner* with the same search."""
+        return await self._store.read(lambda db: jobs.reusable(db, owner, key))
+
+    async def take(self, same: Job, job: Job) -> Reused | None:
+        """Make *job* a completed one with the results of *same*, files included; None if they are not whole."""
+        its_units, its_artifacts = await self._store.read(
+            lambda db: (units.of_job(db, same.job_id), artifacts.of_job(db, same.job_id))
+        )
+        folder, source = self._files.job_folder(job.job_id), self._files.job_folder(same.job_id)
+        if not its_artifacts or not await offload(share, source, folder, its_artifacts):
+            await offload(self._files.remove_job, job.job_id)
+            return None
+        now = self._clock.now()
+        done = replace(
+            job,
+            status=Status.COMPLETED,
+            phase=Phase.COMPLETED,
+            updated_at=now,
+            finished_at=now,
+            steps=tuple(_skipped(step, same) for step in job.steps),
+            units_total=same.units_total,
+            units_done=same.units_total,
+            blast_version=same.blast_version,
+            warnings=same.warnings,
+            plan_why=same.plan_why,
+            hits=same.hits,
+            limit_reached=same.limit_reached,
+            reused_from=same.reused_from or same.job_id,
+            standins=same.standins,
+        )
+        return Reused(
+            job=done,
+            units=tuple(replace(unit, job_id=job.job_id, started_at=None, ended_at=None) for unit in its_units),
+            artifacts=tuple(replace(artifact, job_id=job.job_id, created_at=now) for artifact in its_artifacts),
+        )
+
+
+def share(source: Path, folder: Path, its_artifacts: Sequence[Artifact]) -> bool:
+    """Link the files of a job into the folder of another; False if one is missing or has another size. Blocking."""
+    for part in (folder, folder / "units", folder / "results"):
+        part.mkdir(mode=0o700, exist_ok=True)
+    for artifact in its_artifacts:
+        try:
+            if (source / artifact.path).stat().st_size != artifact.size_bytes:
+                return False
+            (folder / artifact.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.link(source / artifact.path, folder / artifact.path)
+        except OSError:  # removed meanwhile, or a file system without hard links: the search runs
+            return False
+    for name in (*QUERY_FILES, *DERIVED_FILES):
+        if (source / name).exists():
+            os.link(source / name, folder / name)
+    for part in (folder / "units", folder / "results", folder, folder.parent):
+        flush_folder(part)
+    return (folder / QUERY_FILES[0]).exists()
+
+
+def _skipped(step: Step, same: Job) -> Step:
+    reason = f"the stored result of job {same.short_id} was reused"
+    return replace(step, status=StepStatus.SKIPPED, skip_reason=reason)

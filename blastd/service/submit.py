@@ -1,0 +1,273 @@
+"""Accepting a search: every fault is found before 202, and what is accepted is on the disk and in the store.
+
+The order matters: replay of an Idempotency-Key, admission (stopping, disk, queue), scan of the query, checks, plan,
+files, row. A crash leaves at worst a folder that no row owns, which the sweep removes.
+"""
+
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import structlog
+
+from blastd.aio import offload
+from blastd.clock import Clock
+from blastd.config import LimitsSettings
+from blastd.core import ids, steps
+from blastd.core.fasta import Limits
+from blastd.core.ids import JobId, Owner
+from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Unit, Warned
+from blastd.core.offered import TITLES
+from blastd.core.programs import molecules
+from blastd.durable import flush
+from blastd.errors import DiskFull, Expired, IdempotencyMismatch, TooMany, Unavailable
+from blastd.service.access import Identity
+from blastd.service.checks import Asked, Checked, Checks
+from blastd.service.intake import Intake, take_in
+from blastd.service.reuse import Reuse
+from blastd.store import artifacts, jobs
+from blastd.store.files import Files
+from blastd.store.jobs import Idempotency
+from blastd.store.sqlite import Database
+from blastd.tracking.tracker import Tracker
+
+log = structlog.get_logger()
+
+ASCII_QUERY = "query.ascii.fa"
+
+
+class Submission(Frozen, frozen=True, kw_only=True):
+    """A search as it arrived; `upload` is the query as plain bytes in a temporary file, which becomes ours."""
+
+    program: str
+    databases: tuple[str, ...]
+    upload: Path
+    task: str | None = None
+    options: Mapping[str, Any] = {}
+    title: str = ""
+    engine: str | None = None
+    priority: int = 0
+    query_loc: str | None = None
+    reuse: bool = True
+    molecule_check: bool = True
+    source: str = "api"
+    idempotency_key: str | None = None
+
+
+class Accepted(Frozen, frozen=True, kw_only=True):
+    """The job that a submission made; `replayed`: an earlier request with the same key made it."""
+
+    job: Job
+    replayed: bool = False
+
+
+class Submit:
+    """The use case of submitting."""
+
+    def __init__(
+        self,
+        *,
+        store: Database,
+        files: Files,
+        tracker: Tracker,
+        clock: Clock,
+        checks: Checks,
+        limits: LimitsSettings,
+        floor_bytes: int,
+        stopping: asyncio.Event,
+    ) -> None:
+        """Take the parts."""
+        self._store, self._files, self._tracker, self._clock = store, files, tracker, clock
+        self._checks, self._limits, self._floor, self._stopping = checks, limits, floor_bytes, stopping
+        self._reuse = Reuse(store, files, clock)
+
+    async def admit(self, who: Identity) -> None:
+        """Refuse early, before a body is read. Raises Unavailable, DiskFull, TooMany."""
+        if self._stopping.is_set():
+            raise Unavailable("The service is stopping; submit again in a moment.")
+        free = self._files.free_bytes()
+        if free < self._floor:
+            raise DiskFull(
+                f"Free disk space ({free:,} bytes) is under the floor of {self._floor:,}: no new searches until there "
+                "is room. Delete jobs that are not needed.",
+                free_bytes=free,
+                floor_bytes=self._floor,
+            )
+        await self._store.read(lambda db: self._room(db, who.owner))
+
+    def temporary(self) -> Path:
+        """Return a name for an upload, on the file system of the state."""
+        return self._files.temporary()
+
+    async def submit(self, who: Identity, given: Submission) -> Accepted:
+        """Accept a search. Raises Invalid with every fault, IdempotencyMismatch, TooMany, DiskFull, Unavailable."""
+        query = self._files.temporary()
+        try:
+            wanted = molecules(given.program)[0] if given.program in TITLES else None
+            limits = Limits(letters=self._limits.query_letters, sequences=self._limits.query_sequences)
+            intake = await offload(take_in, given.upload, query, wanted, limits, check=given.molecule_check)
+            replayed = await self._replayed(who, given, intake)
+            if replayed is not None:
+                return replayed
+            await self.admit(who)
+            return await self._accept(who, given, intake)
+        finally:
+            await offload(_drop, given.upload, query, query.with_name(query.name + ".ascii"))
+
+    async def _accept(self, who: Identity, given: Submission, intake: Intake) -> Accepted:
+        asked = Asked(
+            program=given.program,
+            databases=given.databases,
+            task=given.task,
+            options=given.options,
+            query_loc=given.query_loc,
+            engine=given.engine,
+        )
+        checked = await self._checks.check(asked, intake)
+        key = _reuse_key(intake, checked)
+        job_id, now = ids.job_id(uuid4()), self._clock.now()
+        job = self._job(job_id, who.owner, given, intake, checked, key, now)
+        its_units = self._checks.units(job_id, checked.plan)
+        if given.reuse and (same := await self._reuse.find(who.owner, key)) is not None:
+            reused = await self._reuse.take(same, job)
+            if reused is not None:
+                return await self._commit(given, intake, reused.job, reused.units, reused.artifacts)
+        await self._checks.pin(checked)
+        await offload(_place, self._files, job_id, intake)
+        return await self._commit(given, intake, job, its_units, ())
+
+    async def _commit(
+        self, given: Submission, intake: Intake, job: Job, its_units: Sequence[Unit], kept: Sequence[Artifact]
+    ) -> Accepted:
+        """Write the row with everything that belongs to it, unless the same request was faster."""
+        sha = body_sha256(given, intake)
+        idempotency = (
+            Idempotency(owner=job.owner, key=given.idempotency_key, body_sha256=sha) if given.idempotency_key else None
+        )
+
+        def write(db: sqlite3.Connection) -> tuple[JobId, str] | None:
+            if idempotency is not None and (before := jobs.replay(db, job.owner, idempotency.key)) is not None:
+                return before
+            if not job.status.terminal:
+                self._room(db, job.owner)
+            jobs.insert(db, job, its_units, job.created_at, idempotency)
+            for artifact in kept:
+                artifacts.put(db, artifact)
+            return None
+
+        try:
+            before = await self._store.write(write)
+        except BaseException:
+            await offload(self._files.remove_job, job.job_id)
+            raise
+        if before is not None:
+            await offload(self._files.remove_job, job.job_id)
+            return await self._answer(before, sha)
+        log.info("job_accepted", job_id=job.job_id, program=job.program, units=len(its_units), source=job.source)
+        if not job.status.terminal:
+            self._tracker.follow(job.job_id)
+        return Accepted(job=job)
+
+    async def _replayed(self, who: Identity, given: Submission, intake: Intake) -> Accepted | None:
+        key = given.idempotency_key
+        if key is None:
+            return None
+        before = await self._store.read(lambda db: jobs.replay(db, who.owner, key))
+        return None if before is None else await self._answer(before, body_sha256(given, intake))
+
+    async def _answer(self, before: tuple[JobId, str], sha: str) -> Accepted:
+        """Answer a repeated Idempotency-Key."""
+        job_id, same = before
+        if sha != same:
+            raise IdempotencyMismatch
+        job = await self._store.read(lambda db: jobs.get(db, job_id))
+        if job is None:
+            raise Expired("The job that this Idempotency-Key made has been removed; use a new key to search again.")
+        return Accepted(job=job, replayed=True)
+
+    def _room(self, db: sqlite3.Connection, owner: Owner) -> None:
+        """Raise TooMany when *owner* has as many jobs as the limits allow."""
+        queued, running = jobs.active_count(db, owner)
+        limits = self._limits
+        if queued >= limits.queued_jobs_per_owner:
+            raise TooMany(f"You have {queued} jobs waiting, as many as this service allows; wait for some to start.")
+        if queued + running >= limits.active_jobs_per_owner:
+            raise TooMany(f"You have {queued + running} active jobs, as many as this service allows; wait for some to end.")
+
+    def _job(
+        self,
+        job_id: JobId,
+        owner: Owner,
+        given: Submission,
+        intake: Intake,
+        checked: Checked,
+        key: str,
+        now: datetime,
+    ) -> Job:
+        return Job(
+            job_id=job_id,
+            version=1,
+            title=" ".join(given.title.split()),
+            program=given.program,
+            task=checked.task,
+            databases=checked.databases,
+            options=checked.options,
+            query_loc=given.query_loc,
+            engine=checked.engine,
+            priority=given.priority,
+            owner=owner,
+            source=given.source,
+            query=intake.info,
+            status=Status.QUEUED,
+            phase=Phase.QUEUED,
+            created_at=now,
+            updated_at=now,
+            steps=steps.begin(),
+            units_total=len(checked.plan.units),
+            blast_version=checked.blast_version,
+            warnings=(*intake.warnings, *(Warned(text=text) for text in checked.warnings)),
+            plan_why=checked.plan.why,
+            reuse_key=key,
+            standins=intake.standins,
+        )
+
+
+def body_sha256(given: Submission, intake: Intake) -> str:
+    """Return what tells two requests apart: their meaning, not their bytes (a multipart border differs each time)."""
+    words = [
+        given.program, given.databases, given.task, given.options, given.title, given.engine, given.priority,
+        given.query_loc, given.reuse, given.molecule_check, intake.info.sha256,
+    ]  # fmt: skip
+    return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
+
+
+def _reuse_key(intake: Intake, checked: Checked) -> str:
+    """Return what two searches with the same result have in common."""
+    words = [
+        intake.info.sha256, [(database.name, database.fingerprint) for database in checked.databases],
+        checked.program, checked.task, checked.options, checked.query_loc, checked.blast_version,
+    ]  # fmt: skip
+    return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
+
+
+def _place(files: Files, job_id: JobId, intake: Intake) -> None:
+    """Make the job's folder with its query, durably; blocking."""
+    if intake.ascii is not None:
+        folder = files.job_folder(job_id)
+        folder.mkdir(mode=0o700)
+        flush(intake.ascii)
+        intake.ascii.rename(folder / ASCII_QUERY)
+    files.make_job(job_id, intake.query)
+
+
+def _drop(*paths: Path) -> None:
+    """Remove what was not moved into a job's folder; blocking."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+

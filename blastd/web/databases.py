@@ -1,0 +1,274 @@
+"""Handlers of databases and programs: the catalogue, making and warming databases, what can be searched with."""
+
+from pathlib import Path
+
+from aiohttp import BodyPartReader, web
+
+from blastd.aio import offload
+from blastd.core.options import Option
+from blastd.core.programs import Program
+from blastd.errors import BadRequest, Invalid
+from blastd.service.databases import DatabaseTask, Listed, NewDatabase
+from blastd.web import bodies, rows, wire
+from blastd.web.middleware import IDENTITY, SERVICES
+from blastd.web.openapi import Route
+from blastd.web.replies import reply
+from blastd.web.submit import part_encoding, plain_text
+
+MOLECULES = {"nucl": "nucleotide", "prot": "protein"}
+LETTERS = {"nucleotide": "nucl", "protein": "prot"} | {short: short for short in MOLECULES}
+FIELD_BYTES = 64 * 1024
+BASIC_GROUPS = frozenset({"General search options", "Restrict search or results"})
+FILE_PARTS = frozenset({"file", "fasta", "query"})
+
+
+async def list_databases(request: web.Request) -> web.Response:
+    """Answer the catalogue."""
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    found, problems = await request.app[SERVICES].databases.listed()
+    return reply(wire.DatabaseList(databases=[database_view(one) for one in found], problems=list(problems)))
+
+
+async def get_database(request: web.Request) -> web.Response:
+    """Answer one database."""
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    return reply(database_view(await request.app[SERVICES].databases.get(request.match_info["name"])))
+
+
+def database_view(one: Listed) -> wire.DatabaseView:
+    """Return a database."""
+    database = one.database
+    return wire.DatabaseView(
+        name=database.name,
+        title=database.title,
+        molecule=MOLECULES.get(database.molecule, database.molecule),
+        sequences=database.sequences,
+        letters=database.letters,
+        longest=database.longest,
+        date=database.date,
+        version=database.version,
+        taxonomy=database.has_taxonomy,
+        taxonomy_names=database.has_taxonomy_names,
+        ids=database.has_ids,
+        fingerprint=database.fingerprint,
+        state=database.state,
+        reason=database.reason,
+        size_bytes=database.bytes,
+        warm_on=list(one.warm_on),
+    )
+
+
+async def rescan(request: web.Request) -> web.Response:
+    """Look through the folders now and answer the catalogue."""
+    services = request.app[SERVICES]
+    await services.databases.rescan()
+    return await list_databases(request)
+
+
+async def warm(request: web.Request) -> web.Response:
+    """Bring a database to where it is searched, ahead of time."""
+    services = request.app[SERVICES]
+    found = await services.databases.get(request.match_info["name"])
+    nodes, detail = await services.warm(found)
+    return reply(wire.Warmed(name=found.database.name, warm_on=nodes, detail=detail), 202)
+
+
+async def make_database(request: web.Request) -> web.Response:
+    """Accept the making of a database from a FASTA file."""
+    services = request.app[SERVICES]
+    limit = services.settings.databases.upload_bytes
+    bodies.check_length(request, limit)
+    services.databases.admit()
+    upload = services.databases.temporary()
+    try:
+        given = await read_order(request, upload, limit)
+        task = await services.databases.make(
+            request[IDENTITY],
+            NewDatabase(
+                name=given.name,
+                upload=upload,
+                title=" ".join(given.title.split()),
+                molecule=LETTERS.get(given.molecule.strip().lower(), ""),
+                parse_seqids=given.parse_seqids,
+                replace=given.replace,
+            ),
+        )
+    finally:
+        await offload(upload.unlink, missing_ok=True)
+    view = task_view(task, rows.base_of(request))
+    return reply(wire.TaskAnswer(task=view), 202, {"Location": view.links["self"], "Retry-After": "1"})
+
+
+async def read_order(request: web.Request, upload: Path, limit: int) -> wire.DatabaseBody:
+    """Read a form with the file and what to make of it, or a FASTA body with the rest in the address."""
+    if request.content_type != "multipart/form-data":
+        if request.content_type == "application/json":
+            raise BadRequest("Send the FASTA file as multipart/form-data, or as the body with the rest in the address.")
+        given = wire.decode_query(wire.DatabaseBody, request.query, request.query.items())
+        await bodies.to_file(request.content.iter_any(), bodies.encoding_of(request), upload, limit)
+        return given
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    fields: dict[str, object] = {}
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader):
+                raise BadRequest("A part of the form is itself multipart; send the file as one part.")
+            if part.name in FILE_PARTS:
+                await bodies.to_file(bodies.part_blocks(part), part_encoding(part), upload, limit)
+            else:
+                fields[part.name or ""] = await plain_text(part, FIELD_BYTES)
+    except (ValueError, AssertionError) as error:  # what aiohttp says of a form that it can't read
+        raise BadRequest(f"The form can't be read: {error}.") from error
+    values, faults = wire.gather(wire.DatabaseBody, fields, strict=False)
+    if not upload.exists():
+        faults.append(("/file", "The FASTA file is missing; send it as the part 'file'."))
+    if faults:
+        raise Invalid(faults)
+    return wire.DatabaseBody(**values)
+
+
+async def list_tasks(request: web.Request) -> web.Response:
+    """Answer the databases in the making, and the last ones that were made."""
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    found = await request.app[SERVICES].databases.tasks(request[IDENTITY])
+    base = rows.base_of(request)
+    return reply(wire.TaskList(tasks=[task_view(task, base) for task in found]))
+
+
+async def get_task(request: web.Request) -> web.Response:
+    """Answer how far the making of a database is."""
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    task = await request.app[SERVICES].databases.task(request[IDENTITY], request.match_info["task"])
+    return reply(wire.TaskAnswer(task=task_view(task, rows.base_of(request))))
+
+
+def task_view(task: DatabaseTask, base: str) -> wire.TaskView:
+    """Return a task."""
+    return wire.TaskView(
+        id=task.task_id,
+        name=task.name,
+        owner=task.owner,
+        status=task.status,
+        progress=round(task.progress, 3),
+        error_code=task.error_code,
+        error=task.error,
+        created_at=wire.moment(task.created_at),
+        updated_at=wire.moment(task.updated_at),
+        finished_at=wire.maybe(task.finished_at),
+        fingerprint=task.fingerprint,
+        links={
+            "self": f"{base}/api/blast/database-tasks/{task.task_id}",
+            "database": f"{base}/api/blast/databases/{task.name}",
+        },
+    )
+
+
+async def programs(request: web.Request) -> web.Response:
+    """Answer programs, tasks, options and formats."""
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    services = request.app[SERVICES]
+    offered = services.offered
+    return reply(
+        wire.Programs(
+            blast_version=offered.blast_version,
+            programs=[program_view(program) for program in offered.programs.values()],
+            formats=[
+                wire.FormatView(
+                    name=one.name,
+                    outfmt=one.outfmt,
+                    title=one.title,
+                    media_type=one.media_type,
+                    extension=one.extension,
+                    programs=list(one.programs),
+                )
+                for one in services.results.formats(offered.programs)
+            ],
+        )
+    )
+
+
+def program_view(program: Program) -> wire.ProgramView:
+    """Return a program with its tasks and options."""
+    return wire.ProgramView(
+        name=program.name,
+        title=program.title,
+        help=program.title,
+        query=MOLECULES[program.query],
+        database=MOLECULES[program.database],
+        default_task=program.tasks[0].name,
+        tasks=[
+            wire.ProgramTaskView(name=task.name, help=task.help, defaults=dict(task.defaults))
+            for task in program.tasks
+        ],
+        options=[option_view(option) for option in program.options.values()],
+    )
+
+
+def option_view(option: Option) -> wire.OptionView:
+    """Return an option; a flag is a boolean on the wire."""
+    return wire.OptionView(
+        name=option.name,
+        type={"flag": "boolean", "text": "string"}.get(option.kind, option.kind),
+        default=option.default,
+        minimum=option.minimum,
+        maximum=option.maximum,
+        exclusive_minimum=option.exclusive_minimum,
+        exclusive_maximum=option.exclusive_maximum,
+        choices=list(option.choices),
+        ranges=[list(span) for span in option.ranges],
+        excludes=list(option.excludes),
+        requires=list(option.requires),
+        help=option.help,
+        group=option.group,
+        advanced=option.group not in BASIC_GROUPS,
+    )
+
+
+NAME = "/api/blast/databases/{name:.+}"
+_FORM = {
+    "type": "object",
+    "required": ["file", "name", "molecule"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        "name": {"type": "string"},
+        "title": {"type": "string"},
+        "molecule": {"type": "string", "enum": ["nucleotide", "protein"]},
+        "parse_seqids": {"type": "boolean"},
+        "replace": {"type": "boolean"},
+    },
+}
+ROUTES = (
+    Route(
+        method="GET", path="/api/blast/databases", handler=list_databases, tag="databases", summary="The catalogue",
+        answers={200: wire.DatabaseList},
+    ),
+    Route(
+        method="POST", path="/api/blast/databases", handler=make_database, tag="databases",
+        summary="Make a database from a FASTA file", body={"multipart/form-data": _FORM},
+        answers={202: wire.TaskAnswer}, errors=(400, 403, 409, 413, 422, 507),
+    ),
+    Route(
+        method="POST", path="/api/blast/databases/rescan", handler=rescan, tag="databases",
+        summary="Look through the folders now", answers={200: wire.DatabaseList}, errors=(403,),
+    ),
+    Route(
+        method="POST", path="/api/blast/databases/{name:.+}/warm", handler=warm, tag="databases",
+        summary="Bring a database to the nodes ahead of time", answers={202: wire.Warmed}, errors=(403, 404),
+    ),
+    Route(
+        method="GET", path=NAME, handler=get_database, tag="databases", summary="One database",
+        answers={200: wire.DatabaseView}, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/api/blast/database-tasks", handler=list_tasks, tag="databases",
+        summary="Databases in the making", answers={200: wire.TaskList},
+    ),
+    Route(
+        method="GET", path="/api/blast/database-tasks/{task}", handler=get_task, tag="databases",
+        summary="How far a database in the making is", answers={200: wire.TaskAnswer}, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/api/blast/programs", handler=programs, tag="databases",
+        summary="Programs, tasks, options and formats", answers={200: wire.Programs},
+    ),
+)

@@ -1,0 +1,155 @@
+"""Handlers of results: files and streams in every format, hits, queries and statistics as JSON, the submitted query."""
+
+import msgspec
+from aiohttp import web
+
+from blastd.errors import Invalid
+from blastd.service.results import HitFilter, Ready, ResultFile, Wanted
+from blastd.web import wire
+from blastd.web.download import Stored, send_file, send_stream
+from blastd.web.middleware import IDENTITY, SERVICES
+from blastd.web.openapi import Route
+
+JOB = "/api/blast/jobs/{id}"
+PARTIAL_HEADER = "X-Blastd-Partial"
+SUBJECTS_BYTES = 8 << 20
+
+
+async def get_results(request: web.Request) -> web.StreamResponse:
+    """Answer the results in one format."""
+    query = wire.decode_query(wire.ResultsQuery, request.query, request.query.items())
+    return await send_results(request, query, query.subject)
+
+
+async def post_results(request: web.Request) -> web.StreamResponse:
+    """Answer the sequences of many subjects, whose ids don't fit into an address."""
+    query = wire.decode_query(wire.ResultsQuery, request.query, request.query.items())
+    if (request.content_length or 0) > SUBJECTS_BYTES:
+        raise Invalid([("/subjects", "These are too many ids; ask for all sequences instead.")])
+    body = wire.decode(wire.SubjectsBody, wire.decode_json(await request.read()))
+    return await send_results(request, query, [*query.subject, *body.subjects])
+
+
+async def send_results(request: web.Request, query: wire.ResultsQuery, subjects: list[str]) -> web.StreamResponse:
+    """Answer what was asked for: a stored file, or a stream of what is made now."""
+    services = request.app[SERVICES]
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    wanted = Wanted(
+        format=query.format,
+        fields=tuple(query.fields.replace(",", " ").split()) if query.fields is not None else None,
+        query=query.query,
+        subjects=tuple(subjects),
+        partial=query.partial,
+        whole=must_be_whole(request),
+    )
+    found = await services.results.read(job, wanted)
+    if isinstance(found, ResultFile):
+        return await send_file(request, stored(found))
+    headers = {PARTIAL_HEADER: found.partial} if found.partial else {}
+    return await send_stream(request, found.blocks, found.media_type, found.name, headers)
+
+
+def must_be_whole(request: web.Request) -> bool:
+    """Tell whether the client needs the length or the validator, which only a stored file has."""
+    return request.method == "HEAD" or any(
+        name in request.headers for name in ("Range", "If-Range", "If-None-Match", "If-Match")
+    )
+
+
+def stored(found: ResultFile) -> Stored:
+    """Return a file as it is sent."""
+    return Stored(
+        path=found.path, size=found.size_bytes, sha256=found.sha256, media_type=found.media_type, name=found.name
+    )
+
+
+async def get_query(request: web.Request) -> web.StreamResponse:
+    """Answer the submitted sequences."""
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    services = request.app[SERVICES]
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    return await send_file(request, stored(await services.results.query(job)))
+
+
+async def get_hits(request: web.Request) -> web.Response:
+    """Answer hits as JSON."""
+    services = request.app[SERVICES]
+    query = wire.decode_query(wire.HitsQuery, request.query, request.query.items())
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    ready: Ready = await services.results.ready(job)
+    wanted = HitFilter(
+        query=query.query,
+        sort=query.sort,
+        order=query.order,
+        min_identity=query.min_identity,
+        max_evalue=query.max_evalue,
+        min_coverage=query.min_coverage,
+        text=query.q,
+        group=query.group,
+        sequences=query.sequences,
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+    return reply_json(await services.results.hits(ready, wanted, statistics=query.statistics))
+
+
+def reply_json(payload: object) -> web.Response:
+    """Answer what the hit index gives; its types are described in `results/hits.py`."""
+    return web.Response(
+        body=msgspec.json.encode(payload),
+        headers={"Cache-Control": "no-store"},
+        content_type="application/json",
+        charset="utf-8",
+    )
+
+
+async def get_queries(request: web.Request) -> web.Response:
+    """Answer what each query found."""
+    services = request.app[SERVICES]
+    query = wire.decode_query(wire.QueriesQuery, request.query, request.query.items())
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    ready = await services.results.ready(job)
+    found = await services.results.queries(ready, query.q, query.with_hits, query.limit, query.cursor)
+    return reply_json(found)
+
+
+async def get_statistics(request: web.Request) -> web.Response:
+    """Answer numbers and histograms over all hits, or those of one query."""
+    services = request.app[SERVICES]
+    query = wire.decode_query(wire.StatisticsQuery, request.query, request.query.items())
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    ready = await services.results.ready(job)
+    return reply_json(await services.results.statistics(ready, query.query))
+
+
+OBJECT = {"type": "object"}
+FILES = "text/plain, text/tab-separated-values, text/csv, application/xml, application/json, application/octet-stream"
+WHEN = (404, 409, 410, 416, 422)
+ROUTES = (
+    Route(
+        method="GET", path=JOB + "/results", handler=get_results, tag="results", summary="Results in one format",
+        query=wire.ResultsQuery, answers={200: FILES, 206: FILES, 304: None}, errors=WHEN,
+        headers=(("Range", "One range of bytes of a stored result."), ("If-None-Match", "The ETag that you have.")),
+    ),
+    Route(
+        method="POST", path=JOB + "/results", handler=post_results, tag="results",
+        summary="Sequences of many subjects", query=wire.ResultsQuery, body={"application/json": wire.SubjectsBody},
+        answers={200: FILES}, errors=(400, 403, *WHEN),
+    ),
+    Route(
+        method="GET", path=JOB + "/query", handler=get_query, tag="results", summary="The submitted sequences",
+        answers={200: "text/x-fasta", 206: "text/x-fasta", 304: None}, errors=WHEN,
+    ),
+    Route(
+        method="GET", path=JOB + "/hits", handler=get_hits, tag="results", summary="Hits as JSON",
+        query=wire.HitsQuery, answers={200: OBJECT}, errors=WHEN,
+    ),
+    Route(
+        method="GET", path=JOB + "/queries", handler=get_queries, tag="results", summary="What each query found",
+        query=wire.QueriesQuery, answers={200: OBJECT}, errors=WHEN,
+    ),
+    Route(
+        method="GET", path=JOB + "/statistics", handler=get_statistics, tag="results", summary="Numbers over all hits",
+        query=wire.StatisticsQuery, answers={200: OBJECT}, errors=WHEN,
+    ),
+)

@@ -1,0 +1,240 @@
+"""Handler of submit: a search as JSON, as multipart with a file, or as FASTA with the rest in the address.
+
+All three become one `Submission`; what is right is decided by the service. The query goes to a file as it arrives.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import BodyPartReader, hdrs, web
+
+from blastd.aio import offload
+from blastd.errors import BadRequest, Invalid
+from blastd.service.submit import Submission
+from blastd.web import bodies, wire
+from blastd.web.jobs import accepted
+from blastd.web.middleware import IDENTITY, SERVICES
+from blastd.web.openapi import Route
+from blastd.web.session import CSRF_HEADER, CSRF_VALUE
+
+JSON_BYTES = 64 << 20
+"""A JSON body is held in memory; larger queries are sent as a file."""
+FIELD_BYTES = 8 << 20
+"""A part of a multipart body that is no file."""
+KEY_LETTERS = 255
+FIELDS = frozenset(field.name for field in msgspec.structs.fields(wire.SearchBody))
+CLI_AGENT = "blastd-cli/"
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Accept a search: 202, or 200 when the Idempotency-Key was used for the same request before."""
+    services, who = request.app[SERVICES], request[IDENTITY]
+    limit = services.settings.limits.body_bytes
+    bodies.check_length(request, limit)
+    key = idempotency_key(request)
+    if key is None:
+        await services.submit.admit(who)
+    upload = services.submit.temporary()
+    try:
+        search = await read_search(request, upload, limit)
+        found = await services.submit.submit(who, submission(request, search, upload, key))
+    finally:
+        await offload(upload.unlink, missing_ok=True)
+    return accepted(request, found.job, 200 if found.replayed else 202)
+
+
+def submission(request: web.Request, search: wire.SearchBody, upload: Path, key: str | None) -> Submission:
+    """Return what the service takes."""
+    names = [search.database] if isinstance(search.database, str) else search.database
+    return Submission(
+        program=search.program,
+        databases=tuple(names),
+        upload=upload,
+        task=search.task,
+        options=search.options,
+        title=search.title,
+        engine=search.engine,
+        priority=search.priority,
+        query_loc=search.query_loc or None,
+        reuse=search.reuse,
+        molecule_check=search.molecule_check,
+        source=source_of(request),
+        idempotency_key=key,
+    )
+
+
+def source_of(request: web.Request) -> str:
+    """Return where the search came from: our pages and our command line say so."""
+    if request.headers.get(CSRF_HEADER) == CSRF_VALUE:
+        return "web"
+    return "cli" if request.headers.get("User-Agent", "").startswith(CLI_AGENT) else "api"
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """Return the Idempotency-Key. Raises Invalid for one that is empty, too long or not printable."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= KEY_LETTERS and key.isascii() and key.isprintable()):
+        raise Invalid([("/Idempotency-Key", f"Idempotency-Key is 1 to {KEY_LETTERS} printable ASCII letters.")])
+    return key
+
+
+async def read_search(request: web.Request, upload: Path, limit: int) -> wire.SearchBody:
+    """Read a search of any of the three shapes; the query is in *upload* afterwards."""
+    kind = request.content_type
+    if kind == "application/json" or kind.endswith("+json"):
+        return await from_json(request, upload, limit)
+    if kind == "multipart/form-data":
+        return await from_multipart(request, upload, limit)
+    if kind.startswith("multipart/"):
+        raise BadRequest("Send multipart/form-data, JSON, or FASTA.")
+    return await from_fasta(request, upload, limit)
+
+
+async def from_json(request: web.Request, upload: Path, limit: int) -> wire.SearchBody:
+    """Read a JSON object with the query as text."""
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    most = min(limit, JSON_BYTES)
+    text = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), most)
+    raw = wire.decode_json(text)
+    if raw.get("query") is None:
+        raw["query"] = ""
+    return await decoded(raw, upload)
+
+
+async def decoded(raw: Mapping[str, object], upload: Path, more: tuple[tuple[str, str], ...] = ()) -> wire.SearchBody:
+    """Return *raw* as a search, its query written to *upload*."""
+    values, faults = wire.gather(wire.SearchBody, raw)
+    if faults or more:
+        raise Invalid([*faults, *more])
+    search = wire.SearchBody(**values)
+    if search.query is not None:
+        await offload(upload.write_bytes, search.query.encode("utf-8", "surrogateescape"))
+    return search
+
+
+async def from_fasta(request: web.Request, upload: Path, limit: int) -> wire.SearchBody:
+    """Read a FASTA body; the search is in the address, where each name that is no field is a search option."""
+    raw, faults = address_fields(request)
+    await bodies.to_file(request.content.iter_any(), bodies.encoding_of(request), upload, limit)
+    return await decoded(raw, upload, tuple(faults))
+
+
+def address_fields(request: web.Request) -> tuple[dict[str, object], list[tuple[str, str]]]:
+    """Return the fields of a search from the address, and the faults of those that can't be read."""
+    raw: dict[str, object] = {}
+    options: dict[str, Any] = {}
+    faults: list[tuple[str, str]] = []
+    for name in request.query:
+        texts = request.query.getall(name)
+        if name == "database":
+            raw[name] = texts
+        elif len(texts) > 1:
+            faults.append((wire.pointer(name), f"'{name}' was given {len(texts)} times; give it once."))
+        elif name == "query":
+            faults.append(("/query", "The query is the body; give it once."))
+        elif name == "options":
+            options |= json_field(name, texts[0], faults)
+        elif name in FIELDS:
+            raw[name] = plain_value(name, texts[0])
+        else:
+            options[name] = texts[0]
+    if options:
+        raw["options"] = options
+    return raw, faults
+
+
+def plain_value(name: str, text: str) -> object:
+    """Return the text of a field as the value that JSON would have; one that can't be is left for the decoder."""
+    field = next(field for field in msgspec.structs.fields(wire.SearchBody) if field.name == name)
+    try:
+        return msgspec.to_builtins(msgspec.convert(text, field.type, strict=False))
+    except msgspec.ValidationError:
+        return text
+
+
+def json_field(name: str, text: str, faults: list[tuple[str, str]]) -> dict[str, Any]:
+    """Return the JSON object in a field."""
+    try:
+        return msgspec.json.decode(text.encode("utf-8", "surrogateescape"), type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        faults.append((wire.pointer(name), f"'{name}' must be a JSON object: {error}."))
+        return {}
+
+
+async def from_multipart(request: web.Request, upload: Path, limit: int) -> wire.SearchBody:
+    """Read a form: `search` as JSON or each field alone, and `query` as file or text."""
+    if bodies.encoding_of(request):
+        raise BadRequest("A multipart body has no Content-Encoding: compress the file in it.")
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    raw: dict[str, object] = {}
+    faults: list[tuple[str, str]] = []
+    seen = 0
+    try:
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader):
+                raise BadRequest("A part of the form is itself multipart; send the file as one part.")
+            if part.name == "query" and (part.filename is not None or not upload.exists()):
+                seen += await bodies.to_file(bodies.part_blocks(part), part_encoding(part), upload, limit - seen)
+                continue
+            text = await bodies.whole(bodies.part_blocks(part), part_encoding(part), min(FIELD_BYTES, limit - seen))
+            seen += len(text)
+            if part.name == "query":  # a page sends its empty text field beside the file
+                faults += [("/query", "The query was given twice; send a file or text.")] if text.strip() else []
+            else:
+                take_field(raw, part.name or "", text, faults)
+    except (ValueError, AssertionError) as error:  # what aiohttp says of a form that it can't read
+        raise BadRequest(f"The form can't be read: {error}.") from error
+    if not upload.exists() and raw.get("query") is None:
+        raw["query"] = ""
+    return await decoded(raw, upload, tuple(faults))
+
+
+def part_encoding(part: BodyPartReader) -> str:
+    """Return how a part is compressed."""
+    return part.headers.get(hdrs.CONTENT_ENCODING, "")
+
+
+async def plain_text(part: BodyPartReader, limit: int) -> str:
+    """Return a part that is a short text."""
+    return (await bodies.whole(bodies.part_blocks(part), part_encoding(part), limit)).decode("utf-8", "replace")
+
+
+def take_field(raw: dict[str, object], name: str, text: bytes, faults: list[tuple[str, str]]) -> None:
+    """Put a part that is no file into *raw*."""
+    value = text.decode("utf-8", "replace")
+    if name == "search":
+        raw |= json_field("search", value, faults)
+    elif name == "options":
+        raw["options"] = json_field("options", value, faults)
+    elif name == "database":
+        known = raw.get("database")
+        raw["database"] = [*known, value] if isinstance(known, list) else [value]
+    elif name in FIELDS:
+        raw[name] = plain_value(name, value)
+    else:
+        faults.append((wire.pointer(name), wire.unknown(name, [*FIELDS, "search"])))
+
+
+_TEXT_SCHEMA = {"type": "string", "description": "FASTA, plain or gzip; the search is in the address."}
+_FORM_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "search": {"$ref": "#/components/schemas/SearchBody"},
+        "query": {"type": "string", "format": "binary"},
+    },
+}
+ROUTES = (
+    Route(
+        method="POST",
+        path="/api/blast/jobs",
+        handler=submit,
+        tag="jobs",
+        summary="Submit a search",
+        body={"application/json": wire.SearchBody, "multipart/form-data": _FORM_SCHEMA, "text/x-fasta": _TEXT_SCHEMA},
+        answers={200: wire.JobRow, 202: wire.JobRow},
+        errors=(400, 403, 410, 413, 422, 429, 507),
+        headers=(("Idempotency-Key", "The same key and request give the same job, however often it is sent."),),
+    ),
+)
