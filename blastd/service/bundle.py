@@ -1,14 +1,22 @@
 """All use cases as one object, made by `daemon.py` of the parts below."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 
 from blastd.aio import every
+from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.config import Settings
+from blastd.core.programs import Catalogue
 from blastd.metrics import Metrics
 from blastd.service.access import Access
-from blastd.service.jobs import Jobs
+from blastd.service.checks import Checks, CommandLines, command_lines
+from blastd.service.databases import Databases
+from blastd.service.jobs import JobParts, Jobs
+from blastd.service.results import Results
+from blastd.service.submit import Submit
 from blastd.service.system import Component, System
 from blastd.store.files import Files
 from blastd.store.sqlite import Database
@@ -29,23 +37,67 @@ class Services:
         store: Database,
         files: Files,
         tracker: Tracker,
+        shelf: Shelf,
+        databases: Databases,
+        tools: Tools,
+        offered: Catalogue,
         version: str,
-        blast_version: str | None,
     ) -> None:
         """Take the parts; nothing starts before `roots` run."""
-        self.settings, self.clock, self.metrics = settings, clock, metrics
-        self.version, self.blast_version = version, blast_version
+        self.settings, self.clock, self.metrics, self.offered = settings, clock, metrics, offered
+        self.version, self.blast_version = version, offered.blast_version
         self.stopping = asyncio.Event()
+        self.databases = databases
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
-        self.system = System(store, files, tracker, clock, metrics, settings.retention.disk_floor_bytes, dict)
+        self.results = Results(store=store, files=files, shelf=shelf, tools=tools, clock=clock)
+        self.submit = Submit(
+            store=store,
+            files=files,
+            tracker=tracker,
+            clock=clock,
+            checks=Checks(
+                offered=offered,
+                databases=databases,
+                shelf=shelf,
+                tracker=tracker,
+                memory_bytes=memory_of(settings),
+            ),
+            limits=settings.limits,
+            floor_bytes=settings.retention.disk_floor_bytes,
+            stopping=self.stopping,
+        )
+        self.system = System(
+            store=store,
+            files=files,
+            tracker=tracker,
+            clock=clock,
+            metrics=metrics,
+            floor_bytes=settings.retention.disk_floor_bytes,
+            count_databases=databases.count,
+        )
 
     def roots(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return the background work by name, for the daemon's task group."""
-        return {"measure": lambda: every(MEASURE_SECONDS, self.system.measure, self.clock, "measure")}
+        return {
+            "measure": lambda: every(MEASURE_SECONDS, self.system.measure, self.clock, "measure"),
+            "rescan": self.databases.watch,
+            "build-databases": self.databases.build,
+        }
 
     async def ready(self) -> list[Component]:
         """Return what keeps searches from being accepted."""
         if self.stopping.is_set():
             return [Component(name="daemon", status="down", detail="It is stopping.")]
         return await self.system.ready()
+
+    def command_lines(self, parts: JobParts) -> CommandLines:
+        """Return what runs for a job."""
+        return command_lines(parts.job, parts.units)
+
+
+def memory_of(settings: Settings) -> dict[str, int]:
+    """Return what one search may take, by engine: its limit, else what this machine has; absent: not known."""
+    local = settings.local.memory_limit_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = settings.kubernetes.memory_limit_bytes
+    return {"local": local} | ({"kubernetes": limit} if limit else {})

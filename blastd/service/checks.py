@@ -98,7 +98,8 @@ class Checks:
         engine = self._engine(asked.engine, faults)
         found = self._find(asked.databases, faults)
         if checked is not None:
-            faults += programs.check_location(checked.query_loc, intake.letters)
+            if not intake.faults:
+                faults += programs.check_location(checked.query_loc, intake.letters)
             faults += programs.check_databases(checked, [await self._facts(database, checked) for database in found])
         if not faults:
             faults += await self._shared_ids(found)
@@ -186,7 +187,9 @@ class Checks:
         if len(named) < 2:
             return []
         if sum(database.sequences for database in named) > COMPARED_IDS:
-            return [("/database", "These databases are too large to make sure that they share no id: search them apart.")]
+            return [
+                ("/database", "These databases are too large to make sure that they share no id: search them apart.")
+            ]
         for number, first in enumerate(named):
             for second in named[number + 1 :]:
                 both = await self._databases.sequence_ids(first) & await self._databases.sequence_ids(second)

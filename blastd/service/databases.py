@@ -161,7 +161,9 @@ class Databases:
             raise Invalid(faults)
         known = self.current(wanted.name)
         if known is not None and not (wanted.replace and Path(known.path).is_relative_to(self._files.databases)):
-            raise Conflict(f"There is a database {wanted.name} already: choose another name, or ask to replace one of yours.")
+            raise Conflict(
+                f"There is a database {wanted.name} already: choose another name, or ask to replace one of yours."
+            )
         task_id, now = uuid4().hex, self._clock.now()
         kept = self._files.tmp / f"database-{task_id}.fa"
         await offload(wanted.upload.rename, kept)
@@ -261,3 +263,6 @@ def _building(task: DatabaseTask) -> Database:
         state="building",
         reason=f"being made, {task.progress:.0%} done",
     )
+
+
+__all__ = ["DatabaseTask", "Databases", "Listed", "NewDatabase"]

@@ -6,9 +6,10 @@ What FASTA is and what is wrong with it is known by `core.fasta` and its neighbo
 from collections.abc import Sequence
 from pathlib import Path
 
-from blastd.core import molecule, standins
 from blastd.core.fasta import Limits, Reader, Scan
 from blastd.core.model import Frozen, QueryInfo, Warned
+from blastd.core.molecule import judge
+from blastd.core.standins import Encoder, make_table
 
 BLOCK = 1 << 20
 
@@ -25,6 +26,7 @@ class Intake(Frozen, frozen=True, kw_only=True):
     sizes: Sequence[int]
     unnamed: bool
     all_short: bool
+    stopped: bool
     faults: tuple[str, ...]
     warnings: tuple[Warned, ...]
     query: Path
@@ -39,30 +41,30 @@ def take_in(upload: Path, query: Path, wanted: str | None, limits: Limits, *, ch
     like the other molecule.
     """
     scan = _copy(upload, query, limits)
-    kind = wanted or scan.molecule
-    faults, warnings = molecule.judge(scan, kind, check=check)
+    judged = judge(scan, wanted or scan.molecule, molecule_check=check and wanted is not None)
     table: dict[str, str] = {}
     ascii_file: Path | None = None
     read = scan
-    if scan.needs_standins and not faults:
-        table = standins.table(scan)
+    if scan.needs_standins and not judged.faults:
+        table = make_table(scan)
         ascii_file = query.with_name(query.name + ".ascii")
-        read = _write_ascii(query, ascii_file, table, limits)
+        read = _write_ascii(query, ascii_file, table)
     return Intake(
         info=QueryInfo(
             count=scan.count,
-            letters=sum(scan.letters_of(kind)),
-            molecule=kind,
+            letters=sum(judged.letters),
+            molecule=wanted or scan.molecule,
             first_id=scan.first_id,
             sha256=scan.sha256,
         ),
-        letters=scan.letters_of(kind),
+        letters=judged.letters,
         offsets=read.offsets,
         sizes=read.sizes,
         unnamed=scan.unnamed,
         all_short=scan.all_short,
-        faults=tuple(fault.sentence for fault in faults),
-        warnings=tuple(Warned(text=warning.sentence, query=warning.record or None) for warning in warnings),
+        stopped=scan.stopped,
+        faults=tuple(fault.sentence for fault in judged.faults),
+        warnings=tuple(Warned(text=warning.sentence, query=warning.record or None) for warning in judged.warnings),
         query=query,
         ascii=ascii_file,
         standins=table,
@@ -73,19 +75,20 @@ def _copy(source: Path, target: Path, limits: Limits) -> Scan:
     """Write the normalised form of *source* to *target* and return what it holds."""
     reader = Reader(limits)
     with source.open("rb") as file, target.open("wb") as out:
-        while (block := file.read(BLOCK)) and not reader.stopped:
+        while not reader.stopped and (block := file.read(BLOCK)):
             out.write(reader.feed(block))
         last, scan = reader.end()
         out.write(last)
     return scan
 
 
-def _write_ascii(source: Path, target: Path, table: dict[str, str], limits: Limits) -> Scan:
-    """Write *source* with stand-ins to *target*; the scan gives where its records lie."""
-    reader = Reader(limits)
+def _write_ascii(source: Path, target: Path, table: dict[str, str]) -> Scan:
+    """Write *source* with stand-ins to *target*; the scan tells where its records lie."""
+    encoder, reader = Encoder(table), Reader()
     with source.open("rb") as file, target.open("wb") as out:
-        for line in file:
-            out.write(reader.feed(standins.put(line, table) if line.startswith(b">") else line))
+        while block := file.read(BLOCK):
+            out.write(reader.feed(encoder.feed(block)))
+        out.write(reader.feed(encoder.end()))
         last, scan = reader.end()
         out.write(last)
     return scan

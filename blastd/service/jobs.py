@@ -17,8 +17,7 @@ from blastd.errors import Conflict, Forbidden, Invalid, NotFound
 from blastd.service.access import Identity
 from blastd.store import artifacts, events, jobs, units
 from blastd.store.files import Files
-from blastd.store.jobs import Cursor
-from blastd.store.jobs import JobFilter as JobFilter  # what the web layer fills in
+from blastd.store.jobs import Cursor, JobFilter
 from blastd.store.sqlite import Database
 from blastd.store.units import Attempt
 from blastd.tracking.retention import remove
@@ -209,3 +208,6 @@ def _cursor(text: str | None) -> Cursor | None:
         return Cursor.parse(text)
     except ValueError as error:
         raise Invalid([("/cursor", "This is no cursor of ours: use `next_cursor` of the page before.")]) from error
+
+
+__all__ = ["JobFilter", "JobList", "JobParts", "Jobs"]

@@ -107,3 +107,241 @@ class Results:
     def formats(self) -> list[Format]:
         """Return every format."""
         return list(FORMATS.values())
+
+    # ------------------------------------------------------------------ is there something to read
+    async def ready(self, job: Job) -> Ready:
+        """Return what is stored of a completed job, whole. Raises NotReady, ResultGone."""
+        if job.status is not Status.COMPLETED:
+            raise self._not_ready(job)
+        its_units, its_artifacts = await self._rows(job)
+        folder = self._files.job_folder(job.job_id)
+        await self._check(folder, [artifact for artifact in its_artifacts if artifact.name.startswith("units/")])
+        return Ready(job=job, folder=folder, units=tuple(its_units))
+
+    def _not_ready(self, job: Job) -> NotReady:
+        far = msgspec.to_builtins(progress(job, self._clock.now()))
+        if not job.status.terminal:
+            detail = f"The search is {job.phase}: {far['units_done']} of {far['units_total']} parts are done."
+        else:
+            detail = f"The search has {job.status}, so it has no results. {job.error or ''}".strip()
+        return NotReady(detail, progress=far, phase=job.phase)
+
+    async def _rows(self, job: Job) -> tuple[list[Unit], list[Artifact]]:
+        def read(db: sqlite3.Connection) -> tuple[list[Unit], list[Artifact]]:
+            return units.of_job(db, job.job_id), artifacts.of_job(db, job.job_id)
+
+        return await self._store.read(read)
+
+    async def _check(self, folder: Path, its_artifacts: Sequence[Artifact]) -> None:
+        """Compare files with their checksums, each once for as long as it does not change. Raises ResultGone."""
+        for artifact in its_artifacts:
+            reason = await offload(self._damage, folder / artifact.path, artifact)
+            if reason is not None:
+                raise ResultGone(f"The stored result is no longer whole: {artifact.path} {reason}. Search again.")
+
+    def _damage(self, path: Path, artifact: Artifact) -> str | None:
+        """Return what is wrong with a stored file; blocking."""
+        try:
+            stat = path.stat()
+        except OSError:
+            return "is missing"
+        if stat.st_size != artifact.size_bytes:
+            return f"has {stat.st_size:,} bytes instead of {artifact.size_bytes:,}"
+        seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        if self._whole.get(path) != seen:
+            if artifact.sha256 and digest(path)[1] != artifact.sha256:
+                return "has another checksum than when it was stored"
+            self._whole[path] = seen
+        return None
+
+    # ------------------------------------------------------------------ files
+    async def query(self, job: Job) -> ResultFile:
+        """Return the submitted sequences. Raises ResultGone."""
+        path = self._files.query_path(job.job_id)
+        try:
+            size = (await offload(path.stat)).st_size
+        except OSError as error:
+            raise ResultGone("The submitted sequences are no longer there.") from error
+        return ResultFile(
+            path=path,
+            size_bytes=size,
+            sha256=job.query.sha256,
+            media_type="text/x-fasta; charset=utf-8",
+            name=f"{job.short_id}-query.fa",
+        )
+
+    async def read(self, job: Job, wanted: Wanted) -> ResultFile | ResultStream:
+        """Return results in a format. Raises Invalid, NotReady, ResultGone, DatabaseGone, Unsupported."""
+        kind = format_of(wanted)
+        names = columns(wanted.fields) if wanted.fields is not None else None
+        if job.status is not Status.COMPLETED and wanted.partial:
+            return await self._partial(job, kind, names)
+        ready = await self.ready(job)
+        if wanted.query is not None and wanted.query > job.query.count:
+            raise Invalid([("/query", f"The search has {job.query.count:,} queries.")])
+        if kind.name == "fasta":
+            return await self._sequences(ready, kind, wanted)
+        key = key_of(kind, names, wanted.query)
+        kept = await self._kept(ready, key)
+        if kept is not None:
+            return stored_file(ready, kept)
+        size = sum(unit.output_bytes or 0 for unit in ready.units)
+        if kind.name in PROJECTED and not wanted.whole and size > SMALL_BYTES:
+            blocks = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query)
+            if blocks is not None:
+                return ResultStream(
+                    blocks=self._while_sent(ready, key, kind, blocks),
+                    media_type=kind.media_type,
+                    name=file_name(job, kind),
+                )
+        return await self._made(ready, key, kind, names, wanted.query)
+
+    async def _partial(self, job: Job, kind: Format, names: tuple[str, ...] | None) -> ResultStream:
+        """Return what is done of a job that has not completed."""
+        its_units, _ = await self._rows(job)
+        result = [unit for unit in its_units if unit.kind is not UnitKind.PROPOSE]
+        done = [unit for unit in result if unit.state is UnitState.DONE]
+        if kind.name not in PROJECTED:
+            raise Unsupported(f"Partial results are given as {', '.join(sorted(PROJECTED))} only.")
+        if not done:
+            raise self._not_ready(job)
+        blocks = formats.projection(self._files.job_folder(job.job_id), done, kind.name, names, None)
+        if blocks is None:
+            raise Unsupported("These columns are made when the search has completed.")
+        return ResultStream(
+            blocks=in_threads(blocks),
+            media_type=kind.media_type,
+            name=file_name(job, kind),
+            partial=f"{len(done)}/{len(result)}",
+        )
+
+    async def _kept(self, ready: Ready, key: str) -> Artifact | None:
+        """Return the stored file of a format if it is whole; one that is not is forgotten, and made again."""
+        name = f"results/{key}"
+        kept = await self._store.read(lambda db: artifacts.get(db, ready.job.job_id, name))
+        if kept is None:
+            return None
+        reason = await offload(self._damage, ready.folder / kept.path, kept)
+        if reason is None:
+            return kept
+        log.warning("stored_format_damaged", job_id=ready.job.job_id, format=key, reason=reason)
+        await self._store.write(lambda db: artifacts.drop(db, ready.job.job_id, name))
+        return None
+
+    async def _made(
+        self, ready: Ready, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
+    ) -> ResultFile:
+        """Make a format, keep it, and return its file; made once however many ask at the same time."""
+        lock = self._locks.setdefault((ready.job.job_id, key), asyncio.Lock())
+        async with lock:
+            kept = await self._kept(ready, key)
+            if kept is None:
+                temporary = self._files.temporary()
+                try:
+                    await self._make(ready, kind, names, query, temporary)
+                    kept = await self._keep(ready, key, kind, temporary)
+                finally:
+                    await offload(temporary.unlink, missing_ok=True)
+        return stored_file(ready, kept)
+
+    async def _make(
+        self, ready: Ready, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
+    ) -> None:
+        if kind.name in PROJECTED:
+            blocks = formats.projection(ready.folder, ready.units, kind.name, names, query)
+            if blocks is not None:
+                await offload(write_all, blocks, target)
+                return
+        async with self._finishes:
+            await self._finish(ready, kind, names, query, target)
+
+    async def _keep(self, ready: Ready, key: str, kind: Format, temporary: Path) -> Artifact:
+        """Give a made file its place and its row."""
+        path = f"results/{key}.{kind.extension}"
+        final = ready.folder / path
+        if not ready.folder.is_dir():
+            raise Expired("The job has just been removed.")
+        await offload(final.parent.mkdir, mode=0o700, exist_ok=True)
+        size, sha256 = await offload(publish, temporary, final)
+        kept = Artifact(
+            job_id=ready.job.job_id,
+            name=f"results/{key}",
+            path=path,
+            media_type=kind.media_type,
+            size_bytes=size,
+            sha256=sha256,
+            created_at=self._clock.now(),
+        )
+        try:
+            await self._store.write(lambda db: artifacts.put(db, kept))
+        except sqlite3.IntegrityError as error:  # the row went while the file was made
+            await offload(final.unlink, missing_ok=True)
+            raise Expired("The job has just been removed.") from error
+        return kept
+
+    async def _while_sent(self, ready: Ready, key: str, kind: Format, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield blocks as they are made, and keep them as a file once they are complete."""
+        temporary = self._files.temporary()
+        try:
+            with temporary.open("wb") as file:
+                async for block in in_threads(blocks):
+                    await offload(file.write, block)
+                    yield block
+            await self._keep(ready, key, kind, temporary)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def format_of(wanted: Wanted) -> Format:
+    """Return the format of this name or BLAST+ number. Raises Invalid."""
+    by_number = {str(kind.outfmt): kind for kind in FORMATS.values()}
+    kind = FORMATS.get(wanted.format) or by_number.get(wanted.format)
+    faults: list[tuple[str, str]] = []
+    if kind is None:
+        faults.append(("/format", f"There is no format {wanted.format[:40]!r}: choose one of {', '.join(FORMATS)}."))
+    elif wanted.fields is not None and kind.name not in PROJECTED:
+        faults.append(("/fields", f"fields are for {', '.join(sorted(PROJECTED))}; {kind.name} has its own."))
+    if wanted.subjects and wanted.format != "fasta":
+        faults.append(("/subject", "subject is for the format fasta."))
+    if faults or kind is None:
+        raise Invalid(faults)
+    return kind
+
+
+def key_of(kind: Format, names: Sequence[str] | None, query: int | None) -> str:
+    """Return the name under which a format is kept."""
+    key = kind.name
+    if names is not None:
+        key += "-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
+    return key if query is None else f"{key}-q{query}"
+
+
+def file_name(job: Job, kind: Format) -> str:
+    """Return the name of a download."""
+    return f"{job.program}-{job.short_id}-{kind.name}.{kind.extension}"
+
+
+def stored_file(ready: Ready, kept: Artifact) -> ResultFile:
+    """Return a kept format as a file to send."""
+    suffix = kept.path.rpartition(".")[2]
+    name = kept.name.removeprefix("results/")
+    return ResultFile(
+        path=ready.folder / kept.path,
+        size_bytes=kept.size_bytes,
+        sha256=kept.sha256,
+        media_type=kept.media_type,
+        name=f"{ready.job.program}-{ready.job.short_id}-{name}.{suffix}",
+    )
+
+
+def write_all(blocks: Iterator[bytes], target: Path) -> None:
+    """Write *blocks* to *target*; blocking."""
+    with target.open("wb") as file:
+        for block in blocks:
+            file.write(block)
+
+
+async def in_threads(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield *blocks*, each made in a thread."""
+    while (block := await offload(next, blocks, None)) is not None:
+        yield block

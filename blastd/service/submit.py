@@ -198,7 +198,9 @@ class Submit:
         if queued >= limits.queued_jobs_per_owner:
             raise TooMany(f"You have {queued} jobs waiting, as many as this service allows; wait for some to start.")
         if queued + running >= limits.active_jobs_per_owner:
-            raise TooMany(f"You have {queued + running} active jobs, as many as this service allows; wait for some to end.")
+            raise TooMany(
+                f"You have {queued + running} active jobs, as many as this service allows; wait for some to end."
+            )
 
     def _job(
         self,
@@ -270,4 +272,3 @@ def _drop(*paths: Path) -> None:
     """Remove what was not moved into a job's folder; blocking."""
     for path in paths:
         path.unlink(missing_ok=True)
-

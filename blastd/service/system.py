@@ -65,6 +65,7 @@ class System:
 
     def __init__(
         self,
+        *,
         store: Database,
         files: Files,
         tracker: Tracker,

@@ -80,7 +80,9 @@ async def plain(blocks: AsyncIterable[bytes], encoding: str, limit: int) -> Asyn
 
 def too_large(limit: int) -> TooLarge:
     """Return the error of a body beyond *limit* bytes."""
-    return TooLarge(f"The body has more than {limit:,} bytes (after unpacking), the limit of this service.", limit_bytes=limit)
+    return TooLarge(
+        f"The body has more than {limit:,} bytes (after unpacking), the limit of this service.", limit_bytes=limit
+    )
 
 
 async def to_file(blocks: AsyncIterable[bytes], encoding: str, target: Path, limit: int) -> int:

@@ -15,8 +15,7 @@ from blastd.web.openapi import Route
 from blastd.web.replies import reply
 from blastd.web.submit import part_encoding, plain_text
 
-MOLECULES = {"nucl": "nucleotide", "prot": "protein"}
-LETTERS = {"nucleotide": "nucl", "protein": "prot"} | {short: short for short in MOLECULES}
+LETTERS = {"nucleotide": "nucl", "protein": "prot"} | {short: short for short in rows.MOLECULES}
 FIELD_BYTES = 64 * 1024
 BASIC_GROUPS = frozenset({"General search options", "Restrict search or results"})
 FILE_PARTS = frozenset({"file", "fasta", "query"})
@@ -41,7 +40,7 @@ def database_view(one: Listed) -> wire.DatabaseView:
     return wire.DatabaseView(
         name=database.name,
         title=database.title,
-        molecule=MOLECULES.get(database.molecule, database.molecule),
+        molecule=rows.MOLECULES.get(database.molecule, database.molecule),
         sequences=database.sequences,
         letters=database.letters,
         longest=database.longest,
@@ -181,7 +180,7 @@ async def programs(request: web.Request) -> web.Response:
                     extension=one.extension,
                     programs=list(one.programs),
                 )
-                for one in services.results.formats(offered.programs)
+                for one in services.results.formats()
             ],
         )
     )
@@ -193,12 +192,11 @@ def program_view(program: Program) -> wire.ProgramView:
         name=program.name,
         title=program.title,
         help=program.title,
-        query=MOLECULES[program.query],
-        database=MOLECULES[program.database],
+        query=rows.MOLECULES[program.query],
+        database=rows.MOLECULES[program.database],
         default_task=program.tasks[0].name,
         tasks=[
-            wire.ProgramTaskView(name=task.name, help=task.help, defaults=dict(task.defaults))
-            for task in program.tasks
+            wire.ProgramTaskView(name=task.name, help=task.help, defaults=dict(task.defaults)) for task in program.tasks
         ],
         options=[option_view(option) for option in program.options.values()],
     )
@@ -239,36 +237,73 @@ _FORM = {
 }
 ROUTES = (
     Route(
-        method="GET", path="/api/blast/databases", handler=list_databases, tag="databases", summary="The catalogue",
+        method="GET",
+        path="/api/blast/databases",
+        handler=list_databases,
+        tag="databases",
+        summary="The catalogue",
         answers={200: wire.DatabaseList},
     ),
     Route(
-        method="POST", path="/api/blast/databases", handler=make_database, tag="databases",
-        summary="Make a database from a FASTA file", body={"multipart/form-data": _FORM},
-        answers={202: wire.TaskAnswer}, errors=(400, 403, 409, 413, 422, 507),
+        method="POST",
+        path="/api/blast/databases",
+        handler=make_database,
+        tag="databases",
+        summary="Make a database from a FASTA file",
+        body={"multipart/form-data": _FORM},
+        answers={202: wire.TaskAnswer},
+        errors=(400, 403, 409, 413, 422, 507),
     ),
     Route(
-        method="POST", path="/api/blast/databases/rescan", handler=rescan, tag="databases",
-        summary="Look through the folders now", answers={200: wire.DatabaseList}, errors=(403,),
+        method="POST",
+        path="/api/blast/databases/rescan",
+        handler=rescan,
+        tag="databases",
+        summary="Look through the folders now",
+        answers={200: wire.DatabaseList},
+        errors=(403,),
     ),
     Route(
-        method="POST", path="/api/blast/databases/{name:.+}/warm", handler=warm, tag="databases",
-        summary="Bring a database to the nodes ahead of time", answers={202: wire.Warmed}, errors=(403, 404),
+        method="POST",
+        path="/api/blast/databases/{name:.+}/warm",
+        handler=warm,
+        tag="databases",
+        summary="Bring a database to the nodes ahead of time",
+        answers={202: wire.Warmed},
+        errors=(403, 404),
     ),
     Route(
-        method="GET", path=NAME, handler=get_database, tag="databases", summary="One database",
-        answers={200: wire.DatabaseView}, errors=(404,),
+        method="GET",
+        path=NAME,
+        handler=get_database,
+        tag="databases",
+        summary="One database",
+        answers={200: wire.DatabaseView},
+        errors=(404,),
     ),
     Route(
-        method="GET", path="/api/blast/database-tasks", handler=list_tasks, tag="databases",
-        summary="Databases in the making", answers={200: wire.TaskList},
+        method="GET",
+        path="/api/blast/database-tasks",
+        handler=list_tasks,
+        tag="databases",
+        summary="Databases in the making",
+        answers={200: wire.TaskList},
     ),
     Route(
-        method="GET", path="/api/blast/database-tasks/{task}", handler=get_task, tag="databases",
-        summary="How far a database in the making is", answers={200: wire.TaskAnswer}, errors=(404,),
+        method="GET",
+        path="/api/blast/database-tasks/{task}",
+        handler=get_task,
+        tag="databases",
+        summary="How far a database in the making is",
+        answers={200: wire.TaskAnswer},
+        errors=(404,),
     ),
     Route(
-        method="GET", path="/api/blast/programs", handler=programs, tag="databases",
-        summary="Programs, tasks, options and formats", answers={200: wire.Programs},
+        method="GET",
+        path="/api/blast/programs",
+        handler=programs,
+        tag="databases",
+        summary="Programs, tasks, options and formats",
+        answers={200: wire.Programs},
     ),
 )

@@ -170,7 +170,7 @@ async def lines(
 
 def ended(view: wire.EventView) -> bool:
     """Tell whether nothing follows this event of a job."""
-    return view.job is None or view.job.finished_at is not None and view.job.status == view.status
+    return view.job is None or (view.job.finished_at is not None and view.job.status == view.status)
 
 
 def block(view: wire.EventView) -> bytes:

@@ -93,7 +93,7 @@ async def get_job(request: web.Request) -> web.Response:
 def detail(request: web.Request, parts: JobParts) -> wire.JobDetail:
     """Return everything that is known of a job."""
     services, job = request.app[SERVICES], parts.job
-    lines = services.jobs.command_lines(parts)
+    lines = services.command_lines(parts)
     return wire.JobDetail(
         **rows.row_values(job, services.clock.now(), rows.base_of(request)),
         search=wire.SearchView(

@@ -34,5 +34,5 @@ def not_modified(tag: str) -> web.Response:
 
 def disposition(name: str) -> str:
     """Return the Content-Disposition of a download of this name (RFC 6266)."""
-    plain = "".join(letter if letter.isalnum() and letter.isascii() or letter in "._-" else "_" for letter in name)
+    plain = "".join(letter if (letter.isalnum() and letter.isascii()) or letter in "._-" else "_" for letter in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"

@@ -12,6 +12,10 @@ from blastd.web.middleware import SERVICES
 from blastd.web.session import base_path
 
 
+MOLECULES = {"nucl": "nucleotide", "prot": "protein"}
+"""Words for what BLAST+ calls -dbtype."""
+
+
 def base_of(request: web.Request) -> str:
     """Return the path under which the client sees us, "" at the root."""
     return base_path(request, request.app[SERVICES].settings.server.base_path or None)
@@ -51,7 +55,7 @@ def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
         "query": wire.QueryView(
             count=job.query.count,
             letters=job.query.letters,
-            molecule=job.query.molecule,
+            molecule=MOLECULES.get(job.query.molecule, job.query.molecule),
             first_id=job.query.first_id,
             sha256=job.query.sha256,
         ),
@@ -132,7 +136,7 @@ def searched_database(database: DatabaseRef) -> wire.SearchedDatabase:
     return wire.SearchedDatabase(
         name=database.name,
         title=database.title,
-        molecule=database.molecule,
+        molecule=MOLECULES.get(database.molecule, database.molecule),
         sequences=database.sequences,
         letters=database.letters,
         date=database.date,

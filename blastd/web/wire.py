@@ -408,7 +408,9 @@ class DatabaseBody(Request, frozen=True, kw_only=True):
     molecule: Annotated[str, Meta(description="nucleotide or protein")]
     title: Annotated[str, Meta(max_length=500)] = ""
     parse_seqids: bool = True
-    replace: Annotated[bool, Meta(description="Whether a database of this name that was made here is replaced.")] = False
+    replace: Annotated[bool, Meta(description="Whether a database of this name that was made here is replaced.")] = (
+        False
+    )
 
 
 class TaskView(Wire, frozen=True, kw_only=True):
