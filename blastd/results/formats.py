@@ -1,0 +1,140 @@
+"""The formats of a result, and those that are projections of the stored form.
+
+Formats that need more than the stored form holds are made by `results/finish.py`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from blastd.core import tabular
+from blastd.core.model import Frozen, Unit
+from blastd.core.standins import Decoder
+from blastd.results.assemble import result_units, stored_lines, stored_path
+
+BLOCK_CHARACTERS = 1 << 18
+
+
+class Format(Frozen, frozen=True, kw_only=True):
+    """A format: its name, BLAST+'s number (None: not one of BLAST+), how it is sent; `programs` empty means all."""
+
+    name: str
+    outfmt: int | None
+    title: str
+    media_type: str
+    extension: str
+    programs: tuple[str, ...] = ()
+
+
+FORMATS: Mapping[str, Format] = {
+    kind.name: kind
+    for kind in (
+        Format(
+            name="tabular",
+            outfmt=6,
+            title="Table, tab-separated",
+            media_type="text/tab-separated-values; charset=utf-8",
+            extension="tsv",
+        ),
+        Format(
+            name="commented",
+            outfmt=7,
+            title="Table with comment lines",
+            media_type="text/tab-separated-values; charset=utf-8",
+            extension="txt",
+        ),
+        Format(
+            name="csv",
+            outfmt=10,
+            title="Table, comma-separated, safe in spreadsheets",
+            media_type="text/csv; charset=utf-8",
+            extension="csv",
+        ),
+        Format(name="xml", outfmt=5, title="BLAST XML", media_type="application/xml", extension="xml"),
+        Format(name="xml2", outfmt=16, title="BLAST XML2", media_type="application/xml", extension="xml2.xml"),
+        Format(name="json", outfmt=15, title="BLAST JSON", media_type="application/json", extension="json"),
+        Format(
+            name="pairwise",
+            outfmt=0,
+            title="Pairwise alignments as text",
+            media_type="text/plain; charset=utf-8",
+            extension="txt",
+        ),
+        Format(
+            name="asn1",
+            outfmt=11,
+            title="BLAST archive (ASN.1 text)",
+            media_type="text/plain; charset=utf-8",
+            extension="asn1",
+        ),
+        Format(
+            name="sam",
+            outfmt=17,
+            title="SAM",
+            media_type="text/plain; charset=utf-8",
+            extension="sam",
+            programs=("blastn",),
+        ),
+        Format(
+            name="fasta",
+            outfmt=None,
+            title="Sequences of the hits",
+            media_type="text/x-fasta; charset=utf-8",
+            extension="fa",
+        ),
+    )
+}
+_WRITERS = {"tabular": tabular.table, "commented": tabular.commented, "csv": tabular.csv}
+
+
+def projection(
+    folder: Path,
+    units: Sequence[Unit],
+    name: str,
+    names: Sequence[str] | None = None,
+    query: int | None = None,
+    *,
+    standins: Mapping[str, str] | None = None,
+) -> Iterator[bytes] | None:
+    """Yield blocks of the format *name* made from the stored files of *units*; None when it can't be made from them.
+
+    *names* are checked columns (`tabular.columns`), *query* is one query's number from 1. Blocking, at most a few
+    milliseconds a block. Raises Damaged, in the middle, for a file that is not whole.
+    """
+    writer = _WRITERS.get(name)
+    names = tuple(names) if names is not None else tabular.STD
+    if writer is None or not tabular.stored(names):
+        return None
+    parts = [stored_lines(stored_path(folder, unit)) for unit in result_units(units)]
+    if query is not None:
+        parts = [only(folder, units, query)]
+    return _encoded(writer(parts, names), standins or {})
+
+
+def only(folder: Path, units: Sequence[Unit], query: int) -> Iterator[str]:
+    """Yield the lines of the stored form of one query (its number from 1), as a file of its own."""
+    for unit in result_units(units):
+        at = query - 1 - unit.first_query
+        if not 0 <= at < unit.queries:
+            continue
+        for number, section in enumerate(tabular.sections(stored_lines(stored_path(folder, unit)))):
+            if number == at:
+                yield from (line + "\n" for line in section.head)
+                if section.found is not None:
+                    yield f"# {section.found} hits found\n"
+                yield from (row + "\n" for row in section.rows)
+                break
+    yield f"{tabular.TRAILER}1 queries\n"
+
+
+def _encoded(lines: Iterable[str], standins: Mapping[str, str]) -> Iterator[bytes]:
+    """Yield *lines* as blocks of bytes with the texts of stand-ins put back."""
+    decoder = Decoder(standins)
+    held: list[str] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size >= BLOCK_CHARACTERS:
+            yield decoder.feed("".join(held).encode("utf-8", "surrogateescape"))
+            held, size = [], 0
+    yield decoder.feed("".join(held).encode("utf-8", "surrogateescape")) + decoder.end()
