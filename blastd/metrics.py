@@ -83,8 +83,9 @@ class Metrics:
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the text of all metrics and its media type: OpenMetrics if *accept* asks for it."""
         if "application/openmetrics-text" in accept:
-            return generate_open_metrics(self.registry), OPEN_METRICS
-        return generate_latest(self.registry), CONTENT_TYPE  # type: ignore[no-untyped-call]  # untyped there
+            text: bytes = generate_open_metrics(self.registry)  # type: ignore[no-untyped-call]  # untyped there
+            return text, OPEN_METRICS
+        return generate_latest(self.registry), CONTENT_TYPE
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         self.table.append(Described(name, "gauge", labels, meaning))

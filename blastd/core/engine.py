@@ -12,7 +12,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
 
 
-class Trouble(Frozen):
+class Trouble(Frozen, frozen=True, kw_only=True):
     """A failure or a reason to wait: a short stable code, one sentence with the cause, what to do."""
 
     code: str
@@ -26,7 +26,7 @@ class Trouble(Frozen):
         return f"{self.sentence} {self.remedy}".strip()
 
 
-class StepReport(Frozen):
+class StepReport(Frozen, frozen=True, kw_only=True):
     """Times of a step by the engine's clock; None is unknown. `skip_reason` set: it was not needed."""
 
     name: StepName
@@ -36,7 +36,7 @@ class StepReport(Frozen):
     parts: dict[str, float] = {}
 
 
-class UnitReport(Frozen):
+class UnitReport(Frozen, frozen=True, kw_only=True):
     """What an engine knows of one unit. `path` is where its output lies, relative to the job's folder, once collected."""
 
     index: int
@@ -53,7 +53,7 @@ class UnitReport(Frozen):
     trouble: Trouble | None = None
 
 
-class Present(Frozen):
+class Present(Frozen, frozen=True, kw_only=True):
     """The engine has the job. `phase` is QUEUED (waits for a slot), SUBMITTED (nothing runs yet), STAGING_DB, RUNNING,
     or RESULTS_PENDING (compute ended, not everything is here yet).
 
@@ -71,14 +71,14 @@ class Present(Frozen):
     blast_version: str | None = None
 
 
-class Absent(Frozen):
+class Absent(Frozen, frozen=True, kw_only=True):
     """The engine answered, completely, and does not have the job. `resumable`: hand it over again (local after a restart)."""
 
     reason: str = ""
     resumable: bool = False
 
 
-class Unknown(Frozen):
+class Unknown(Frozen, frozen=True, kw_only=True):
     """The engine could not be asked. Never read as absent."""
 
     reason: str
@@ -88,7 +88,7 @@ class Unknown(Frozen):
 Observation = Present | Absent | Unknown
 
 
-class DatabaseAt(Frozen):
+class DatabaseAt(Frozen, frozen=True, kw_only=True):
     """A database generation where this machine has it: BLAST+ runs in `folder` with `-db name`."""
 
     name: str
@@ -101,7 +101,7 @@ class DatabaseAt(Frozen):
     pinned: bool = True
 
 
-class Work(Frozen):
+class Work(Frozen, frozen=True, kw_only=True):
     """What an engine is given to run: the row, the units that are missing, and where files lie.
 
     `folder` is the job's own folder, `query_path` the FASTA that BLAST+ reads. BLAST+ runs in `run_folder` with
@@ -122,7 +122,7 @@ class Work(Frozen):
     memory_limit_bytes: int | None = None
 
 
-class External(Frozen):
+class External(Frozen, frozen=True, kw_only=True):
     """A run that somebody else started and that carries our adoption labels."""
 
     name: str
@@ -134,7 +134,7 @@ class External(Frozen):
     ref: dict[str, Any] = {}
 
 
-class Health(Frozen):
+class Health(Frozen, frozen=True, kw_only=True):
     """How an engine is: `since` tells since when it is not well; `watch` is None for engines that need none."""
 
     ok: bool

@@ -86,16 +86,18 @@ class Records:
 
     def _begin_bare(self, text: bytes) -> None:
         """Open a record without a title if *text* is the first that is neither blank nor comment."""
-        if self._open or not text.strip():
+        if self._open or self.lines.in_comment or not text.strip():
             return
-        lines = text.split(b"\n")
-        if self.lines.in_comment or all(
-            not line.strip() or line.lstrip().startswith((b"#", b"!", b";")) for line in lines
-        ):
+        at = 0
+        for line in text.split(b"\n"):
+            if line.strip() and not line.lstrip().startswith((b"#", b"!", b";")):
+                break
+            at += len(line) + 1
+        else:
             return
         self._open = self.bare = True
-        self._title_line = self.line
-        self.offsets.append(self._at)
+        self._title_line = self.line + text.count(b"\n", 0, at)
+        self.offsets.append(self._at + at)
         self.first_id = "Query_1"
 
     def _place(self) -> Place:

@@ -9,7 +9,7 @@ FAST = frozenset({Phase.RUNNING, Phase.RESULTS_PENDING, Phase.EXPORTING})
 SLOW = frozenset({Phase.SUBMITTED})
 
 
-class Intervals(Frozen):
+class Intervals(Frozen, frozen=True, kw_only=True):
     """Seconds between looks. `max_rounds` looks that nothing woke retire a poller."""
 
     first_look: float = 10.0

@@ -7,6 +7,7 @@ asks for it (`Next.FINISH`) and the tracker completes the row once every artifac
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -52,7 +53,7 @@ class Next(StrEnum):
     FINISH = "finish"
 
 
-class Decision(Frozen):
+class Decision(Frozen, frozen=True, kw_only=True):
     """A change of the row (None: nothing new), units that changed, and what comes next."""
 
     change: Change | None = None
@@ -131,7 +132,7 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
         steps = timeline.end(steps, StepName.RUNNING, max(ended, default=now))
         steps = timeline.start(steps, StepName.EXPORTING, now)
     waiting = seen.trouble.code if seen.trouble is not None else seen.waiting_for
-    wanted = {
+    wanted: dict[str, Any] = {
         "waiting_for": waiting,
         "queue_position": seen.queue_position,
         "units_done": done,
@@ -145,11 +146,11 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
     }
     if status is Status.RUNNING and job.started_at is None:
         wanted["started_at"] = min((u.started_at for u in after.values() if u.started_at), default=now)
-    fields = {name: value for name, value in wanted.items() if getattr(job, name) != value}
+    fields: dict[str, Any] = {name: value for name, value in wanted.items() if getattr(job, name) != value}
     if phase is job.phase and not fields:
         return None
     kind = "moved" if phase is not job.phase else "progress"
-    data = {"units_done": done, "units_total": job.units_total}
+    data: dict[str, Any] = {"units_done": done, "units_total": job.units_total}
     if seen.trouble is not None:
         data |= {"trouble": seen.trouble.code}
     fields |= {"observed_at": now, "observed_by": by}
@@ -194,7 +195,9 @@ def waiting(job: Job, trouble: Trouble, now: datetime) -> Change | None:
     if job.waiting_for == trouble.code and job.error == trouble.text:
         return None
     fields = {"waiting_for": trouble.code, "error_code": trouble.code, "error": trouble.text, "observed_at": now}
-    return Change(status=Status.QUEUED, phase=Phase.QUEUED, kind="waiting", fields=fields, data={"trouble": trouble.code})
+    return Change(
+        status=Status.QUEUED, phase=Phase.QUEUED, kind="waiting", fields=fields, data={"trouble": trouble.code}
+    )
 
 
 def handed_over(job: Job, now: datetime) -> Change:
@@ -249,7 +252,9 @@ def cancelling(job: Job, now: datetime) -> Change | None:
     """Return the user's order to cancel; None when it was given before or the job has ended."""
     if job.status.terminal or job.phase is Phase.CANCELLING:
         return None
-    return Change(status=job.status, phase=Phase.CANCELLING, kind="cancelling", fields={"waiting_for": None, "updated_at": now})
+    return Change(
+        status=job.status, phase=Phase.CANCELLING, kind="cancelling", fields={"waiting_for": None, "updated_at": now}
+    )
 
 
 def cancelled(job: Job, now: datetime) -> Change:
@@ -284,9 +289,9 @@ def reopen(job: Job) -> Change | None:
 
 def reset_units(units: Sequence[Unit]) -> tuple[Unit, ...]:
     """Return the units of a new attempt that have to run again: all that are not done."""
-    fresh = {"state": UnitState.WAITING, "started_at": None, "ended_at": None, "exit_code": None}
+    fresh: dict[str, Any] = {"state": UnitState.WAITING, "started_at": None, "ended_at": None, "exit_code": None}
     fresh |= {"error_code": None, "stderr": "", "node": None}
-    return tuple(replace(unit, **fresh) for unit in units if unit.state is not UnitState.DONE)  # type: ignore[arg-type]  # typed by Unit's fields
+    return tuple(replace(unit, **fresh) for unit in units if unit.state is not UnitState.DONE)
 
 
 def _ended(job: Job, now: datetime, by: str | None) -> dict[str, object]:

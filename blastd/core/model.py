@@ -76,7 +76,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     """Data that is made once and replaced whole."""
 
 
-class Step(Frozen):
+class Step(Frozen, frozen=True, kw_only=True):
     """One step: unknown times are None, never invented. `parts` holds seconds of named operations within it."""
 
     name: StepName
@@ -95,7 +95,7 @@ class Step(Frozen):
         return round((self.ended_at - self.started_at).total_seconds() * 1000)
 
 
-class QueryInfo(Frozen):
+class QueryInfo(Frozen, frozen=True, kw_only=True):
     """What was submitted: `letters` as BLAST+ counts them, `sha256` of the normalised FASTA."""
 
     count: int
@@ -105,7 +105,7 @@ class QueryInfo(Frozen):
     sha256: str
 
 
-class DatabaseRef(Frozen):
+class DatabaseRef(Frozen, frozen=True, kw_only=True):
     """A database as it was when the job was accepted."""
 
     name: str
@@ -136,7 +136,7 @@ class UnitState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Unit(Frozen):
+class Unit(Frozen, frozen=True, kw_only=True):
     """The piece of a job that one BLAST+ process runs: a batch of whole queries and a shard (None: the whole database).
 
     `first_query` counts from 0, `offset` and `size` are bytes in the normalised query file. `after` names the units
@@ -167,7 +167,7 @@ class Unit(Frozen):
     output_sha256: str | None = None
 
 
-class Artifact(Frozen):
+class Artifact(Frozen, frozen=True, kw_only=True):
     """A stored output file of a job, named relative to the job's folder."""
 
     job_id: JobId
@@ -179,7 +179,7 @@ class Artifact(Frozen):
     created_at: datetime
 
 
-class Warned(Frozen):
+class Warned(Frozen, frozen=True, kw_only=True):
     """A warning that stays with the job: of blastd or BLAST+, for one query (its number from 1) or all (None)."""
 
     text: str
@@ -187,7 +187,7 @@ class Warned(Frozen):
     source: str = "blastd"
 
 
-class Job(Frozen):
+class Job(Frozen, frozen=True, kw_only=True):
     """A search as it was submitted, and where it stands: the row.
 
     `options` are normalised (core.programs). `version` counts the row's changes and is what compare-and-swap compares.
@@ -245,7 +245,7 @@ class Job(Frozen):
         return self.stale_since is not None
 
 
-class Event(Frozen):
+class Event(Frozen, frozen=True, kw_only=True):
     """One change of a job, as it was committed; ids ascend over all jobs."""
 
     event_id: int
@@ -258,7 +258,7 @@ class Event(Frozen):
     data: dict[str, Any] = {}
 
 
-class Change(Frozen):
+class Change(Frozen, frozen=True, kw_only=True):
     """What a move writes. None for status and phase keeps them; `fields` are other columns of the row by name."""
 
     status: Status | None = None

@@ -25,9 +25,8 @@ def parse_defline(line: bytes) -> tuple[str, str]:
     text = line.removeprefix(b">").lstrip(_BLANKS + CONTROLS[:32])
     if (cut := _CUT.search(text)) is not None:
         text = text[: cut.start()]
-    words = text.split(b" ", 1)
-    title = b" ".join(words[1].split(b" ")) if len(words) > 1 else b""
-    return words[0].decode("utf-8", "replace"), " ".join(title.decode("utf-8", "replace").split(" ")).strip(" ")
+    words = [word.decode("utf-8", "replace") for word in text.split(b" ") if word]
+    return (words[0] if words else ""), " ".join(words[1:])
 
 
 class Titles:

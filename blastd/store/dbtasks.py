@@ -20,7 +20,7 @@ END = """UPDATE database_task SET status = :status, progress = :progress, error_
          fingerprint = :fingerprint, updated_at = :now, finished_at = :now WHERE task_id = :task_id AND finished_at IS NULL"""
 
 
-class DatabaseTask(Frozen):
+class DatabaseTask(Frozen, frozen=True, kw_only=True):
     """The making of a database from a FASTA file, with progress in 0..1."""
 
     task_id: str
@@ -37,7 +37,9 @@ class DatabaseTask(Frozen):
     fingerprint: str | None
 
 
-def insert(db: sqlite3.Connection, task_id: str, owner: Owner, name: str, settings: dict[str, Any], now: datetime) -> None:
+def insert(
+    db: sqlite3.Connection, task_id: str, owner: Owner, name: str, settings: dict[str, Any], now: datetime
+) -> None:
     """Add a task that waits."""
     values = {"task_id": task_id, "owner": owner, "name": name, "settings": dump(settings), "now": to_ms(now)}
     db.execute(INSERT, values)

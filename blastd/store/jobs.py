@@ -53,7 +53,7 @@ ALL_IDS = "SELECT job_id FROM job WHERE job_id > :after ORDER BY job_id LIMIT :l
 EXTERNALS = "SELECT * FROM job WHERE source = 'external' AND status = :status ORDER BY created_at LIMIT :limit"
 
 
-class Idempotency(Frozen):
+class Idempotency(Frozen, frozen=True, kw_only=True):
     """The promise that a repeated request makes no second job."""
 
     owner: Owner
@@ -61,7 +61,7 @@ class Idempotency(Frozen):
     body_sha256: str
 
 
-class JobFilter(Frozen):
+class JobFilter(Frozen, frozen=True, kw_only=True):
     """What a list shows; empty or None: everything."""
 
     statuses: tuple[Status, ...] = ()
@@ -74,7 +74,7 @@ class JobFilter(Frozen):
     source: str | None = None
 
 
-class Cursor(Frozen):
+class Cursor(Frozen, frozen=True, kw_only=True):
     """The place in a list after a job, stable when newer jobs arrive."""
 
     created_ms: int
@@ -146,7 +146,9 @@ def resolve(db: sqlite3.Connection, digits: str, owner: Owner | None) -> Job:
     raise NotFound("There is no such job.")
 
 
-def page(db: sqlite3.Connection, wanted: JobFilter, after: Cursor | None, limit: int) -> tuple[list[Job], Cursor | None]:
+def page(
+    db: sqlite3.Connection, wanted: JobFilter, after: Cursor | None, limit: int
+) -> tuple[list[Job], Cursor | None]:
     """Return up to *limit* jobs, newest first, and where the next page begins (None: this was the last)."""
     where, values = conditions(wanted)
     if after is not None:
@@ -180,7 +182,9 @@ def conditions(wanted: JobFilter) -> tuple[list[str], dict[str, Any]]:
         where.append("instr(database_names, :database) > 0")
         values["database"] = f"\n{wanted.database}\n"
     if wanted.q:
-        where.append("(title LIKE :q ESCAPE '\\' OR replace(job_id, '-', '') LIKE :prefix OR database_names LIKE :q ESCAPE '\\')")
+        where.append(
+            "(title LIKE :q ESCAPE '\\' OR replace(job_id, '-', '') LIKE :prefix OR database_names LIKE :q ESCAPE '\\')"
+        )
         escaped = wanted.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values |= {"q": f"%{escaped}%", "prefix": wanted.q.lower().replace("-", "").replace("%", "") + "%"}
     return where, values

@@ -16,7 +16,11 @@ def steps() -> list[tuple[int, str]]:
     folder = next((folder for folder in FOLDERS if folder.is_dir()), None)
     if folder is None:
         raise StoreBroken("The folder migrations/ is missing from this installation: install blastd again.")
-    found = [(int(match[1]), file.read_text("utf-8")) for file in sorted(folder.iterdir()) if (match := NAME.fullmatch(file.name))]
+    found = [
+        (int(match[1]), file.read_text("utf-8"))
+        for file in sorted(folder.iterdir())
+        if (match := NAME.fullmatch(file.name))
+    ]
     if [number for number, _ in found] != list(range(1, len(found) + 1)):
         raise StoreBroken("The files in migrations/ are not numbered 0001, 0002, … without a gap.")
     return found

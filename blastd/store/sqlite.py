@@ -27,6 +27,10 @@ READERS = 2  # a list page must not wait behind a big export of events
 class Connection(aiosqlite.Connection):
     """A connection whose transaction is one step of its thread."""
 
+    async def __aenter__(self) -> "Connection":
+        await self
+        return self
+
     async def transaction(self, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run *work* between *begin* and COMMIT; any exception rolls back and is raised."""
 
@@ -124,7 +128,9 @@ def _connect(path: Path, *, read_only: bool) -> Connection:
     mode = "ro" if read_only else "rwc"
 
     def connect() -> sqlite3.Connection:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+        )
         if read_only:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA cache_size = -16000")

@@ -26,7 +26,7 @@ ANY = "SELECT 1 FROM token WHERE revoked_at IS NULL LIMIT 1"
 NOBODY = hashlib.sha256(b"").hexdigest()
 
 
-class Token(Frozen):
+class Token(Frozen, frozen=True, kw_only=True):
     """An access token as the store knows it."""
 
     token_id: str
@@ -39,7 +39,13 @@ class Token(Frozen):
 
 
 def create(
-    db: sqlite3.Connection, token_id: str, secret: str, owner: Owner, role: str, now: datetime, expires_at: datetime | None
+    db: sqlite3.Connection,
+    token_id: str,
+    secret: str,
+    owner: Owner,
+    role: str,
+    now: datetime,
+    expires_at: datetime | None,
 ) -> str:
     """Store a token and return its text, which can't be read again later."""
     text = f"blastd_{token_id}_{secret}"

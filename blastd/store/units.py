@@ -22,7 +22,7 @@ ATTEMPTS = "SELECT * FROM attempt WHERE job_id = :job_id ORDER BY idx, attempt L
 ENDED = frozenset({UnitState.DONE, UnitState.FAILED, UnitState.CANCELLED})
 
 
-class Attempt(Frozen):
+class Attempt(Frozen, frozen=True, kw_only=True):
     """One ended try at a unit, with what BLAST+ wrote to stderr."""
 
     unit: int

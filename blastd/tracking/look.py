@@ -12,7 +12,6 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from blastd import metrics
 from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Observation, Present, Unknown
@@ -21,6 +20,7 @@ from blastd.core.intervals import Intervals, backoff, may_look
 from blastd.core.lifecycle import Decision, Next
 from blastd.core.model import Change, Job, Phase, Unit
 from blastd.errors import BlastdError
+from blastd.metrics import Metrics
 from blastd.store import jobs, units
 from blastd.store.sqlite import Database
 from blastd.tracking.finish import Finisher
@@ -42,10 +42,11 @@ class Looks:
         finisher: Finisher,
         clock: Clock,
         policy: Intervals,
+        metrics: Metrics,
     ) -> None:
         """Take the parts; nothing is asked yet."""
         self._store, self._engines, self._clock, self._policy = store, engines, clock, policy
-        self._launcher, self._finisher = launcher, finisher
+        self._launcher, self._finisher, self._metrics = launcher, finisher, metrics
         self._last: dict[JobId, float] = {}
         self._locks: WeakValueDictionary[JobId, asyncio.Lock] = WeakValueDictionary()
         self._failures: dict[str, int] = {}
@@ -106,7 +107,9 @@ class Looks:
             return away
         self._last[job.job_id] = now
         seen = await engine.observe(job)
-        metrics.engine_calls.labels(engine=engine.name, operation="observe", outcome=type(seen).__name__.lower()).inc()
+        self._metrics.engine_calls.labels(
+            engine=engine.name, operation="observe", outcome=type(seen).__name__.lower()
+        ).inc()
         if isinstance(seen, Unknown):
             failures = self._failures[engine.name] = self._failures.get(engine.name, 0) + 1
             self._cool_until[engine.name] = now + backoff(failures, self._policy, random())  # noqa: S311  # jitter
@@ -149,7 +152,7 @@ class Looks:
             change = Change(kind="progress")
         moved = await self._store.write(lambda db: jobs.move(db, job, change, now, decision.units))
         if moved is not None:
-            metrics.job_moves.labels(kind=change.kind).inc()
+            self._metrics.job_moves.labels(engine=moved.engine, phase=str(moved.phase)).inc()
             log.info("job_moved", job_id=moved.job_id, kind=change.kind, status=moved.status, phase=moved.phase)
         return moved
 

@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import structlog
 
-from blastd import metrics
 from blastd.clock import Clock
 from blastd.core import ids, steps
 from blastd.core.engine import Engine, External
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import DatabaseRef, Job, Phase, QueryInfo, Status
+from blastd.metrics import Metrics
 from blastd.store import jobs, leftovers
 from blastd.store.sqlite import Database
 from blastd.tracking.tracker import Tracker
@@ -27,21 +27,21 @@ EXTERNAL_OWNER = Owner("external")
 class Reconciler:
     """Compares store and engines; `run_once` is one whole pass."""
 
-    def __init__(self, store: Database, tracker: Tracker, clock: Clock) -> None:
+    def __init__(self, store: Database, tracker: Tracker, clock: Clock, metrics: Metrics) -> None:
         """Take the parts."""
-        self._store, self._tracker, self._clock = store, tracker, clock
+        self._store, self._tracker, self._clock, self._metrics = store, tracker, clock, metrics
 
     async def run_once(self) -> None:
         """Give every active job a poller and a look, adopt runs of others, clean up what removed jobs left."""
         begin = self._clock.monotonic()
         for job_id in await self._store.read(jobs.active):
-            if not self._tracker.follows(job_id):
-                log.info("poller_missing", job_id=job_id)
             await self._tracker.look(job_id, "reconcile")
-            self._tracker.follow(job_id) if not self._tracker.follows(job_id) else None
+            if not self._tracker.follows(job_id):
+                self._metrics.reconcile_repairs.labels(kind="poller").inc()
+                self._tracker.follow(job_id)
         await self._adopt(self._tracker.engines)
         await self._clean(self._tracker.engines)
-        metrics.reconcile_seconds.observe(self._clock.monotonic() - begin)
+        self._metrics.reconcile_seconds.observe(self._clock.monotonic() - begin)
 
     async def _adopt(self, engines: Mapping[str, Engine]) -> None:
         for name, engine in engines.items():

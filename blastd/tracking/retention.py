@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import structlog
 
-from blastd import metrics
 from blastd.aio import offload
 from blastd.clock import Clock, to_ms
 from blastd.core.model import Frozen, Job
+from blastd.metrics import Metrics
 from blastd.store import jobs, leftovers
 from blastd.store.files import Files
 from blastd.store.sqlite import Database
@@ -20,7 +20,7 @@ PAGE = 200
 TMP_SECONDS = 24 * 3600.0  # uploads and downloads take hours at most
 
 
-class Removed(Frozen):
+class Removed(Frozen, frozen=True, kw_only=True):
     """What a pass removed, or would remove in a dry run."""
 
     jobs: tuple[str, ...]
@@ -31,17 +31,25 @@ class Retention:
     """Removes ended jobs past their days, and files that no row owns."""
 
     def __init__(
-        self, store: Database, files: Files, clock: Clock, days: float, *, dry_run: bool, sweep_generations: Callable[[set[str]], int]
+        self,
+        store: Database,
+        files: Files,
+        clock: Clock,
+        days: float,
+        *,
+        dry_run: bool,
+        sweep_generations: Callable[[set[str]], int],
+        metrics: Metrics,
     ) -> None:
         """Take the parts; *days* 0 keeps jobs for ever."""
         self._store, self._files, self._clock = store, files, clock
-        self._days, self._dry_run, self._sweep_generations = days, dry_run, sweep_generations
+        self._days, self._dry_run, self._sweep_generations, self._metrics = days, dry_run, sweep_generations, metrics
 
     async def run_once(self) -> None:
         """One pass: expiry, then the sweep of strangers."""
         await self.expire(dry_run=self._dry_run)
         await self.sweep()
-        metrics.disk_free_bytes.set(await offload(self._files.free_bytes))
+        self._metrics.disk_free_bytes.set(await offload(self._files.free_bytes))
 
     async def expire(self, *, dry_run: bool) -> Removed:
         """Remove jobs that ended more than the days ago; a dry run only says which."""

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from blastd import metrics
 from blastd.aio import Tasks, owning_tasks
 from blastd.clock import Clock
 from blastd.core.engine import Engine
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals
 from blastd.core.model import Job
+from blastd.metrics import Metrics
 from blastd.store import jobs
 from blastd.store.sqlite import Database
 from blastd.tracking.look import Looks
@@ -28,10 +28,18 @@ POSITIONS_SECONDS = 0.5  # places in the queue are written at most twice a secon
 class Tracker:
     """Follows every active job."""
 
-    def __init__(self, store: Database, engines: Mapping[str, Engine], looks: Looks, clock: Clock, policy: Intervals) -> None:
+    def __init__(
+        self,
+        store: Database,
+        engines: Mapping[str, Engine],
+        looks: Looks,
+        clock: Clock,
+        policy: Intervals,
+        metrics: Metrics,
+    ) -> None:
         """Take the parts; `run` starts the work."""
         self.engines = engines
-        self._store, self._looks, self._clock, self._policy = store, looks, clock, policy
+        self._store, self._looks, self._clock, self._policy, self._metrics = store, looks, clock, policy, metrics
         self._wakes: dict[JobId, asyncio.Event] = {}
         self._tasks: Tasks | None = None
         self._refreshing: dict[JobId, None] = {}
@@ -104,7 +112,7 @@ class Tracker:
             while wake.is_set():  # somebody called between the last look and this end: a retry, say
                 await poll(job_id, look, wake, self._clock, self._policy)
         except Exception:
-            metrics.poller_failures.inc()
+            self._metrics.poller_failures.inc()
             log.exception("poller_failed", job_id=job_id)
         finally:
             self._wakes.pop(job_id, None)

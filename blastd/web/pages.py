@@ -83,7 +83,7 @@ class Assets:
         found: list[str] = []
         waiting = [name]
         while waiting:
-            for other in re.findall(r"from '\./([a-z_-]+\.js)'", self.files[waiting.pop()].body.decode()):
+            for other in re.findall(r"(?:from|import) '\./([a-z_-]+\.js)'", self.files[waiting.pop()].body.decode()):
                 if other not in found and other != name:
                     found.append(other)
                     waiting.append(other)
@@ -116,7 +116,11 @@ class Pages:
         self.assets = Assets(HERE / "static")
         loader = jinja2.FileSystemLoader(HERE / "templates")
         self.templates = jinja2.Environment(
-            loader=loader, autoescape=True, auto_reload=False, undefined=jinja2.StrictUndefined, trim_blocks=True,
+            loader=loader,
+            autoescape=True,
+            auto_reload=False,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
             lstrip_blocks=True,
         )
         for name in self.templates.list_templates():

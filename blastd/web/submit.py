@@ -167,9 +167,7 @@ async def from_multipart(request: web.Request, upload: Path, limit: int) -> wire
     """Read a form: `search` as JSON or each field alone, and `query` as file or text."""
     if bodies.encoding_of(request):
         raise BadRequest("A multipart body has no Content-Encoding: compress the file in it.")
-    wire.decode_query(wire.NoQuery, request.query, request.query.items())
-    raw: dict[str, object] = {}
-    faults: list[tuple[str, str]] = []
+    raw, faults = address_fields(request)
     seen = 0
     try:
         async for part in await request.multipart():

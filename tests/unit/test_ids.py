@@ -20,7 +20,9 @@ def test_full_and_short_and_prefix_are_one(text: str) -> None:
     assert low <= str(VALUE) <= high
 
 
-@pytest.mark.parametrize("text", ["", "0123456", "xyz", "../../etc", "%2e%2e", "0123456\0", "01234567'; --", "0" * 40, "jobs"])
+@pytest.mark.parametrize(
+    "text", ["", "0123456", "xyz", "../../etc", "%2e%2e", "0123456\0", "01234567'; --", "0" * 40, "jobs"]
+)
 def test_other_text_names_no_job(text: str) -> None:
     with pytest.raises(NotFound):
         parse_prefix(text)

@@ -102,7 +102,10 @@ def observations() -> st.SearchStrategy[Observation]:
 
 
 @given(
-    status=st.sampled_from(sorted(ENDS)), phase=st.sampled_from(Phase), seen=observations(), units=st.just((unit(0), unit(1)))
+    status=st.sampled_from(sorted(ENDS)),
+    phase=st.sampled_from(Phase),
+    seen=observations(),
+    units=st.just((unit(0), unit(1))),
 )
 def test_nothing_leaves_an_end(status: Status, phase: Phase, seen: Observation, units: tuple[Unit, ...]) -> None:
     ended = job(status=status, phase=phase, finished_at=at(9))
@@ -164,7 +167,9 @@ def test_absent_means_hand_over_again_or_finish(
 
 def test_absent_with_results_missing_fails_with_a_reason() -> None:
     row = job(status=Status.RUNNING, phase=Phase.RUNNING)
-    change = lifecycle.decide(row, (unit(0, UnitState.DONE), unit(1)), Absent(reason="The Job was deleted."), at(5), "reconcile").change
+    change = lifecycle.decide(
+        row, (unit(0, UnitState.DONE), unit(1)), Absent(reason="The Job was deleted."), at(5), "reconcile"
+    ).change
     assert change is not None
     assert change.status is Status.FAILED
     assert change.fields["error_code"] == "engine_lost"
@@ -189,7 +194,9 @@ def test_waiting_is_queued_with_reason_and_place() -> None:
 
 def test_trouble_while_pending_is_shown_and_fails_nothing() -> None:
     trouble = Trouble(code="image_pull", sentence="The image is missing.", remedy="Push it.")
-    change = lifecycle.decide(job(phase=Phase.SUBMITTED), (unit(0),), Present(phase=Phase.SUBMITTED, trouble=trouble), at(1), "watch").change
+    change = lifecycle.decide(
+        job(phase=Phase.SUBMITTED), (unit(0),), Present(phase=Phase.SUBMITTED, trouble=trouble), at(1), "watch"
+    ).change
     assert change is not None
     assert change.status is Status.QUEUED
     assert change.fields["error"] == "The image is missing. Push it."
@@ -257,7 +264,10 @@ def test_an_end_is_never_before_its_start_when_clocks_differ() -> None:
 
 def test_completing_closes_every_step_and_clears_errors() -> None:
     row = job(status=Status.RUNNING, phase=Phase.RUNNING, steps=steps.start(steps.begin(), StepName.PREPARING, at(0)))
-    units = [unit(0, UnitState.DONE, started_at=at(1), ended_at=at(4)), unit(1, UnitState.DONE, started_at=at(2), ended_at=at(6))]
+    units = [
+        unit(0, UnitState.DONE, started_at=at(1), ended_at=at(4)),
+        unit(1, UnitState.DONE, started_at=at(2), ended_at=at(6)),
+    ]
     change = lifecycle.completed(row, at(7), "process", {"hits": 3}, units)
     line = {step.name: step for step in change.fields["steps"]}
     assert (line[StepName.RUNNING].started_at, line[StepName.RUNNING].ended_at) == (at(1), at(6))

@@ -102,7 +102,9 @@ def test_a_dropped_job_keeps_its_slots_until_they_are_freed() -> None:
     assert slots.take() is None
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4), st.integers(1, 3)), max_size=12), st.integers(1, 5))
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4), st.integers(1, 3)), max_size=12), st.integers(1, 5)
+)
 def test_everything_runs_once_and_slots_are_never_exceeded(jobs: list[tuple[str, int, int]], total: int) -> None:
     slots = Slots(total)
     expected = 0

@@ -38,7 +38,7 @@ STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: the end, where the 
 NOT_NEEDED = "not needed on this machine"
 
 
-class LocalSettings(Frozen):
+class LocalSettings(Frozen, frozen=True, kw_only=True):
     """How the engine uses this machine. `programs` maps a BLAST+ program to its path."""
 
     slots: int
@@ -222,7 +222,9 @@ class LocalEngine:
             )
             report = UnitReport(index=unit.index, state=UnitState.FAILED, attempt=attempt, trouble=trouble)
         except asyncio.CancelledError:
-            report = UnitReport(index=unit.index, state=UnitState.CANCELLED, attempt=attempt, ended_at=self._clock.now())
+            report = UnitReport(
+                index=unit.index, state=UnitState.CANCELLED, attempt=attempt, ended_at=self._clock.now()
+            )
             raise
         finally:
             held.reports[unit.index] = report

@@ -22,7 +22,7 @@ TERM_SECONDS = 2.0  # BLAST+ ends at once on SIGTERM; what does not is killed
 MARK = "BLASTD_CHILD_OF"
 
 
-class Limits(Frozen):
+class Limits(Frozen, frozen=True, kw_only=True):
     """What a child may use."""
 
     seconds: float
@@ -30,7 +30,7 @@ class Limits(Frozen):
     nice: int = 0
 
 
-class Ended(Frozen):
+class Ended(Frozen, frozen=True, kw_only=True):
     """How a child ended. Exactly one of exit code and signal is set; `timed_out`: it was killed at its time limit."""
 
     started_at: datetime

@@ -14,36 +14,52 @@ function fill(element, properties, children) {
     else if (key === 'style') for (const [name, text] of Object.entries(value)) element.style.setProperty(name, text)
     else if (key === 'data') Object.assign(element.dataset, value)
     else if (key === 'class') element.setAttribute('class', value)
-    else if (key in element && !(element instanceof SVGElement) && key !== 'list' && key !== 'role') element[key] = value
+    else if (key in element && !(element instanceof SVGElement) && key !== 'list' && key !== 'role')
+      element[key] = value
     else element.setAttribute(key, value === true ? '' : value)
   }
-  element.append(...children.flat(3).filter(child => child !== null && child !== undefined && child !== false && child !== ''))
+  element.append(
+    ...children.flat(3).filter(child => child !== null && child !== undefined && child !== false && child !== ''),
+  )
   return element
 }
 export const h = (tag, properties, ...children) => fill(document.createElement(tag), properties, children)
-export const s = (tag, properties, ...children) => fill(document.createElementNS('http://www.w3.org/2000/svg', tag), properties, children)
-export const show = (element, visible = true) => { element.hidden = !visible }
+export const s = (tag, properties, ...children) =>
+  fill(document.createElementNS('http://www.w3.org/2000/svg', tag), properties, children)
+export const show = (element, visible = true) => {
+  element.hidden = !visible
+}
 export function debounce(milliseconds, work) {
   let timer
-  return (...values) => { clearTimeout(timer); timer = setTimeout(() => work(...values), milliseconds) }
+  return (...values) => {
+    clearTimeout(timer)
+    timer = setTimeout(() => work(...values), milliseconds)
+  }
 }
 
 // ---- formats
 const whole = new Intl.NumberFormat('en')
-export const count = n => n === null || n === undefined ? '–' : whole.format(n)
+export const count = n => (n === null || n === undefined ? '–' : whole.format(n))
 export const plural = (n, one, many = one + 's') => `${count(n)} ${n === 1 ? one : many}`
 export function bytes(n) {
   if (n === null || n === undefined) return '–'
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let i = 0
-  while (n >= 999.5 && i < 4) { n /= 1000; i += 1 }
+  while (n >= 999.5 && i < 4) {
+    n /= 1000
+    i += 1
+  }
   return `${i && n < 10 ? n.toFixed(1) : Math.round(n)} ${units[i]}`
 }
 export function letters(n, molecule) {
   const unit = molecule === 'protein' ? 'aa' : molecule === 'nucleotide' ? 'nt' : 'letters'
   if (n === null || n === undefined) return '–'
   if (n < 1e5) return `${count(n)} ${unit}`
-  return n < 1e6 ? `${Math.round(n / 1e3)} k${unit}` : n < 1e9 ? `${(n / 1e6).toFixed(1)} M${unit}` : `${(n / 1e9).toFixed(2)} G${unit}`
+  return n < 1e6
+    ? `${Math.round(n / 1e3)} k${unit}`
+    : n < 1e9
+      ? `${(n / 1e6).toFixed(1)} M${unit}`
+      : `${(n / 1e9).toFixed(2)} G${unit}`
 }
 export function duration(ms) {
   if (ms === null || ms === undefined || Number.isNaN(ms)) return '–'
@@ -58,22 +74,33 @@ export function evalue(x) {
   if (x === null || x === undefined) return '–'
   const n = Number(x)
   if (n === 0) return '0.0'
-  return n < 0.001 || n >= 1e5 ? n.toExponential(n < 1e-99 ? 0 : 1).replace('e+', 'e') : n < 1 ? n.toPrecision(2) : n.toFixed(1)
+  return n < 0.001 || n >= 1e5
+    ? n.toExponential(n < 1e-99 ? 0 : 1).replace('e+', 'e')
+    : n < 1
+      ? n.toPrecision(2)
+      : n.toFixed(1)
 }
-export const fixed = (x, digits = 1) => x === null || x === undefined ? '–' : Number(x).toFixed(digits)
+export const fixed = (x, digits = 1) => (x === null || x === undefined ? '–' : Number(x).toFixed(digits))
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
-export const when = text => text ? clock.format(new Date(text)) : '–'
+export const when = text => (text ? clock.format(new Date(text)) : '–')
 export function ago(text, now = Date.now()) {
   const past = now - Date.parse(text)
   if (Number.isNaN(past)) return '–'
   if (past < 10e3) return 'just now'
   if (past < 60e3) return `${Math.floor(past / 1e3)} s ago`
   if (past < 3600e3) return `${Math.floor(past / 60e3)} min ago`
-  return past < 86400e3 ? `${Math.floor(past / 3600e3)} h ago` : new Date(text).toLocaleDateString(undefined, { day: 'numeric', month: 'short', year: past > 3e10 ? 'numeric' : undefined })
+  return past < 86400e3
+    ? `${Math.floor(past / 3600e3)} h ago`
+    : new Date(text).toLocaleDateString(undefined, {
+        day: 'numeric',
+        month: 'short',
+        year: past > 3e10 ? 'numeric' : undefined,
+      })
 }
-export const scoreClass = bits => bits >= 200 ? 4 : bits >= 80 ? 3 : bits >= 50 ? 2 : bits >= 40 ? 1 : 0
+export const scoreClass = bits => (bits >= 200 ? 4 : bits >= 80 ? 3 : bits >= 50 ? 2 : bits >= 40 ? 1 : 0)
 export const words = text => String(text ?? '').replaceAll('_', ' ')
-export const chip = (status, text) => h('span', { class: `chip ${String(status).replace(/[^a-z]/g, '')}` }, text ?? words(status))
+export const chip = (status, text) =>
+  h('span', { class: `chip ${String(status).replace(/[^a-z]/g, '')}` }, text ?? words(status))
 
 // ---- the API
 export class Problem extends Error {
@@ -90,17 +117,27 @@ export async function api(path, { method = 'GET', json, body, signal, extra } = 
   let response
   try {
     response = await fetch(url('/api' + path), {
-      method, signal, body: json === undefined ? body : JSON.stringify(json), credentials: 'same-origin',
+      method,
+      signal,
+      body: json === undefined ? body : JSON.stringify(json),
+      credentials: 'same-origin',
       headers: { ...headers, ...(json === undefined ? {} : { 'Content-Type': 'application/json' }), ...extra },
     })
   } catch (error) {
     if (error.name === 'AbortError') throw error
-    throw new Problem(0, { detail: 'The service can\'t be reached. Check the connection; nothing you entered is lost.' })
+    throw new Problem(0, { detail: "The service can't be reached. Check the connection; nothing you entered is lost." })
   }
   const text = await response.text()
   let data = {}
-  try { data = text ? JSON.parse(text) : {} } catch { data = response.ok ? text : { detail: text.slice(0, 300) } }
-  if (response.status === 401) { toLogin(); throw new Problem(401, data) }
+  try {
+    data = text ? JSON.parse(text) : {}
+  } catch {
+    data = response.ok ? text : { detail: text.slice(0, 300) }
+  }
+  if (response.status === 401) {
+    toLogin()
+    throw new Problem(401, data)
+  }
   if (!response.ok) throw new Problem(response.status, data)
   return data
 }
@@ -111,10 +148,19 @@ export function upload(path, form, { extra = {}, progress } = {}) {
     request.open('POST', url('/api' + path))
     for (const [name, value] of Object.entries({ ...headers, ...extra })) request.setRequestHeader(name, value)
     request.upload.onprogress = event => progress?.(event.lengthComputable ? event.loaded / event.total : null)
-    request.onerror = () => reject(new Problem(0, { detail: 'The upload was cut off. Nothing was submitted twice: press the button to try again.' }))
+    request.onerror = () =>
+      reject(
+        new Problem(0, {
+          detail: 'The upload was cut off. Nothing was submitted twice: press the button to try again.',
+        }),
+      )
     request.onload = () => {
       let data = {}
-      try { data = JSON.parse(request.responseText) } catch { data = { detail: request.responseText.slice(0, 300) } }
+      try {
+        data = JSON.parse(request.responseText)
+      } catch {
+        data = { detail: request.responseText.slice(0, 300) }
+      }
       if (request.status === 401) toLogin()
       if (request.status >= 200 && request.status < 300) resolve(data)
       else reject(new Problem(request.status, data))
@@ -122,22 +168,28 @@ export function upload(path, form, { extra = {}, progress } = {}) {
     request.send(form)
   })
 }
-export function randomId() { // crypto.randomUUID is missing where the page came over plain HTTP
+export function randomId() {
+  // crypto.randomUUID is missing where the page came over plain HTTP
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
 // ---- notices
-export function announce(text) { $('announce').textContent = text }
+export function announce(text) {
+  $('announce').textContent = text
+}
 export function toast(text, kind = '') {
   const item = h('div', { class: `toast ${kind}` }, text)
   $('toasts').append(item)
   setTimeout(() => item.remove(), kind === 'bad' ? 9000 : 4000)
 }
-export const failed = error => { if (error?.name !== 'AbortError') toast(error.message ?? String(error), 'bad') }
+export const failed = error => {
+  if (error?.name !== 'AbortError') toast(error.message ?? String(error), 'bad')
+}
 export async function copy(text, what = 'Copied') {
   try {
     await navigator.clipboard.writeText(text)
-  } catch { // no clipboard API over plain HTTP
+  } catch {
+    // no clipboard API over plain HTTP
     const area = h('textarea', { value: text, class: 'sr' })
     document.body.append(area)
     area.select()
@@ -148,19 +200,40 @@ export async function copy(text, what = 'Copied') {
 }
 export function ask(title, text, yes, danger = false) {
   return new Promise(resolve => {
-    const dialog = h('dialog', { 'aria-labelledby': 'ask-title' },
-      h('h2', { id: 'ask-title' }, title), h('p', {}, text),
-      h('div', { class: 'dialog-row' },
+    const dialog = h(
+      'dialog',
+      { 'aria-labelledby': 'ask-title' },
+      h('h2', { id: 'ask-title' }, title),
+      h('p', {}, text),
+      h(
+        'div',
+        { class: 'dialog-row' },
         h('button', { type: 'button', on: { click: () => dialog.close('') } }, 'Keep'),
-        h('button', { type: 'button', class: danger ? 'danger' : 'primary', on: { click: () => dialog.close('yes') } }, yes)))
-    dialog.addEventListener('close', () => { resolve(dialog.returnValue === 'yes'); dialog.remove() })
+        h(
+          'button',
+          { type: 'button', class: danger ? 'danger' : 'primary', on: { click: () => dialog.close('yes') } },
+          yes,
+        ),
+      ),
+    )
+    dialog.addEventListener('close', () => {
+      resolve(dialog.returnValue === 'yes')
+      dialog.remove()
+    })
     document.body.append(dialog)
     dialog.showModal()
   })
 }
 export function problemBox(box, error) {
   box.replaceChildren(h('strong', {}, error.message))
-  if (error.errors?.length) box.append(h('ul', {}, error.errors.map(fault => h('li', {}, fault.detail))))
+  if (error.errors?.length)
+    box.append(
+      h(
+        'ul',
+        {},
+        error.errors.map(fault => h('li', {}, fault.detail)),
+      ),
+    )
   if (error.requestId) box.append(h('p', { class: 'help' }, 'Request ', h('code', {}, error.requestId)))
   show(box)
 }
@@ -172,13 +245,30 @@ export function tabs(list, panel, items, choose) {
       const on = button.dataset.key === key
       button.setAttribute('aria-selected', on)
       button.tabIndex = on ? 0 : -1
-      if (on) { panel.setAttribute('aria-labelledby', button.id); panel.removeAttribute('aria-label'); if (focus) button.focus() }
+      if (on) {
+        panel.setAttribute('aria-labelledby', button.id)
+        panel.removeAttribute('aria-label')
+        if (focus) button.focus()
+      }
     }
     choose(key)
   }
-  list.replaceChildren(...items.map(([key, name]) => h('button', {
-    type: 'button', role: 'tab', id: `${list.id}-${key}`, data: { key }, 'aria-controls': panel.id, on: { click: () => pick(key) },
-  }, name)))
+  list.replaceChildren(
+    ...items.map(([key, name]) =>
+      h(
+        'button',
+        {
+          type: 'button',
+          role: 'tab',
+          id: `${list.id}-${key}`,
+          data: { key },
+          'aria-controls': panel.id,
+          on: { click: () => pick(key) },
+        },
+        name,
+      ),
+    ),
+  )
   list.addEventListener('keydown', event => {
     const keys = items.map(([key]) => key)
     const at = keys.indexOf(document.activeElement?.dataset?.key)
@@ -192,21 +282,38 @@ export function tabs(list, panel, items, choose) {
 
 // ---- live events: one stream a page; closed while the page is out of sight, so that many open tabs do no harm
 export function live(path, onEvent, onOpen, wanted = () => true) {
-  let source, retry, hidden, tries = 0, last = '', opened = false
+  let source,
+    retry,
+    hidden,
+    tries = 0,
+    last = '',
+    opened = false
   const badge = $('link-state')
   const open = () => {
     clearTimeout(retry)
     source?.close()
     source = new EventSource(url('/api' + path) + (last ? `?after=${encodeURIComponent(last)}` : ''))
-    source.onopen = () => { tries = 0; show(badge, false); onOpen?.(opened); opened = true }
+    source.onopen = () => {
+      tries = 0
+      show(badge, false)
+      onOpen?.(opened)
+      opened = true
+    }
     const take = event => {
       if (event.lastEventId) last = event.lastEventId
-      try { onEvent(JSON.parse(event.data)) } catch (error) { console.error(error) }
+      try {
+        onEvent(JSON.parse(event.data))
+      } catch (error) {
+        console.error(error)
+      }
     }
     source.onmessage = take
     for (const name of ['job', 'moved', 'progress', 'deleted']) source.addEventListener(name, take)
     source.onerror = () => {
-      if (!wanted()) { close(); return }
+      if (!wanted()) {
+        close()
+        return
+      }
       badge.textContent = 'Reconnecting…'
       show(badge)
       if (source.readyState === EventSource.CLOSED) {
@@ -215,16 +322,28 @@ export function live(path, onEvent, onOpen, wanted = () => true) {
       }
     }
   }
-  const close = () => { clearTimeout(retry); source?.close(); source = null; show(badge, false) }
+  const close = () => {
+    clearTimeout(retry)
+    source?.close()
+    source = null
+    show(badge, false)
+  }
   document.addEventListener('visibilitychange', () => {
     clearTimeout(hidden)
     if (document.hidden) hidden = setTimeout(close, 20000)
     else if (!source && wanted()) open()
   })
   addEventListener('pagehide', close)
-  addEventListener('pageshow', event => { if (event.persisted && wanted()) open() })
+  addEventListener('pageshow', event => {
+    if (event.persisted && wanted()) open()
+  })
   if (wanted()) open()
-  return { open: () => { if (!source) open() }, close }
+  return {
+    open: () => {
+      if (!source) open()
+    },
+    close,
+  }
 }
 
 // ---- what a user can do to a job; shared by the list and the job page
@@ -245,14 +364,28 @@ export async function act(what, job) {
 }
 export const nameOf = job => job.title || job.query?.first_id || job.short_id
 const STEP_WORDS = {
-  queued: 'Waiting', preparing: 'Preparing', warming_up: 'Warming up', configuring: 'Configuring', staging_db: 'Staging the database',
-  submitting: 'Submitting', submitted: 'Handed to the engine', running: 'Searching', exporting: 'Collecting results',
-  results_pending: 'Waiting for results', cancelling: 'Cancelling', completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled',
+  queued: 'Waiting',
+  preparing: 'Preparing',
+  warming_up: 'Warming up',
+  configuring: 'Configuring',
+  staging_db: 'Staging the database',
+  submitting: 'Submitting',
+  submitted: 'Handed to the engine',
+  running: 'Searching',
+  exporting: 'Collecting results',
+  results_pending: 'Waiting for results',
+  cancelling: 'Cancelling',
+  completed: 'Completed',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
 }
 export const phaseWord = phase => STEP_WORDS[phase] ?? words(phase)
 export function waiting(job) {
   if (!job.waiting_for) return null
-  const what = { slot: 'a free slot', memory: 'memory', database: 'the database', disk: 'disk space', engine: 'the engine' }[job.waiting_for] ?? words(job.waiting_for)
+  const what =
+    { slot: 'a free slot', memory: 'memory', database: 'the database', disk: 'disk space', engine: 'the engine' }[
+      job.waiting_for
+    ] ?? words(job.waiting_for)
   return `Waiting for ${what}` + (job.queue_position ? `, position ${count(job.queue_position)}` : '')
 }
 export function elapsed(job, now = Date.now()) {
@@ -265,16 +398,24 @@ function theme() {
   const dark = matchMedia('(prefers-color-scheme: dark)').matches
   const next = { undefined: dark ? 'light' : 'dark', light: 'dark', dark: 'light' }[root.dataset.theme]
   root.dataset.theme = next
-  try { localStorage.setItem('blastd-theme', next) } catch { /* it lasts until reload, then */ }
+  try {
+    localStorage.setItem('blastd-theme', next)
+  } catch {
+    /* it lasts until reload, then */
+  }
   announce(`${next} theme`)
 }
 $('theme').addEventListener('click', theme)
 // Who asks, and whether with a token: then there is something to sign out of.
-export const me = location.pathname.endsWith('/login') ? Promise.resolve({}) : api('/me').then(found => {
-  if (found.tokens) {
-    $('who').textContent = found.owner + (found.role === 'admin' ? ' (admin)' : '')
-    show($('who'))
-    show($('signout'))
-  }
-  return found
-}).catch(() => ({}))
+export const me = location.pathname.endsWith('/login')
+  ? Promise.resolve({})
+  : api('/me')
+      .then(found => {
+        if (found.tokens) {
+          $('who').textContent = found.owner + (found.role === 'admin' ? ' (admin)' : '')
+          show($('who'))
+          show($('signout'))
+        }
+        return found
+      })
+      .catch(() => ({}))

@@ -4,10 +4,18 @@
 const KEY = 'blastd-draft'
 
 export function loadFields() {
-  try { return JSON.parse(localStorage.getItem(KEY) ?? '{}') } catch { return {} }
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? '{}')
+  } catch {
+    return {}
+  }
 }
 export function saveFields(fields) {
-  try { localStorage.setItem(KEY, JSON.stringify(fields)) } catch { /* no storage, no draft */ }
+  try {
+    localStorage.setItem(KEY, JSON.stringify(fields))
+  } catch {
+    /* no storage, no draft */
+  }
 }
 function store() {
   return new Promise((resolve, reject) => {
@@ -27,8 +35,13 @@ async function use(mode, work) {
         transaction.oncomplete = () => resolve(request.result)
         transaction.onerror = transaction.onabort = () => reject(transaction.error)
       })
-    } finally { database.close() }
-  } catch { return undefined }
+    } finally {
+      database.close()
+    }
+  } catch {
+    return undefined
+  }
 }
 export const loadQuery = () => use('readonly', draft => draft.get('query'))
-export const saveQuery = value => use('readwrite', draft => value === null ? draft.delete('query') : draft.put(value, 'query'))
+export const saveQuery = value =>
+  use('readwrite', draft => (value === null ? draft.delete('query') : draft.put(value, 'query')))

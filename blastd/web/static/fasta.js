@@ -40,20 +40,53 @@ const FORMS = [
 export class Scan {
   constructor() {
     Object.assign(this, {
-      count: 0, letters: 0, faults: [], warnings: [], plain: 0, codes: 0, amino: 0, odd: 0, longest: 0, shortest: Infinity,
-      first: '', line: 1, record: null, header: null, start: true, decoder: new TextDecoder(), bare: false, ids: new Set(), twice: 0, empty: 0, head: '',
+      count: 0,
+      letters: 0,
+      faults: [],
+      warnings: [],
+      plain: 0,
+      codes: 0,
+      amino: 0,
+      odd: 0,
+      longest: 0,
+      shortest: Infinity,
+      first: '',
+      line: 1,
+      record: null,
+      header: null,
+      start: true,
+      decoder: new TextDecoder(),
+      bare: false,
+      ids: new Set(),
+      twice: 0,
+      empty: 0,
+      head: '',
     })
   }
 
-  fault(text) { if (this.faults.length < MAX_FAULTS) this.faults.push(text) }
-  warn(text) { if (this.warnings.length < MAX_FAULTS) this.warnings.push(text) }
-  name() { return `Record ${this.count}${this.record?.id ? ` “${this.record.id.slice(0, 60)}”` : ''}` }
+  fault(text) {
+    if (this.faults.length < MAX_FAULTS) this.faults.push(text)
+  }
+  warn(text) {
+    if (this.warnings.length < MAX_FAULTS) this.warnings.push(text)
+  }
+  name() {
+    return `Record ${this.count}${this.record?.id ? ` “${this.record.id.slice(0, 60)}”` : ''}`
+  }
 
   begin(title) {
     this.finish()
     this.count += 1
     const text = title.replace(/^\s+/, '')
-    this.record = { id: text.split(/[\s\x01]/, 1)[0], title: text, letters: 0, odd: 0, line: this.line, oddLine: 0, oddText: '' }
+    this.record = {
+      id: text.split(/[\s\x01]/, 1)[0],
+      title: text,
+      letters: 0,
+      odd: 0,
+      line: this.line,
+      oddLine: 0,
+      oddText: '',
+    }
     if (this.count === 1) this.first = this.record.id || 'Query_1'
     if (this.record.id && this.ids.size < 200000) {
       if (this.ids.has(this.record.id)) this.twice += 1
@@ -66,24 +99,43 @@ export class Scan {
     if (!record) return
     if (record.letters === 0) {
       this.empty += 1
-      if (/[ACGTUNacgtun]{20,}\s*$/.test(record.title)) this.fault(`${this.name()} (line ${record.line}) has no residues: the sequence seems to stand on the title line. Put it on a line of its own.`)
+      if (/[ACGTUNacgtun]{20,}\s*$/.test(record.title))
+        this.fault(
+          `${this.name()} (line ${record.line}) has no residues: the sequence seems to stand on the title line. Put it on a line of its own.`,
+        )
       else this.warn(`${this.name()} (line ${record.line}) has no residues.`)
     } else {
       this.longest = Math.max(this.longest, record.letters)
       this.shortest = Math.min(this.shortest, record.letters)
     }
-    if (record.odd) this.fault(`${this.name()}, line ${record.oddLine}: “${record.oddText}” ${record.odd > 1 ? `and ${record.odd - 1} more are` : 'is'} no residue${record.glued ? '; is a “>” missing before a title?' : '.'}`)
+    if (record.odd)
+      this.fault(
+        `${this.name()}, line ${record.oddLine}: “${record.oddText}” ${record.odd > 1 ? `and ${record.odd - 1} more are` : 'is'} no residue${record.glued ? '; is a “>” missing before a title?' : '.'}`,
+      )
     this.record = null
   }
 
   take(data) {
     if (this.start) {
       this.head += new TextDecoder('latin1').decode(data.subarray(0, 2000))
-      if ((data[0] === 0xff && data[1] === 0xfe) || (data[0] === 0xfe && data[1] === 0xff)) { this.fault('This file is UTF-16 text. Save it as UTF-8 or plain text.'); return false }
-      if (data[0] === 0xef && data[1] === 0xbb && data[2] === 0xbf) { data = data.subarray(3); this.head = this.head.slice(3) }
+      if ((data[0] === 0xff && data[1] === 0xfe) || (data[0] === 0xfe && data[1] === 0xff)) {
+        this.fault('This file is UTF-16 text. Save it as UTF-8 or plain text.')
+        return false
+      }
+      if (data[0] === 0xef && data[1] === 0xbb && data[2] === 0xbf) {
+        data = data.subarray(3)
+        this.head = this.head.slice(3)
+      }
       const text = this.head.trimStart()
-      if (!text) { for (const byte of data) if (byte === 10) this.line += 1; return true }
-      for (const [form, sentence] of FORMS) if (form.test(text)) { this.fault(sentence); return false }
+      if (!text) {
+        for (const byte of data) if (byte === 10) this.line += 1
+        return true
+      }
+      for (const [form, sentence] of FORMS)
+        if (form.test(text)) {
+          this.fault(sentence)
+          return false
+        }
       this.start = false
       this.atLineStart = true
     }
@@ -93,28 +145,61 @@ export class Scan {
         let end = data.indexOf(10, i)
         const whole = end >= 0
         if (!whole) end = data.length
-        if (this.header.length < 4000) this.header += this.decoder.decode(data.subarray(i, Math.min(end, i + 4000)), { stream: !whole })
+        if (this.header.length < 4000)
+          this.header += this.decoder.decode(data.subarray(i, Math.min(end, i + 4000)), { stream: !whole })
         i = end
-        if (whole) { this.begin(this.header.replace(/\r$/, '')); this.header = null; this.line += 1; this.atLineStart = true; i += 1 }
+        if (whole) {
+          this.begin(this.header.replace(/\r$/, ''))
+          this.header = null
+          this.line += 1
+          this.atLineStart = true
+          i += 1
+        }
         continue
       }
       const byte = data[i]
-      if (byte === 10) { this.line += 1; this.atLineStart = true; i += 1; continue }
-      if (this.atLineStart && byte === 62) { this.header = ''; this.decoder = new TextDecoder(); i += 1; this.atLineStart = false; continue }
-      if (this.atLineStart && byte === 59) { const end = data.indexOf(10, i); i = end < 0 ? data.length : end; continue }
+      if (byte === 10) {
+        this.line += 1
+        this.atLineStart = true
+        i += 1
+        continue
+      }
+      if (this.atLineStart && byte === 62) {
+        this.header = ''
+        this.decoder = new TextDecoder()
+        i += 1
+        this.atLineStart = false
+        continue
+      }
+      if (this.atLineStart && byte === 59) {
+        const end = data.indexOf(10, i)
+        i = end < 0 ? data.length : end
+        continue
+      }
       this.atLineStart = false
       const kind = LETTER[byte]
-      if (kind !== 4 && !this.record) { this.bare = true; this.begin('') }
-      if (kind === 3) { this.plain += 1; this.record.letters += 1 }
-      else if (kind === 2) { this.codes += 1; this.record.letters += 1 }
-      else if (kind === 1) { this.amino += 1; this.record.letters += 1 }
-      else if (kind === 5) { if (byte === 42) this.record.letters += 1 }
-      else if (kind === 0) {
+      if (kind !== 4 && !this.record) {
+        this.bare = true
+        this.begin('')
+      }
+      if (kind === 3) {
+        this.plain += 1
+        this.record.letters += 1
+      } else if (kind === 2) {
+        this.codes += 1
+        this.record.letters += 1
+      } else if (kind === 1) {
+        this.amino += 1
+        this.record.letters += 1
+      } else if (kind === 5) {
+        if (byte === 42) this.record.letters += 1
+      } else if (kind === 0) {
         const record = this.record
         record.odd += 1
         if (!record.oddLine) {
           record.oddLine = this.line
-          record.oddText = byte === 0 ? 'NUL byte' : new TextDecoder().decode(data.subarray(i, byte < 128 ? i + 1 : i + 4)).slice(0, 1)
+          record.oddText =
+            byte === 0 ? 'NUL byte' : new TextDecoder().decode(data.subarray(i, byte < 128 ? i + 1 : i + 4)).slice(0, 1)
           record.glued = byte === 95 || byte === 124 || byte === 61 || byte === 46
         }
       }
@@ -124,17 +209,35 @@ export class Scan {
   }
 
   result() {
-    if (this.header !== null) { this.begin(this.header.replace(/\r$/, '')); this.header = null }
+    if (this.header !== null) {
+      this.begin(this.header.replace(/\r$/, ''))
+      this.header = null
+    }
     this.finish()
     this.letters = this.plain + this.codes + this.amino
-    const nucleotide = this.letters > 0 && this.amino === 0 ? this.plain >= this.letters * 0.5 : this.plain >= this.letters * 0.9 && this.letters > 0
+    const nucleotide =
+      this.letters > 0 && this.amino === 0
+        ? this.plain >= this.letters * 0.5
+        : this.plain >= this.letters * 0.9 && this.letters > 0
     const molecule = this.letters === 0 ? null : nucleotide ? 'nucleotide' : 'protein'
-    if (this.count && this.letters === 0 && !this.faults.length) this.fault(this.count === 1 ? 'There are no residues in this sequence.' : 'There are no residues in any of these records.')
-    if (this.twice) this.warn(`${plural(this.twice, 'record')} share${this.twice === 1 ? 's' : ''} an id with another. They stay apart in the results, but other programs may mix them up.`)
+    if (this.count && this.letters === 0 && !this.faults.length)
+      this.fault(
+        this.count === 1 ? 'There are no residues in this sequence.' : 'There are no residues in any of these records.',
+      )
+    if (this.twice)
+      this.warn(
+        `${plural(this.twice, 'record')} share${this.twice === 1 ? 's' : ''} an id with another. They stay apart in the results, but other programs may mix them up.`,
+      )
     if (this.bare && this.count > 1) this.warn('The first sequence has no title line; it is called Query_1.')
     return {
-      count: this.count, letters: this.letters, molecule, faults: this.faults, warnings: this.warnings, first: this.first,
-      longest: this.longest, shortest: Number.isFinite(this.shortest) ? this.shortest : 0,
+      count: this.count,
+      letters: this.letters,
+      molecule,
+      faults: this.faults,
+      warnings: this.warnings,
+      first: this.first,
+      longest: this.longest,
+      shortest: Number.isFinite(this.shortest) ? this.shortest : 0,
     }
   }
 }

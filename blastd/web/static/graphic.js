@@ -3,9 +3,21 @@
 import { count, evalue, failed, fixed, h, plural, s, scoreClass } from './base.js'
 import { Hits, plainTitle } from './hits.js'
 
-export const CLASSES = [['under 40', 0], ['40–50', 1], ['50–80', 2], ['80–200', 3], ['200 and more', 4]]
+export const CLASSES = [
+  ['under 40', 0],
+  ['40–50', 1],
+  ['50–80', 2],
+  ['80–200', 3],
+  ['200 and more', 4],
+]
 const STEP = 100
-export const scoreKey = () => h('div', { class: 'key' }, h('span', {}, 'Bit score:'), CLASSES.map(([name, i]) => h('span', {}, h('span', { class: `swatch c${i}`, 'aria-hidden': 'true' }), name)))
+export const scoreKey = () =>
+  h(
+    'div',
+    { class: 'key' },
+    h('span', {}, 'Bit score:'),
+    CLASSES.map(([name, i]) => h('span', {}, h('span', { class: `swatch c${i}`, 'aria-hidden': 'true' }), name)),
+  )
 
 export function niceStep(span, parts) {
   const raw = span / parts
@@ -18,7 +30,20 @@ export function graphic(panel, context) {
   const subjects = new Map()
   const box = h('div', { class: 'graphic' })
   const info = h('p', { class: 'dim', role: 'status' }, 'Loading…')
-  const button = h('button', { type: 'button', hidden: true, on: { click: () => { shown += STEP; load() } } }, `Show ${STEP} more`)
+  const button = h(
+    'button',
+    {
+      type: 'button',
+      hidden: true,
+      on: {
+        click: () => {
+          shown += STEP
+          load()
+        },
+      },
+    },
+    `Show ${STEP} more`,
+  )
   panel.replaceChildren(scoreKey(), box, info, button)
   const hits = new Hits(job.job_id, { query, limit: 500, partial })
   let shown = STEP
@@ -31,26 +56,49 @@ export function graphic(panel, context) {
           subjects.set(row.subject, one)
         }
       }
-    } catch (error) { failed(error); info.textContent = error.message ?? ''; return }
+    } catch (error) {
+      failed(error)
+      info.textContent = error.message ?? ''
+      return
+    }
     draw()
   }
   function draw() {
     const list = [...subjects.values()].slice(0, shown)
-    const length = Math.max(queryLength ?? 0, ...list.flatMap(one => one.parts.flatMap(part => [part.queryLength ?? 0, part.qStart, part.qEnd])), 1)
-    if (!list.length) { box.replaceChildren(); info.textContent = partial ? 'No hits yet.' : 'No hits to draw.'; return }
+    const length = Math.max(
+      queryLength ?? 0,
+      ...list.flatMap(one => one.parts.flatMap(part => [part.queryLength ?? 0, part.qStart, part.qEnd])),
+      1,
+    )
+    if (!list.length) {
+      box.replaceChildren()
+      info.textContent = partial ? 'No hits yet.' : 'No hits to draw.'
+      return
+    }
     const narrow = box.clientWidth < 560
     const width = narrow ? 480 : 1000
     const left = narrow ? 4 : 150
     const right = width - 8
     const row = 13
     const top = 42
-    const x = position => left + (position - 1) / Math.max(1, length - 1) * (right - left)
+    const x = position => left + ((position - 1) / Math.max(1, length - 1)) * (right - left)
     const height = top + list.length * row + 6
     const tick = niceStep(length, narrow ? 4 : 8)
-    const svg = s('svg', { viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': `${plural(list.length, 'subject')} on the query of ${count(length)} letters, best first` })
+    const svg = s('svg', {
+      viewBox: `0 0 ${width} ${height}`,
+      role: 'group',
+      'aria-label': `${plural(list.length, 'subject')} on the query of ${count(length)} letters, best first`,
+    })
     for (let at = 0; at <= length; at += tick) {
       const place = x(Math.max(1, at))
-      svg.append(s('line', { class: 'tick', x1: place, x2: place, y1: top - 8, y2: height }), s('text', { x: place, y: 14, 'text-anchor': at === 0 ? 'start' : place > right - 20 ? 'end' : 'middle' }, count(Math.max(1, at))))
+      svg.append(
+        s('line', { class: 'tick', x1: place, x2: place, y1: top - 8, y2: height }),
+        s(
+          'text',
+          { x: place, y: 14, 'text-anchor': at === 0 ? 'start' : place > right - 20 ? 'end' : 'middle' },
+          count(Math.max(1, at)),
+        ),
+      )
     }
     svg.append(s('rect', { class: 'axis', x: left, y: 20, width: right - left, height: 9, rx: 3 }))
     if (!narrow) svg.append(s('text', { x: 0, y: 29 }, 'Query'))
@@ -60,21 +108,44 @@ export function graphic(panel, context) {
       const to = Math.max(...one.parts.map(part => Math.max(part.qStart, part.qEnd)))
       const text = `${one.subject} ${plainTitle(one)}`.slice(0, 200)
       const best = Math.max(...one.parts.map(part => part.bits))
-      const link = s('a', { href: `#${encodeURIComponent(one.subject)}`, 'aria-label': `${text}, ${fixed(best)} bits, E ${evalue(one.evalue)}` },
+      const link = s(
+        'a',
+        {
+          href: `#${encodeURIComponent(one.subject)}`,
+          'aria-label': `${text}, ${fixed(best)} bits, E ${evalue(one.evalue)}`,
+        },
         s('title', {}, `${text}\n${fixed(best)} bits · E ${evalue(one.evalue)} · ${plural(one.parts.length, 'HSP')}`),
         s('rect', { class: 'hit-bg', x: 0, y: y - 2, width, height: row }),
-        narrow ? '' : s('text', { x: left - 8, y: y + 8, 'text-anchor': 'end' }, (one.accession ?? one.subject).slice(0, 19)),
-        one.parts.length > 1 ? s('line', { class: 'ln', x1: x(from), x2: x(to), y1: y + 4.5, y2: y + 4.5 }) : '')
+        narrow
+          ? ''
+          : s('text', { x: left - 8, y: y + 8, 'text-anchor': 'end' }, (one.accession ?? one.subject).slice(0, 19)),
+        one.parts.length > 1 ? s('line', { class: 'ln', x1: x(from), x2: x(to), y1: y + 4.5, y2: y + 4.5 }) : '',
+      )
       for (const part of [...one.parts].sort((a, b) => a.bits - b.bits)) {
         const a = x(Math.min(part.qStart, part.qEnd))
-        link.append(s('rect', { class: `c${scoreClass(part.bits)}`, x: a, y, width: Math.max(2, x(Math.max(part.qStart, part.qEnd)) - a), height: 9, rx: 2 }))
+        link.append(
+          s('rect', {
+            class: `c${scoreClass(part.bits)}`,
+            x: a,
+            y,
+            width: Math.max(2, x(Math.max(part.qStart, part.qEnd)) - a),
+            height: 9,
+            rx: 2,
+          }),
+        )
       }
-      link.addEventListener('click', event => { event.preventDefault(); openSubject(one.subject) })
+      link.addEventListener('click', event => {
+        event.preventDefault()
+        openSubject(one.subject)
+      })
       svg.append(link)
     })
     box.replaceChildren(svg)
     const all = hits.done ? subjects.size : null
-    info.textContent = all !== null && all <= shown ? plural(all, 'subject') + (partial ? ' so far' : '') : `The best ${count(list.length)} subjects${all ? ` of ${count(all)}` : ''}`
+    info.textContent =
+      all !== null && all <= shown
+        ? plural(all, 'subject') + (partial ? ' so far' : '')
+        : `The best ${count(list.length)} subjects${all ? ` of ${count(all)}` : ''}`
     button.hidden = all !== null && all <= shown
   }
   load()

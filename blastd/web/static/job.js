@@ -1,6 +1,34 @@
 // One job: where it stands, live; where its time went; its results by query, in tabs that load when they are opened.
 
-import { $, ACTIVE, act, actionsOf, ago, announce, api, ask, chip, copy, count, debounce, duration, failed, h, letters, live, nameOf, phaseWord, plural, show, tabs, toast, url, waiting, when, words } from './base.js'
+import {
+  $,
+  ACTIVE,
+  act,
+  actionsOf,
+  ago,
+  announce,
+  api,
+  ask,
+  chip,
+  copy,
+  count,
+  debounce,
+  duration,
+  failed,
+  h,
+  letters,
+  live,
+  nameOf,
+  phaseWord,
+  plural,
+  show,
+  tabs,
+  toast,
+  url,
+  waiting,
+  when,
+  words,
+} from './base.js'
 import { alignments } from './alignments.js'
 import { descriptions } from './descriptions.js'
 import { graphic } from './graphic.js'
@@ -10,7 +38,15 @@ import { Queries } from './queries.js'
 import { timeline } from './timeline.js'
 
 const ident = $('job').dataset.id
-const TABS = [['descriptions', 'Descriptions', descriptions], ['graphic', 'Graphic summary', graphic], ['alignments', 'Alignments', alignments], ['statistics', 'Statistics', plots], ['download', 'Download', downloads], ['log', 'Log', logs], ['methods', 'Methods', methods]]
+const TABS = [
+  ['descriptions', 'Descriptions', descriptions],
+  ['graphic', 'Graphic summary', graphic],
+  ['alignments', 'Alignments', alignments],
+  ['statistics', 'Statistics', plots],
+  ['download', 'Download', downloads],
+  ['log', 'Log', logs],
+  ['methods', 'Methods', methods],
+]
 const RESULTS = new Set(['descriptions', 'graphic', 'alignments', 'statistics'])
 const state = { job: null, tab: '', query: null, view: null, subject: null, memory: {}, unitsShown: -1 }
 let queries = null
@@ -20,13 +56,36 @@ function paintHead() {
   const { job } = state
   document.title = `${job.status === 'running' ? '● ' : ''}${nameOf(job)} · blastd`
   const shown = job.phase === 'cancelling' ? 'cancelling' : job.status
-  if ($('chip').textContent !== shown) { $('chip').replaceChildren(chip(job.status, shown)); if (state.painted) announce(`The search is ${shown}`) }
+  if ($('chip').textContent !== shown) {
+    $('chip').replaceChildren(chip(job.status, shown))
+    if (state.painted) announce(`The search is ${shown}`)
+  }
   $('job-title').textContent = nameOf(job)
   $('crumb').textContent = job.short_id
   const fact = (name, value, title) => h('span', { title }, `${name} `, h('b', {}, value))
   $('facts').replaceChildren(
-    fact('Program', job.task && job.task !== job.program ? `${job.program} (${job.task})` : job.program), fact('Database', job.database.join(', ')), fact('Query', `${plural(job.query.count, 'sequence')}, ${letters(job.query.letters, job.query.molecule)}`),
-    fact('Submitted', `${ago(job.created_at)} by ${job.owner}`, when(job.created_at)), h('span', {}, 'Id ', h('b', {}, h('code', {}, job.short_id)), ' ', h('button', { type: 'button', class: 'quiet small', 'aria-label': 'Copy the full id', on: { click: () => copy(job.job_id, 'Id copied') } }, 'Copy')))
+    fact('Program', job.task && job.task !== job.program ? `${job.program} (${job.task})` : job.program),
+    fact('Database', job.database.join(', ')),
+    fact('Query', `${plural(job.query.count, 'sequence')}, ${letters(job.query.letters, job.query.molecule)}`),
+    fact('Submitted', `${ago(job.created_at)} by ${job.owner}`, when(job.created_at)),
+    h(
+      'span',
+      {},
+      'Id ',
+      h('b', {}, h('code', {}, job.short_id)),
+      ' ',
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'quiet small',
+          'aria-label': 'Copy the full id',
+          on: { click: () => copy(job.job_id, 'Id copied') },
+        },
+        'Copy',
+      ),
+    ),
+  )
   paintActions()
   paintState()
   paintNotes()
@@ -40,19 +99,45 @@ function paintActions() {
   const key = JSON.stringify(can)
   if (state.actionKey === key) return
   state.actionKey = key
-  const button = (name, what, className = '') => h('button', { type: 'button', class: className, on: { click: () => doIt(what) } }, name)
-  $('actions').replaceChildren(...[can.cancel ? button('Cancel', 'cancel') : '', can.retry ? button('Retry', 'retry', 'primary') : '', can.edit ? h('a', { class: 'button', href: url(`/search?from=${state.job.job_id}`) }, 'Edit and resubmit') : '', can.delete ? button('Delete', 'delete', 'danger') : ''].filter(Boolean))
+  const button = (name, what, className = '') =>
+    h('button', { type: 'button', class: className, on: { click: () => doIt(what) } }, name)
+  $('actions').replaceChildren(
+    ...[
+      can.cancel ? button('Cancel', 'cancel') : '',
+      can.retry ? button('Retry', 'retry', 'primary') : '',
+      can.edit ? h('a', { class: 'button', href: url(`/search?from=${state.job.job_id}`) }, 'Edit and resubmit') : '',
+      can.delete ? button('Delete', 'delete', 'danger') : '',
+    ].filter(Boolean),
+  )
 }
 async function doIt(what) {
   const { job } = state
-  if (what === 'delete' && !await ask(`Delete “${nameOf(job)}”?`, 'The results are removed for good.', 'Delete', true)) return
-  if (what === 'cancel' && !await ask('Cancel this search?', 'It is stopped now. It can be retried later, and keeps what is done.', 'Cancel the search')) return
+  if (
+    what === 'delete' &&
+    !(await ask(`Delete “${nameOf(job)}”?`, 'The results are removed for good.', 'Delete', true))
+  )
+    return
+  if (
+    what === 'cancel' &&
+    !(await ask(
+      'Cancel this search?',
+      'It is stopped now. It can be retried later, and keeps what is done.',
+      'Cancel the search',
+    ))
+  )
+    return
   try {
     const answer = await act(what, job)
-    if (what === 'delete') { toast('Deleted'); location.assign(url('/jobs')); return }
+    if (what === 'delete') {
+      toast('Deleted')
+      location.assign(url('/jobs'))
+      return
+    }
     if (answer.job_id && answer.status) take({ ...job, ...answer })
     refresh()
-  } catch (error) { failed(error) }
+  } catch (error) {
+    failed(error)
+  }
 }
 function paintState() {
   const { job } = state
@@ -61,27 +146,117 @@ function paintState() {
   if (ACTIVE.has(job.status)) {
     const bar = h('progress', { max: 1, 'aria-label': 'Progress of the search' })
     if (fraction !== null && fraction !== undefined && job.phase === 'running') bar.value = fraction
-    parts.push(h('div', { class: 'bar' }, h('strong', {}, waiting(job) ?? phaseWord(job.phase)), job.status === 'running' ? bar : '', h('span', { class: 'num dim' }, [
-      total > 1 ? `${count(done)} of ${count(total)} units` : '', fraction ? `${Math.round(fraction * 100)} %` : '', eta !== null && eta !== undefined ? `about ${duration(eta * 1000)} left` : ''].filter(Boolean).join(' · '))))
+    parts.push(
+      h(
+        'div',
+        { class: 'bar' },
+        h('strong', {}, waiting(job) ?? phaseWord(job.phase)),
+        job.status === 'running' ? bar : '',
+        h(
+          'span',
+          { class: 'num dim' },
+          [
+            total > 1 ? `${count(done)} of ${count(total)} units` : '',
+            fraction ? `${Math.round(fraction * 100)} %` : '',
+            eta !== null && eta !== undefined ? `about ${duration(eta * 1000)} left` : '',
+          ]
+            .filter(Boolean)
+            .join(' · '),
+        ),
+      ),
+    )
   } else if (job.status === 'completed') {
-    parts.push(h('strong', {}, job.hits === 0 ? 'No hits' : job.hits ? `${plural(job.hits, 'hit')} found` : 'Completed'), h('span', { class: 'dim' }, ` in ${duration(Date.parse(job.finished_at) - Date.parse(job.created_at))}`))
+    parts.push(
+      h('strong', {}, job.hits === 0 ? 'No hits' : job.hits ? `${plural(job.hits, 'hit')} found` : 'Completed'),
+      h('span', { class: 'dim' }, ` in ${duration(Date.parse(job.finished_at) - Date.parse(job.created_at))}`),
+    )
   }
   const box = $('state')
   const key = parts.map(part => part.textContent).join('|')
-  if (box.dataset.key !== key) { box.dataset.key = key; box.replaceChildren(...parts) }
-  else box.querySelector('progress')?.replaceWith(parts[0].querySelector('progress'))
+  if (box.dataset.key !== key) {
+    box.dataset.key = key
+    box.replaceChildren(...parts)
+  } else box.querySelector('progress')?.replaceWith(parts[0].querySelector('progress'))
 }
 function paintNotes() {
   const { job } = state
   const notes = []
-  if (job.status === 'failed' || (job.error && ACTIVE.has(job.status))) notes.push(h('div', { class: 'note bad', role: 'alert' }, h('strong', {}, words(job.error_code ?? 'failed')), h('p', {}, job.error ?? ''), job.status === 'failed' ? h('p', { class: 'help' }, 'The log tab has the messages of BLAST+ and of the engine.') : ''))
-  if (job.stale) notes.push(h('p', { class: 'note warn' }, h('strong', {}, `Not confirmed since ${when(job.stale_since ?? job.observed_at)}. `), job.stale_reason ?? 'The engine can\'t be asked at present; nothing is lost.'))
-  if (job.limit_reached) notes.push(h('p', { class: 'note warn' }, h('strong', {}, `${plural(job.limit_reached, 'query', 'queries')} reached the limit of subjects. `), 'There may be more matches than are listed: raise max_target_seqs to see them.'))
-  if (job.warnings?.length) notes.push(h('details', { class: 'note warn', open: job.warnings.length < 4 }, h('summary', {}, plural(job.warnings.length, 'warning')), h('ul', {}, job.warnings.slice(0, 200).map(one => h('li', {}, one.query ? `Query ${one.query}: ` : '', one.text)), job.warnings.length > 200 ? h('li', {}, `and ${count(job.warnings.length - 200)} more; GET …/api/blast/jobs/${job.short_id} lists all`) : '')))
-  if (job.reused_from) notes.push(h('p', { class: 'note' }, 'The same search had been run before on the same database, so its result is shown: ', h('a', { href: url(`/jobs/${job.reused_from}`) }, job.reused_from.slice(0, 8)), '.'))
-  if (job.source === 'external') notes.push(h('p', { class: 'note' }, 'This run was started outside blastd and is only watched here.'))
-  const key = JSON.stringify([job.status, job.error, job.stale, job.stale_since, job.stale_reason, job.limit_reached, job.warnings, job.reused_from])
-  if (state.notesKey !== key) { state.notesKey = key; $('notes').replaceChildren(...notes) }
+  if (job.status === 'failed' || (job.error && ACTIVE.has(job.status)))
+    notes.push(
+      h(
+        'div',
+        { class: 'note bad', role: 'alert' },
+        h('strong', {}, words(job.error_code ?? 'failed')),
+        h('p', {}, job.error ?? ''),
+        job.status === 'failed'
+          ? h('p', { class: 'help' }, 'The log tab has the messages of BLAST+ and of the engine.')
+          : '',
+      ),
+    )
+  if (job.stale)
+    notes.push(
+      h(
+        'p',
+        { class: 'note warn' },
+        h('strong', {}, `Not confirmed since ${when(job.stale_since ?? job.observed_at)}. `),
+        job.stale_reason ?? "The engine can't be asked at present; nothing is lost.",
+      ),
+    )
+  if (job.limit_reached)
+    notes.push(
+      h(
+        'p',
+        { class: 'note warn' },
+        h('strong', {}, `${plural(job.limit_reached, 'query', 'queries')} reached the limit of subjects. `),
+        'There may be more matches than are listed: raise max_target_seqs to see them.',
+      ),
+    )
+  if (job.warnings?.length)
+    notes.push(
+      h(
+        'details',
+        { class: 'note warn', open: job.warnings.length < 4 },
+        h('summary', {}, plural(job.warnings.length, 'warning')),
+        h(
+          'ul',
+          {},
+          job.warnings.slice(0, 200).map(one => h('li', {}, one.query ? `Query ${one.query}: ` : '', one.text)),
+          job.warnings.length > 200
+            ? h(
+                'li',
+                {},
+                `and ${count(job.warnings.length - 200)} more; GET …/api/blast/jobs/${job.short_id} lists all`,
+              )
+            : '',
+        ),
+      ),
+    )
+  if (job.reused_from)
+    notes.push(
+      h(
+        'p',
+        { class: 'note' },
+        'The same search had been run before on the same database, so its result is shown: ',
+        h('a', { href: url(`/jobs/${job.reused_from}`) }, job.reused_from.slice(0, 8)),
+        '.',
+      ),
+    )
+  if (job.source === 'external')
+    notes.push(h('p', { class: 'note' }, 'This run was started outside blastd and is only watched here.'))
+  const key = JSON.stringify([
+    job.status,
+    job.error,
+    job.stale,
+    job.stale_since,
+    job.stale_reason,
+    job.limit_reached,
+    job.warnings,
+    job.reused_from,
+  ])
+  if (state.notesKey !== key) {
+    state.notesKey = key
+    $('notes').replaceChildren(...notes)
+  }
 }
 
 // ---- results
@@ -89,7 +264,12 @@ const many = () => state.job.query.count > 1
 const partial = () => state.job.status !== 'completed'
 function waitingPanel() {
   const { job } = state
-  const text = { queued: ['Not started yet', waiting(job) ?? 'It starts as soon as there is room.'], running: ['Nothing to show yet', 'Results appear here as soon as the first part is done.'], failed: ['No results', 'The search failed; the reason stands above.'], cancelled: ['No results', 'The search was cancelled. Retry goes on with what was done.'] }[job.status]
+  const text = {
+    queued: ['Not started yet', waiting(job) ?? 'It starts as soon as there is room.'],
+    running: ['Nothing to show yet', 'Results appear here as soon as the first part is done.'],
+    failed: ['No results', 'The search failed; the reason stands above.'],
+    cancelled: ['No results', 'The search was cancelled. Retry goes on with what was done.'],
+  }[job.status]
   $('panel').replaceChildren(h('div', { class: 'empty' }, h('strong', {}, text[0]), text[1]))
   return { stop() {}, busy: () => false }
 }
@@ -105,9 +285,24 @@ function paintTab() {
   state.unitsShown = job.progress?.units_done ?? 0
   $('panel').replaceChildren()
   paintQueryBar()
-  if (RESULTS.has(tab) && partial() && !(job.progress?.units_done > 0)) { state.view = waitingPanel(); return }
-  if (tab === 'download' && partial() && !(job.progress?.units_done > 0)) { state.view = waitingPanel(); return }
-  const context = { job, many: many(), query: state.query?.query ?? (many() ? null : 1), queryLength: state.query?.length ?? (many() ? null : job.query.letters), partial: partial(), memory: state.memory, subject: state.subject, openSubject }
+  if (RESULTS.has(tab) && partial() && !(job.progress?.units_done > 0)) {
+    state.view = waitingPanel()
+    return
+  }
+  if (tab === 'download' && partial() && !(job.progress?.units_done > 0)) {
+    state.view = waitingPanel()
+    return
+  }
+  const context = {
+    job,
+    many: many(),
+    query: state.query?.query ?? (many() ? null : 1),
+    queryLength: state.query?.length ?? (many() ? null : job.query.letters),
+    partial: partial(),
+    memory: state.memory,
+    subject: state.subject,
+    openSubject,
+  }
   state.view = TABS.find(([key]) => key === tab)[2]($('panel'), context)
 }
 function openSubject(subject) {
@@ -121,19 +316,57 @@ function paintQueryBar() {
   if (!visible) return
   const row = state.query
   $('query-bar').replaceChildren(
-    h('button', { type: 'button', class: 'small', 'aria-label': 'Previous query', on: { click: () => queries.move(-1) } }, '‹'), h('button', { type: 'button', class: 'small', 'aria-label': 'Next query', on: { click: () => queries.move(1) } }, '›'),
-    h('span', { class: 'what' }, row ? [h('strong', {}, `Query ${count(row.query)} of ${count(state.job.query.count)}: `), h('code', {}, row.id), row.title && row.title !== row.id ? ` ${(row.title.startsWith(`${row.id} `) ? row.title.slice(row.id.length + 1) : row.title).slice(0, 160)}` : ''] : h('strong', {}, 'All queries')),
-    row?.warnings?.length ? h('span', { class: 'chip warn', title: row.warnings.map(one => one.text ?? one).join('\n') }, plural(row.warnings.length, 'warning')) : '', row?.limit_reached ? h('span', { class: 'chip warn' }, 'limit reached') : '')
+    h(
+      'button',
+      { type: 'button', class: 'small', 'aria-label': 'Previous query', on: { click: () => queries.move(-1) } },
+      '‹',
+    ),
+    h(
+      'button',
+      { type: 'button', class: 'small', 'aria-label': 'Next query', on: { click: () => queries.move(1) } },
+      '›',
+    ),
+    h(
+      'span',
+      { class: 'what' },
+      row
+        ? [
+            h('strong', {}, `Query ${count(row.query)} of ${count(state.job.query.count)}: `),
+            h('code', {}, row.id),
+            row.title && row.title !== row.id
+              ? ` ${(row.title.startsWith(`${row.id} `) ? row.title.slice(row.id.length + 1) : row.title).slice(0, 160)}`
+              : '',
+          ]
+        : h('strong', {}, 'All queries'),
+    ),
+    row?.warnings?.length
+      ? h(
+          'span',
+          { class: 'chip warn', title: row.warnings.map(one => one.text ?? one).join('\n') },
+          plural(row.warnings.length, 'warning'),
+        )
+      : '',
+    row?.limit_reached ? h('span', { class: 'chip warn' }, 'limit reached') : '',
+  )
 }
 async function beginQueries() {
   if (!many() || queries) return
-  queries = new Queries($('queries'), state.job.job_id, row => { state.query = row; state.subject = null; openTab(state.tab) })
+  queries = new Queries($('queries'), state.job.job_id, row => {
+    state.query = row
+    state.subject = null
+    openTab(state.tab)
+  })
   queries.mount()
   show($('queries'))
   await queries.load()
   const wanted = Number(location.hash.split('/')[1]) || null
-  const row = queries.rows.find(one => one.query === wanted) ?? queries.rows.find(one => one.hits > 0) ?? queries.rows[0]
-  if (row) { state.query = row; queries.current = row; queries.list.refresh() }
+  const row =
+    queries.rows.find(one => one.query === wanted) ?? queries.rows.find(one => one.hits > 0) ?? queries.rows[0]
+  if (row) {
+    state.query = row
+    queries.current = row
+    queries.list.refresh()
+  }
 }
 const moreResults = debounce(700, async () => {
   await queries?.load(true)
@@ -152,11 +385,16 @@ async function take(job) {
   paintHead()
   const done = job.progress?.units_done ?? 0
   if (!old) return
-  if (old.status !== job.status) { // the end, or a retry
+  if (old.status !== job.status) {
+    // the end, or a retry
     if (ACTIVE.has(job.status)) stream?.open()
     else stream?.close()
     detailSoon()
-    if (job.status === 'completed') { await queries?.load(true); state.query = queries?.current ?? state.query; if (!state.query && many()) await beginQueries() }
+    if (job.status === 'completed') {
+      await queries?.load(true)
+      state.query = queries?.current ?? state.query
+      if (!state.query && many()) await beginQueries()
+    }
     if (!ACTIVE.has(job.status) || RESULTS.has(state.tab)) paintTab()
   } else if (done > state.unitsShown && ACTIVE.has(job.status)) {
     if (state.unitsShown <= 0) paintTab()
@@ -168,9 +406,15 @@ async function refresh() {
   try {
     const job = await api(`/blast/jobs/${encodeURIComponent(ident)}`)
     const first = !state.job
-    if (first) { state.job = job; await begin() } else await take(job)
+    if (first) {
+      state.job = job
+      await begin()
+    } else await take(job)
   } catch (error) {
-    if (state.job) { if (error.status === 404 || error.status === 410) gone(error); return }
+    if (state.job) {
+      if (error.status === 404 || error.status === 410) gone(error)
+      return
+    }
     show($('loading'), false)
     gone(error)
   }
@@ -179,24 +423,53 @@ const detailSoon = debounce(150, refresh)
 function gone(error) {
   show($('loaded'), false)
   show($('missing'))
-  const title = error.status === 410 ? 'This job is gone' : error.status === 404 ? 'There is no such job' : error.status === 409 ? 'More than one job begins like this' : 'This job can\'t be shown now'
-  $('missing').replaceChildren(h('strong', {}, title), h('p', {}, error.message), h('p', {}, h('a', { href: url('/jobs') }, 'All jobs')))
+  const title =
+    error.status === 410
+      ? 'This job is gone'
+      : error.status === 404
+        ? 'There is no such job'
+        : error.status === 409
+          ? 'More than one job begins like this'
+          : "This job can't be shown now"
+  $('missing').replaceChildren(
+    h('strong', {}, title),
+    h('p', {}, error.message),
+    h('p', {}, h('a', { href: url('/jobs') }, 'All jobs')),
+  )
 }
 async function begin() {
   show($('loading'), false)
   show($('loaded'))
   paintHead()
   $('time').open = innerWidth > 700 || ACTIVE.has(state.job.status)
-  pickTab = tabs($('tabs'), $('panel'), TABS.map(([key, name]) => [key, name]), key => { if (key !== 'alignments') state.subject = null; openTab(key) })
+  pickTab = tabs(
+    $('tabs'),
+    $('panel'),
+    TABS.map(([key, name]) => [key, name]),
+    key => {
+      if (key !== 'alignments') state.subject = null
+      openTab(key)
+    },
+  )
   const wanted = location.hash.slice(1).split('/')[0]
   const start = TABS.some(([key]) => key === wanted) ? wanted : state.job.status === 'failed' ? 'log' : 'descriptions'
   if (many()) await beginQueries().catch(failed)
   pickTab(start)
-  stream = live(`/blast/jobs/${state.job.job_id}/events`, event => {
-    if (event.kind === 'deleted' || event.kind === 'expired') { gone({ status: 410, message: 'It was deleted.' }); return }
-    if (event.job) take(event.job)
-    else detailSoon()
-  }, again => { if (again) refresh() }, () => ACTIVE.has(state.job.status)) // an ended job sends nothing more
+  stream = live(
+    `/blast/jobs/${state.job.job_id}/events`,
+    event => {
+      if (event.kind === 'deleted' || event.kind === 'expired') {
+        gone({ status: 410, message: 'It was deleted.' })
+        return
+      }
+      if (event.job) take(event.job)
+      else detailSoon()
+    },
+    again => {
+      if (again) refresh()
+    },
+    () => ACTIVE.has(state.job.status),
+  ) // an ended job sends nothing more
   setInterval(() => {
     if (document.hidden || !ACTIVE.has(state.job.status)) return
     const [summary, chart] = timeline(state.job)
@@ -205,7 +478,8 @@ async function begin() {
   }, 500)
 }
 document.addEventListener('keydown', event => {
-  if (!queries || event.target.matches?.('input, textarea, select') || event.altKey || event.ctrlKey || event.metaKey) return
+  if (!queries || event.target.matches?.('input, textarea, select') || event.altKey || event.ctrlKey || event.metaKey)
+    return
   if (event.key === 'n' || event.key === 'j') queries.move(1)
   else if (event.key === 'p' || event.key === 'k') queries.move(-1)
 })

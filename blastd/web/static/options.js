@@ -2,9 +2,21 @@
 
 import { h, show } from './base.js'
 
-const COMMON = ['evalue', 'max_target_seqs', 'word_size', 'perc_identity', 'matrix', 'dust', 'seg', 'strand', 'qcov_hsp_perc', 'query_gencode', 'taxids']
+const COMMON = [
+  'evalue',
+  'max_target_seqs',
+  'word_size',
+  'perc_identity',
+  'matrix',
+  'dust',
+  'seg',
+  'strand',
+  'qcov_hsp_perc',
+  'query_gencode',
+  'taxids',
+]
 
-const kindOf = option => option.choices?.length ? 'choice' : option.type
+const kindOf = option => (option.choices?.length ? 'choice' : option.type)
 const same = (a, b) => a === b || String(a) === String(b)
 
 // Returns the sentence that says what is wrong with *text* for *option*, or null.
@@ -13,7 +25,8 @@ export function faultOf(option, text) {
   if (kind === 'boolean' || kind === 'choice') return null
   if (kind === 'integer' || kind === 'number') {
     const form = kind === 'integer' ? /^[+-]?\d+$/ : /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
-    if (!form.test(text)) return kind === 'integer' ? 'A whole number, please.' : 'A number, please, such as 0.001 or 1e-5.'
+    if (!form.test(text))
+      return kind === 'integer' ? 'A whole number, please.' : 'A number, please, such as 0.001 or 1e-5.'
     const value = Number(text)
     const { minimum, maximum, exclusive_minimum: above, exclusive_maximum: below } = option
     if (!Number.isFinite(value)) return 'This number is too large.'
@@ -24,21 +37,35 @@ export function faultOf(option, text) {
     if (below === true && value >= maximum) return `Less than ${maximum}, please.`
     if (typeof maximum === 'number' && value > maximum) return `At most ${maximum}, please.`
     const spans = option.ranges ?? []
-    if (spans.length && !spans.some(([low, high]) => value >= low && value <= high)) return `One of ${spansText(spans)}, please.`
+    if (spans.length && !spans.some(([low, high]) => value >= low && value <= high))
+      return `One of ${spansText(spans)}, please.`
     return null
   }
   if (option.pattern) {
-    try { if (!new RegExp(`^(?:${option.pattern})$`, 'u').test(text)) return option.pattern_help ?? 'This is not of the form that BLAST+ reads here.' } catch { return null }
+    try {
+      if (!new RegExp(`^(?:${option.pattern})$`, 'u').test(text))
+        return option.pattern_help ?? 'This is not of the form that BLAST+ reads here.'
+    } catch {
+      return null
+    }
   }
   return /[\0-\x1f]/.test(text) ? 'One line of text, please.' : null
 }
 
-const spansText = spans => spans.map(([low, high]) => low === high ? low : `${low} to ${high}`).join(', ')
+const spansText = spans => spans.map(([low, high]) => (low === high ? low : `${low} to ${high}`)).join(', ')
 export function range(option) {
   if (option.ranges?.length) return spansText(option.ranges)
   const { minimum, maximum, exclusive_minimum: above } = option
-  const low = typeof above === 'number' ? `more than ${above}` : above === true ? `more than ${minimum}` : typeof minimum === 'number' ? `${minimum}` : null
-  if (low !== null && typeof maximum === 'number') return low.startsWith('more') ? `${low}, up to ${maximum}` : `${low} to ${maximum}`
+  const low =
+    typeof above === 'number'
+      ? `more than ${above}`
+      : above === true
+        ? `more than ${minimum}`
+        : typeof minimum === 'number'
+          ? `${minimum}`
+          : null
+  if (low !== null && typeof maximum === 'number')
+    return low.startsWith('more') ? `${low}, up to ${maximum}` : `${low} to ${maximum}`
   if (low !== null) return low.startsWith('more') ? low : `${low} or more`
   return typeof maximum === 'number' ? `up to ${maximum}` : null
 }
@@ -49,13 +76,22 @@ function valueOf(option, text, standard) {
   if (kind === 'boolean') return text === standard ? undefined : text
   if (text === '' || text === null) return undefined
   if (same(text, standard)) return undefined
-  if (option.type === 'integer' || option.type === 'number') { const n = Number(text); return n === Number(standard) && standard !== null && standard !== '' ? undefined : n }
-  if (option.type === 'list') return text.split(/[\s,]+/).filter(Boolean).map(part => /^\d+$/.test(part) ? Number(part) : part)
+  if (option.type === 'integer' || option.type === 'number') {
+    const n = Number(text)
+    return n === Number(standard) && standard !== null && standard !== '' ? undefined : n
+  }
+  if (option.type === 'list')
+    return text
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map(part => (/^\d+$/.test(part) ? Number(part) : part))
   return text
 }
 
 export class Options {
-  constructor(box, changed) { Object.assign(this, { box, changed, raw: {}, program: null, fields: new Map(), serverFaults: {} }) }
+  constructor(box, changed) {
+    Object.assign(this, { box, changed, raw: {}, program: null, fields: new Map(), serverFaults: {} })
+  }
 
   standard(option) {
     const ofTask = this.task?.defaults?.[option.name]
@@ -68,11 +104,18 @@ export class Options {
     const again = this.program !== program
     this.program = program
     this.task = task
-    if (!again) { for (const [option, field] of this.fields) this.paint(option, field); this.mark(); return }
+    if (!again) {
+      for (const [option, field] of this.fields) this.paint(option, field)
+      this.mark()
+      return
+    }
     this.fields = new Map()
     const options = (program?.options ?? []).filter(option => option.name !== 'task')
     const common = options.filter(option => COMMON.includes(option.name))
-    const order = name => { const at = COMMON.indexOf(name); return at < 0 ? 99 : at }
+    const order = name => {
+      const at = COMMON.indexOf(name)
+      return at < 0 ? 99 : at
+    }
     common.sort((a, b) => order(a.name) - order(b.name))
     const rest = options.filter(option => !common.includes(option))
     const groups = new Map()
@@ -80,11 +123,31 @@ export class Options {
       const name = option.group || 'Other options'
       groups.set(name, [...(groups.get(name) ?? []), option])
     }
-    this.box.replaceChildren(h('div', { class: 'opts' }, common.map(option => this.field(option))),
+    this.box.replaceChildren(
+      h(
+        'div',
+        { class: 'opts' },
+        common.map(option => this.field(option)),
+      ),
       ...[...groups].map(([name, list]) => {
         const open = list.some(option => option.name in this.raw)
-        return h('details', { class: 'group', open }, h('summary', {}, `${name[0].toUpperCase()}${name.slice(1).replaceAll('_', ' ')} `, h('span', { class: 'dim' }, `(${list.length})`)), h('div', { class: 'opts' }, list.map(option => this.field(option))))
-      }))
+        return h(
+          'details',
+          { class: 'group', open },
+          h(
+            'summary',
+            {},
+            `${name[0].toUpperCase()}${name.slice(1).replaceAll('_', ' ')} `,
+            h('span', { class: 'dim' }, `(${list.length})`),
+          ),
+          h(
+            'div',
+            { class: 'opts' },
+            list.map(option => this.field(option)),
+          ),
+        )
+      }),
+    )
     this.mark()
   }
 
@@ -96,13 +159,25 @@ export class Options {
     let control
     if (kind === 'boolean') control = h('input', { type: 'checkbox', ...shared })
     else if (kind === 'choice') control = h('select', shared)
-    else control = h('input', { ...shared, autocomplete: 'off', spellcheck: false, inputmode: option.type === 'integer' ? 'numeric' : undefined })
+    else
+      control = h('input', {
+        ...shared,
+        autocomplete: 'off',
+        spellcheck: false,
+        inputmode: option.type === 'integer' ? 'numeric' : undefined,
+      })
     const fault = h('p', { id: `${id}-fault`, class: 'fault', hidden: true })
     const help = h('p', { id: `${id}-help`, class: 'help' })
-    const label = h('label', { htmlFor: id }, option.title ?? option.name.replaceAll('_', ' '), h('code', {}, `-${option.name}`))
-    const box = kind === 'boolean'
-      ? h('div', { class: 'opt check' }, control, label, help, fault)
-      : h('div', { class: 'opt' }, label, control, help, fault)
+    const label = h(
+      'label',
+      { htmlFor: id },
+      option.title ?? option.name.replaceAll('_', ' '),
+      h('code', {}, `-${option.name}`),
+    )
+    const box =
+      kind === 'boolean'
+        ? h('div', { class: 'opt check' }, control, label, help, fault)
+        : h('div', { class: 'opt' }, label, control, help, fault)
     const field = { control, fault, help, box }
     this.fields.set(option, field)
     this.paint(option, field)
@@ -116,15 +191,25 @@ export class Options {
     if (kind === 'boolean') control.checked = raw ?? standard
     else if (kind === 'choice') {
       const known = standard !== '' && standard !== null
-      control.replaceChildren(known ? '' : h('option', { value: '' }, 'BLAST+ default'),
-        ...option.choices.map(value => h('option', { value: String(value) }, String(value) + (same(value, standard) ? ' (default)' : ''))))
+      control.replaceChildren(
+        known ? '' : h('option', { value: '' }, 'BLAST+ default'),
+        ...option.choices.map(value =>
+          h('option', { value: String(value) }, String(value) + (same(value, standard) ? ' (default)' : '')),
+        ),
+      )
       control.value = raw ?? String(standard)
     } else {
       control.placeholder = standard === '' || standard === null ? 'not set' : String(standard)
       control.value = raw ?? ''
     }
     const limits = range(option)
-    help.textContent = [option.help?.replace(/\s+$/, ''), kind !== 'boolean' && standard !== '' && standard !== null ? `Default ${standard}.` : '', limits ? `Allowed: ${limits}.` : ''].filter(Boolean).join(' ')
+    help.textContent = [
+      option.help?.replace(/\s+$/, ''),
+      kind !== 'boolean' && standard !== '' && standard !== null ? `Default ${standard}.` : '',
+      limits ? `Allowed: ${limits}.` : '',
+    ]
+      .filter(Boolean)
+      .join(' ')
   }
 
   input(option) {
@@ -132,7 +217,11 @@ export class Options {
     const standard = this.standard(option)
     const text = control.type === 'checkbox' ? control.checked : control.value.trim()
     delete this.serverFaults[option.name]
-    if (text === '' || (control.type === 'checkbox' ? text === standard : control.tagName === 'SELECT' && same(text, standard))) delete this.raw[option.name]
+    if (
+      text === '' ||
+      (control.type === 'checkbox' ? text === standard : control.tagName === 'SELECT' && same(text, standard))
+    )
+      delete this.raw[option.name]
     else this.raw[option.name] = text
     this.mark()
     this.changed()
@@ -159,18 +248,23 @@ export class Options {
   // Only what differs from the defaults, under the names that BLAST+ uses.
   values() {
     const found = {}
-    for (const option of this.fields.keys()) { const value = this.valueOf(option); if (value !== undefined) found[option.name] = value }
+    for (const option of this.fields.keys()) {
+      const value = this.valueOf(option)
+      if (value !== undefined) found[option.name] = value
+    }
     return found
   }
 
   firstFault() {
-    for (const [option, { control }] of this.fields) if (control.getAttribute('aria-invalid')) return [option.name, control]
+    for (const [option, { control }] of this.fields)
+      if (control.getAttribute('aria-invalid')) return [option.name, control]
     return null
   }
 
   set(values) {
     this.raw = {}
-    for (const [name, value] of Object.entries(values ?? {})) this.raw[name] = typeof value === 'boolean' ? value : Array.isArray(value) ? value.join(',') : String(value)
+    for (const [name, value] of Object.entries(values ?? {}))
+      this.raw[name] = typeof value === 'boolean' ? value : Array.isArray(value) ? value.join(',') : String(value)
     for (const [option, field] of this.fields) this.paint(option, field)
     this.mark()
   }

@@ -6,25 +6,75 @@ import { VirtualList } from './vlist.js'
 export class Queries {
   // choose(row) is called with the query that becomes current, null for all of them together.
   constructor(box, jobId, choose) {
-    Object.assign(this, { box, jobId, choose, rows: [], cursor: null, more: true, current: null, text: '', onlyHits: false, generation: 0 })
+    Object.assign(this, {
+      box,
+      jobId,
+      choose,
+      rows: [],
+      cursor: null,
+      more: true,
+      current: null,
+      text: '',
+      onlyHits: false,
+      generation: 0,
+    })
   }
 
-  get path() { return `/blast/jobs/${encodeURIComponent(this.jobId)}/queries` }
+  get path() {
+    return `/blast/jobs/${encodeURIComponent(this.jobId)}/queries`
+  }
 
   mount() {
-    const search = h('input', { type: 'search', id: 'q-find', placeholder: 'Find a query', 'aria-label': 'Find a query', on: { input: debounce(250, () => { this.text = search.value.trim(); this.load() }) } })
-    const only = h('input', { type: 'checkbox', id: 'q-only', on: { change: () => { this.onlyHits = only.checked; this.load() } } })
+    const search = h('input', {
+      type: 'search',
+      id: 'q-find',
+      placeholder: 'Find a query',
+      'aria-label': 'Find a query',
+      on: {
+        input: debounce(250, () => {
+          this.text = search.value.trim()
+          this.load()
+        }),
+      },
+    })
+    const only = h('input', {
+      type: 'checkbox',
+      id: 'q-only',
+      on: {
+        change: () => {
+          this.onlyHits = only.checked
+          this.load()
+        },
+      },
+    })
     this.total = h('p', { class: 'help', role: 'status' })
     const scroll = h('div', { class: 'scroll', tabIndex: -1 })
     const body = h('div', { class: 'vlist qlist', role: 'list', 'aria-label': 'Queries' })
     scroll.append(body)
-    this.box.replaceChildren(search, h('div', { class: 'check' }, only, h('label', { class: 'inline', htmlFor: 'q-only' }, 'only those with hits')), this.total, scroll)
-    this.list = new VirtualList(body, { key: row => row.query, build: () => this.build(), update: (element, row) => this.update(element, row), near: () => this.next(), scroller: scroll })
+    this.box.replaceChildren(
+      search,
+      h('div', { class: 'check' }, only, h('label', { class: 'inline', htmlFor: 'q-only' }, 'only those with hits')),
+      this.total,
+      scroll,
+    )
+    this.list = new VirtualList(body, {
+      key: row => row.query,
+      build: () => this.build(),
+      update: (element, row) => this.update(element, row),
+      near: () => this.next(),
+      scroller: scroll,
+    })
     this.scroll = scroll
   }
 
   build() {
-    const button = h('button', { type: 'button', class: 'qitem' }, h('span', { class: 'ell' }), h('span', { class: 'num' }), h('span', { class: 'sub ell' }))
+    const button = h(
+      'button',
+      { type: 'button', class: 'qitem' },
+      h('span', { class: 'ell' }),
+      h('span', { class: 'num' }),
+      h('span', { class: 'sub ell' }),
+    )
     const element = h('div', {}, button)
     button.addEventListener('click', () => this.pick(element.row))
     element.button = button
@@ -37,7 +87,18 @@ export class Queries {
     name.textContent = `${count(row.query)}. ${row.id || 'no id'}`
     hits.textContent = row.done === false ? '…' : count(row.hits)
     hits.className = row.hits ? 'num' : 'num none'
-    sub.textContent = [row.best_evalue === null || row.best_evalue === undefined ? (row.done === false ? 'not searched yet' : 'no hits') : `best E ${evalue(row.best_evalue)}`, row.length ? `${count(row.length)} long` : '', row.warnings?.length ? '⚠' : '', row.limit_reached ? 'limit reached' : ''].filter(Boolean).join(' · ')
+    sub.textContent = [
+      row.best_evalue === null || row.best_evalue === undefined
+        ? row.done === false
+          ? 'not searched yet'
+          : 'no hits'
+        : `best E ${evalue(row.best_evalue)}`,
+      row.length ? `${count(row.length)} long` : '',
+      row.warnings?.length ? '⚠' : '',
+      row.limit_reached ? 'limit reached' : '',
+    ]
+      .filter(Boolean)
+      .join(' · ')
     element.button.title = [row.id, row.title].filter(Boolean).join(' ')
     element.button.setAttribute('aria-current', String(this.current?.query === row.query))
   }
@@ -57,7 +118,8 @@ export class Queries {
     if (this.rows[at] && this.rows[at].query !== this.current?.query) {
       this.pick(this.rows[at])
       const top = at * this.list.height()
-      if (top < this.scroll.scrollTop || top > this.scroll.scrollTop + this.scroll.clientHeight - 60) this.scroll.scrollTop = top - 60
+      if (top < this.scroll.scrollTop || top > this.scroll.scrollTop + this.scroll.clientHeight - 60)
+        this.scroll.scrollTop = top - 60
     }
   }
 
@@ -86,6 +148,11 @@ export class Queries {
       if (now) this.current = now
       this.list.set(this.rows)
       this.total.textContent = `${plural(this.rows.length, 'query', 'queries')}${this.more ? ' and more' : ''}`
-    } catch (error) { this.more = false; failed(error) } finally { if (mine === this.generation) this.loading = null }
+    } catch (error) {
+      this.more = false
+      failed(error)
+    } finally {
+      if (mine === this.generation) this.loading = null
+    }
   }
 }

@@ -1,6 +1,29 @@
 // The search page: sees what was pasted, offers what fits, says why the button is off, and submits once.
 
-import { $, BASE, Problem, announce, api, bytes, chip, copy, count, debounce, failed, h, letters, me, plural, problemBox, randomId, show, tabs, toast, upload, url } from './base.js'
+import {
+  $,
+  BASE,
+  Problem,
+  announce,
+  api,
+  bytes,
+  chip,
+  copy,
+  count,
+  debounce,
+  failed,
+  h,
+  letters,
+  me,
+  plural,
+  problemBox,
+  randomId,
+  show,
+  tabs,
+  toast,
+  upload,
+  url,
+} from './base.js'
 import { loadFields, loadQuery, saveFields, saveQuery } from './draft.js'
 import { scan } from './fasta.js'
 import { Options } from './options.js'
@@ -11,16 +34,49 @@ const EXAMPLES = {
   aa: '>example_ubiquitin human ubiquitin\nMQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG\n',
 }
 const WHAT = {
-  blastn: 'Nucleotide query against nucleotide sequences', blastp: 'Protein query against protein sequences', blastx: 'Nucleotide query, translated, against proteins',
-  tblastn: 'Protein query against nucleotides, translated', tblastx: 'Translated nucleotides against translated nucleotides',
+  blastn: 'Nucleotide query against nucleotide sequences',
+  blastp: 'Protein query against protein sequences',
+  blastx: 'Nucleotide query, translated, against proteins',
+  tblastn: 'Protein query against nucleotides, translated',
+  tblastx: 'Translated nucleotides against translated nucleotides',
 }
-const SIDES = { blastn: ['nucleotide', 'nucleotide'], blastp: ['protein', 'protein'], blastx: ['nucleotide', 'protein'], tblastn: ['protein', 'nucleotide'], tblastx: ['nucleotide', 'nucleotide'] }
+const SIDES = {
+  blastn: ['nucleotide', 'nucleotide'],
+  blastp: ['protein', 'protein'],
+  blastx: ['nucleotide', 'protein'],
+  tblastn: ['protein', 'nucleotide'],
+  tblastx: ['nucleotide', 'nucleotide'],
+}
 const TASK_WORDS = {
-  megablast: 'Highly similar', 'dc-megablast': 'More dissimilar', blastn: 'Somewhat similar', 'blastn-short': 'Short (primers)',
-  blastp: 'Standard', 'blastp-fast': 'Fast', 'blastp-short': 'Short peptides', blastx: 'Standard', 'blastx-fast': 'Fast', tblastn: 'Standard', 'tblastn-fast': 'Fast', 'rmblastn': 'Repeats',
+  megablast: 'Highly similar',
+  'dc-megablast': 'More dissimilar',
+  blastn: 'Somewhat similar',
+  'blastn-short': 'Short (primers)',
+  blastp: 'Standard',
+  'blastp-fast': 'Fast',
+  'blastp-short': 'Short peptides',
+  blastx: 'Standard',
+  'blastx-fast': 'Fast',
+  tblastn: 'Standard',
+  'tblastn-fast': 'Fast',
+  rmblastn: 'Repeats',
 }
 
-const state = { programs: [], databases: null, file: null, seen: null, scanning: null, program: '', programChosen: false, task: '', chosen: new Set(), busy: false, key: randomId(), tokens: false, snippet: 'command' }
+const state = {
+  programs: [],
+  databases: null,
+  file: null,
+  seen: null,
+  scanning: null,
+  program: '',
+  programChosen: false,
+  task: '',
+  chosen: new Set(),
+  busy: false,
+  key: randomId(),
+  tokens: false,
+  snippet: 'command',
+}
 const options = new Options($('options'), changed)
 const queryOf = program => program.query ?? program.query_molecule ?? SIDES[program.name]?.[0]
 const subjectOf = program => program.database ?? program.database_molecule ?? SIDES[program.name]?.[1]
@@ -35,15 +91,30 @@ const rescan = debounce(120, async () => {
   scanner?.abort()
   scanner = new AbortController()
   const { signal } = scanner
-  if (!hasQuery()) { state.seen = null; state.scanning = null; paintSeen(); offer(); return }
+  if (!hasQuery()) {
+    state.seen = null
+    state.scanning = null
+    paintSeen()
+    offer()
+    return
+  }
   state.scanning = 0
   try {
-    const seen = await scan(source(), signal, (part, work) => { state.scanning = part; paintSeen(work) })
+    const seen = await scan(source(), signal, (part, work) => {
+      state.scanning = part
+      paintSeen(work)
+    })
     if (!seen) return
     state.seen = seen
   } catch (error) {
     if (signal.aborted) return
-    state.seen = { count: 0, letters: 0, molecule: null, faults: [`This file can't be read here: ${error.message}`], warnings: [] }
+    state.seen = {
+      count: 0,
+      letters: 0,
+      molecule: null,
+      faults: [`This file can't be read here: ${error.message}`],
+      warnings: [],
+    }
   }
   state.scanning = null
   paintSeen()
@@ -54,19 +125,32 @@ function paintSeen(work) {
   const box = $('seen')
   const seen = state.seen
   if (state.scanning !== null) {
-    box.replaceChildren(h('span', { class: 'dim' }, `Reading… ${Math.round(state.scanning * 100)} %`), work ? h('span', {}, plural(work.count, 'sequence')) : '')
+    box.replaceChildren(
+      h('span', { class: 'dim' }, `Reading… ${Math.round(state.scanning * 100)} %`),
+      work ? h('span', {}, plural(work.count, 'sequence')) : '',
+    )
     return
   }
   const list = $('faults')
-  if (!seen) { box.replaceChildren(h('span', { class: 'dim' }, 'Nothing here yet.')); show(list, false); return }
+  if (!seen) {
+    box.replaceChildren(h('span', { class: 'dim' }, 'Nothing here yet.'))
+    show(list, false)
+    return
+  }
   box.replaceChildren(
     h('span', {}, h('b', {}, count(seen.count)), seen.count === 1 ? ' sequence' : ' sequences'),
     h('span', {}, h('b', {}, count(seen.letters)), ' letters'),
     seen.molecule ? h('span', { class: 'mol' }, seen.molecule === 'protein' ? 'Protein' : 'Nucleotide') : '',
     seen.count > 1 ? h('span', { class: 'dim' }, `${count(seen.shortest)} to ${count(seen.longest)} long`) : '',
-    seen.faults.length ? '' : h('span', { class: 'dim' }, seen.warnings.length ? plural(seen.warnings.length, 'remark') : 'No faults found'))
+    seen.faults.length
+      ? ''
+      : h('span', { class: 'dim' }, seen.warnings.length ? plural(seen.warnings.length, 'remark') : 'No faults found'),
+  )
   list.classList.toggle('soft', !seen.faults.length)
-  list.replaceChildren(...seen.faults.map(text => h('li', {}, text)), ...seen.warnings.map(text => h('li', { class: 'w' }, text)))
+  list.replaceChildren(
+    ...seen.faults.map(text => h('li', {}, text)),
+    ...seen.warnings.map(text => h('li', { class: 'w' }, text)),
+  )
   show(list, seen.faults.length + seen.warnings.length > 0)
 }
 
@@ -75,12 +159,34 @@ function setFile(file) {
   show($('file'), Boolean(file))
   show($('query'), !file)
   if (file) {
-    $('file').replaceChildren(h('strong', {}, file.name || 'file'), h('span', { class: 'dim' }, bytes(file.size)), h('span', { class: 'spring' }),
-      h('button', { type: 'button', class: 'small', on: { click: () => { setFile(null); keepQuery(); $('query').focus() } } }, 'Remove'))
+    $('file').replaceChildren(
+      h('strong', {}, file.name || 'file'),
+      h('span', { class: 'dim' }, bytes(file.size)),
+      h('span', { class: 'spring' }),
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'small',
+          on: {
+            click: () => {
+              setFile(null)
+              keepQuery()
+              $('query').focus()
+            },
+          },
+        },
+        'Remove',
+      ),
+    )
   }
   rescan()
 }
-const keepQuery = debounce(250, () => saveQuery(hasQuery() ? (state.file ? { file: state.file, name: state.file.name } : { text: $('query').value }) : null))
+const keepQuery = debounce(250, () =>
+  saveQuery(
+    hasQuery() ? (state.file ? { file: state.file, name: state.file.name } : { text: $('query').value }) : null,
+  ),
+)
 function takeFile(file) {
   if (!file) return
   $('query').value = ''
@@ -88,16 +194,48 @@ function takeFile(file) {
   keepQuery()
   announce(`${file.name} chosen`)
 }
-function setText(text) { $('query').value = text; setFile(null); keepQuery(); changed() }
+function setText(text) {
+  $('query').value = text
+  setFile(null)
+  keepQuery()
+  changed()
+}
 
-$('query').addEventListener('input', () => { rescan(); keepQuery(); changed() })
-$('choose').addEventListener('change', event => { takeFile(event.target.files[0]); event.target.value = '' })
+$('query').addEventListener('input', () => {
+  rescan()
+  keepQuery()
+  changed()
+})
+$('choose').addEventListener('change', event => {
+  takeFile(event.target.files[0])
+  event.target.value = ''
+})
 $('example-nt').addEventListener('click', () => setText(EXAMPLES.nt))
 $('example-aa').addEventListener('click', () => setText(EXAMPLES.aa))
-for (const type of ['dragenter', 'dragover']) document.addEventListener(type, event => { if ([...event.dataTransfer.types].includes('Files')) { event.preventDefault(); $('drop').classList.add('over') } })
-for (const type of ['dragleave', 'drop']) document.addEventListener(type, event => { if (type === 'drop' || !event.relatedTarget) $('drop').classList.remove('over') })
-document.addEventListener('drop', event => { if (event.dataTransfer.files.length) { event.preventDefault(); takeFile(event.dataTransfer.files[0]) } })
-$('query').addEventListener('paste', event => { const file = event.clipboardData?.files?.[0]; if (file) { event.preventDefault(); takeFile(file) } })
+for (const type of ['dragenter', 'dragover'])
+  document.addEventListener(type, event => {
+    if ([...event.dataTransfer.types].includes('Files')) {
+      event.preventDefault()
+      $('drop').classList.add('over')
+    }
+  })
+for (const type of ['dragleave', 'drop'])
+  document.addEventListener(type, event => {
+    if (type === 'drop' || !event.relatedTarget) $('drop').classList.remove('over')
+  })
+document.addEventListener('drop', event => {
+  if (event.dataTransfer.files.length) {
+    event.preventDefault()
+    takeFile(event.dataTransfer.files[0])
+  }
+})
+$('query').addEventListener('paste', event => {
+  const file = event.clipboardData?.files?.[0]
+  if (file) {
+    event.preventDefault()
+    takeFile(file)
+  }
+})
 $('query-loc').addEventListener('input', changed)
 
 function locFault() {
@@ -105,15 +243,23 @@ function locFault() {
   if (!text) return null
   const [, from, to] = /^(\d+)-(\d+)$/.exec(text) ?? []
   if (!from) return 'Write it as from-to, such as 1-500.'
-  if (Number(from) < 1 || Number(from) > Number(to)) return 'The first position must be at least 1 and not after the last.'
-  return state.seen?.shortest && Number(from) > state.seen.longest ? `The longest query has ${count(state.seen.longest)} letters only.` : null
+  if (Number(from) < 1 || Number(from) > Number(to))
+    return 'The first position must be at least 1 and not after the last.'
+  return state.seen?.shortest && Number(from) > state.seen.longest
+    ? `The longest query has ${count(state.seen.longest)} letters only.`
+    : null
 }
 
 // ---- 2 program
 function offer() {
   const molecule = state.seen?.molecule
   if (!state.programChosen || !program()) {
-    const wanted = molecule === 'protein' ? 'blastp' : molecule === 'nucleotide' ? 'blastn' : state.program || state.programs[0]?.name
+    const wanted =
+      molecule === 'protein'
+        ? 'blastp'
+        : molecule === 'nucleotide'
+          ? 'blastn'
+          : state.program || state.programs[0]?.name
     if (state.programs.some(one => one.name === wanted)) state.program = wanted
   }
   paintPrograms()
@@ -127,30 +273,81 @@ function paintPrograms() {
   if (!state.programs.length) return
   const focus = document.activeElement?.name === 'program' ? document.activeElement.value : null
   const sorted = [...state.programs].sort((a, b) => fits(b) - fits(a))
-  $('programs').replaceChildren(...sorted.map(one => {
-    const ok = fits(one)
-    return h('label', { class: `card${ok ? '' : ' unfit'}` },
-      h('input', { type: 'radio', name: 'program', value: one.name, checked: one.name === state.program, on: { change: () => { state.program = one.name; state.programChosen = true; state.task = ''; offer() } } }),
-      h('span', { class: 't' }, one.name),
-      h('span', { class: 'd' }, WHAT[one.name] ?? one.title ?? one.help),
-      ok ? '' : h('span', { class: 'd' }, `Your sequences look like ${state.seen.molecule}.`))
-  }))
-  if (focus) $('programs').querySelector(`input[value="${CSS.escape(focus)}"]`)?.focus()
+  $('programs').replaceChildren(
+    ...sorted.map(one => {
+      const ok = fits(one)
+      return h(
+        'label',
+        { class: `card${ok ? '' : ' unfit'}` },
+        h('input', {
+          type: 'radio',
+          name: 'program',
+          value: one.name,
+          checked: one.name === state.program,
+          on: {
+            change: () => {
+              state.program = one.name
+              state.programChosen = true
+              state.task = ''
+              offer()
+            },
+          },
+        }),
+        h('span', { class: 't' }, one.name),
+        h('span', { class: 'd' }, WHAT[one.name] ?? one.title ?? one.help),
+        ok ? '' : h('span', { class: 'd' }, `Your sequences look like ${state.seen.molecule}.`),
+      )
+    }),
+  )
+  if (focus)
+    $('programs')
+      .querySelector(`input[value="${CSS.escape(focus)}"]`)
+      ?.focus()
 }
 const task = () => program()?.tasks?.find(one => one.name === (state.task || program().default_task))
 function paintTasks() {
   const list = program()?.tasks ?? []
   show($('tasks'), list.length > 1)
-  $('task-list').replaceChildren(...list.map(one => h('label', { title: one.help },
-    h('input', { type: 'radio', name: 'task', value: one.name, checked: one.name === task()?.name, on: { change: () => { state.task = one.name; paintTaskHelp(); options.show(program(), task()); changed() } } }),
-    TASK_WORDS[one.name] ?? one.name)))
+  $('task-list').replaceChildren(
+    ...list.map(one =>
+      h(
+        'label',
+        { title: one.help },
+        h('input', {
+          type: 'radio',
+          name: 'task',
+          value: one.name,
+          checked: one.name === task()?.name,
+          on: {
+            change: () => {
+              state.task = one.name
+              paintTaskHelp()
+              options.show(program(), task())
+              changed()
+            },
+          },
+        }),
+        TASK_WORDS[one.name] ?? one.name,
+      ),
+    ),
+  )
   paintTaskHelp()
 }
 function paintTaskHelp() {
   const one = task()
-  const short = state.seen?.count && state.seen.longest < 30 && state.seen.molecule === 'nucleotide' && state.program === 'blastn' && one?.name !== 'blastn-short'
-  $('task-help').replaceChildren(one ? h('code', {}, `-task ${one.name}`) : '', one?.help ? ` ${one.help}` : '',
-    short ? h('strong', {}, ' All queries are shorter than 30 letters: “Short (primers)” finds what the others miss.') : '')
+  const short =
+    state.seen?.count &&
+    state.seen.longest < 30 &&
+    state.seen.molecule === 'nucleotide' &&
+    state.program === 'blastn' &&
+    one?.name !== 'blastn-short'
+  $('task-help').replaceChildren(
+    one ? h('code', {}, `-task ${one.name}`) : '',
+    one?.help ? ` ${one.help}` : '',
+    short
+      ? h('strong', {}, ' All queries are shorter than 30 letters: “Short (primers)” finds what the others miss.')
+      : '',
+  )
 }
 
 // ---- 3 databases
@@ -160,19 +357,66 @@ function paintDatabases() {
   const text = $('db-filter').value.trim().toLowerCase()
   show($('db-filter'), state.databases.length > 8)
   const fit = state.databases.filter(one => !wanted || one.molecule === wanted)
-  for (const name of state.chosen) if (!fit.some(one => one.name === name && one.state === 'ready')) state.chosen.delete(name)
-  if (!state.chosen.size && fit.filter(one => one.state === 'ready').length === 1) state.chosen.add(fit.find(one => one.state === 'ready').name)
-  const shown = fit.filter(one => `${one.name} ${one.title ?? ''}`.toLowerCase().includes(text) || state.chosen.has(one.name))
-  $('databases').replaceChildren(...(shown.length ? shown.map(one => {
-    const ready = one.state === 'ready'
-    return h('label', { class: `card${ready ? '' : ' unfit'}` },
-      h('input', { type: 'checkbox', name: 'database', value: one.name, checked: state.chosen.has(one.name), disabled: !ready, on: { change: event => { event.target.checked ? state.chosen.add(one.name) : state.chosen.delete(one.name); changed() } } }),
-      h('span', { class: 't row' }, one.name, ready ? '' : chip(one.state)),
-      one.title && one.title !== one.name ? h('span', { class: 'd' }, one.title) : '',
-      h('span', { class: `d${ready ? '' : ' bad'}` }, ready ? [plural(one.sequences, 'sequence'), letters(one.letters, one.molecule), one.date].filter(Boolean).join(' · ') : one.reason ?? 'It can\'t be searched now.'))
-  }) : [h('p', { class: 'dim' }, text ? 'No database matches this filter.' : wanted ? `There is no ${wanted} database here, which ${state.program} needs.` : 'There are no databases here.', ' ', h('a', { href: url('/databases') }, 'Make one from a FASTA file'), '.')]))
+  for (const name of state.chosen)
+    if (!fit.some(one => one.name === name && one.state === 'ready')) state.chosen.delete(name)
+  if (!state.chosen.size && fit.filter(one => one.state === 'ready').length === 1)
+    state.chosen.add(fit.find(one => one.state === 'ready').name)
+  const shown = fit.filter(
+    one => `${one.name} ${one.title ?? ''}`.toLowerCase().includes(text) || state.chosen.has(one.name),
+  )
+  $('databases').replaceChildren(
+    ...(shown.length
+      ? shown.map(one => {
+          const ready = one.state === 'ready'
+          return h(
+            'label',
+            { class: `card${ready ? '' : ' unfit'}` },
+            h('input', {
+              type: 'checkbox',
+              name: 'database',
+              value: one.name,
+              checked: state.chosen.has(one.name),
+              disabled: !ready,
+              on: {
+                change: event => {
+                  event.target.checked ? state.chosen.add(one.name) : state.chosen.delete(one.name)
+                  changed()
+                },
+              },
+            }),
+            h('span', { class: 't row' }, one.name, ready ? '' : chip(one.state)),
+            one.title && one.title !== one.name ? h('span', { class: 'd' }, one.title) : '',
+            h(
+              'span',
+              { class: `d${ready ? '' : ' bad'}` },
+              ready
+                ? [plural(one.sequences, 'sequence'), letters(one.letters, one.molecule), one.date]
+                    .filter(Boolean)
+                    .join(' · ')
+                : (one.reason ?? "It can't be searched now."),
+            ),
+          )
+        })
+      : [
+          h(
+            'p',
+            { class: 'dim' },
+            text
+              ? 'No database matches this filter.'
+              : wanted
+                ? `There is no ${wanted} database here, which ${state.program} needs.`
+                : 'There are no databases here.',
+            ' ',
+            h('a', { href: url('/databases') }, 'Make one from a FASTA file'),
+            '.',
+          ),
+        ]),
+  )
   const others = state.databases.length - fit.length
-  $('db-note').textContent = others && wanted ? `${plural(others, 'database')} of the other molecule ${others === 1 ? 'is' : 'are'} not shown: ${state.program} searches ${wanted} sequences.` : ''
+  $('db-note').textContent =
+    others && wanted
+      ? `${plural(others, 'database')} of the other molecule ${others === 1 ? 'is' : 'are'} not shown: ${state.program} searches ${wanted} sequences.`
+      : ''
 }
 $('db-filter').addEventListener('input', paintDatabases)
 
@@ -193,16 +437,33 @@ function reasons() {
   const seen = state.seen
   if (!hasQuery()) found.push(['Paste or choose query sequences.', $('query')])
   else if (state.scanning !== null || !seen) found.push(['Reading the sequences…', $('query')])
-  else if (seen.faults.length) found.push([seen.faults.length === 1 ? seen.faults[0] : `${seen.faults[0]} (${seen.faults.length - 1} more)`, state.file ? $('file').querySelector('button') : $('query')])
+  else if (seen.faults.length)
+    found.push([
+      seen.faults.length === 1 ? seen.faults[0] : `${seen.faults[0]} (${seen.faults.length - 1} more)`,
+      state.file ? $('file').querySelector('button') : $('query'),
+    ])
   if (!program()) found.push(['Choose a program.', $('programs').querySelector('input')])
-  else if (seen?.molecule && !fits(program())) found.push([`${state.program} needs ${queryOf(program())} sequences; these look like ${seen.molecule}.`, $('programs').querySelector('input')])
+  else if (seen?.molecule && !fits(program()))
+    found.push([
+      `${state.program} needs ${queryOf(program())} sequences; these look like ${seen.molecule}.`,
+      $('programs').querySelector('input'),
+    ])
   if (!state.chosen.size) found.push(['Choose a database.', $('databases').querySelector('input:not(:disabled)')])
   if (locFault()) found.push([locFault(), $('query-loc')])
   const fault = options.firstFault()
   if (fault) found.push([`The option ${fault[0]} needs another value.`, fault[1]])
   return found
 }
-const keepFields = debounce(200, () => saveFields({ program: state.programChosen ? state.program : '', task: state.task, databases: [...state.chosen], options: options.raw, loc: $('query-loc').value, title: $('title').value }))
+const keepFields = debounce(200, () =>
+  saveFields({
+    program: state.programChosen ? state.program : '',
+    task: state.task,
+    databases: [...state.chosen],
+    options: options.raw,
+    loc: $('query-loc').value,
+    title: $('title').value,
+  }),
+)
 function changed() {
   const loc = locFault()
   $('query-loc-fault').textContent = loc ?? ''
@@ -215,23 +476,49 @@ function changed() {
   if ($('why').textContent !== text) $('why').textContent = text
   const given = Object.entries(options.values())
   show($('reset-options'), given.length > 0)
-  const rows = [['Query', state.seen?.count ? `${plural(state.seen.count, 'sequence')}, ${letters(state.seen.letters, state.seen.molecule)}` : '–'], ['Program', state.program ? `${state.program}${task() && task().name !== state.program ? ` (${task().name})` : ''}` : '–'],
-    ['Database', [...state.chosen].join(', ') || '–'], ['Options', given.length ? given.map(([name, value]) => `${name} ${value}`).join(', ') : 'all at their defaults']]
+  const rows = [
+    [
+      'Query',
+      state.seen?.count
+        ? `${plural(state.seen.count, 'sequence')}, ${letters(state.seen.letters, state.seen.molecule)}`
+        : '–',
+    ],
+    [
+      'Program',
+      state.program ? `${state.program}${task() && task().name !== state.program ? ` (${task().name})` : ''}` : '–',
+    ],
+    ['Database', [...state.chosen].join(', ') || '–'],
+    ['Options', given.length ? given.map(([name, value]) => `${name} ${value}`).join(', ') : 'all at their defaults'],
+  ]
   $('summary').replaceChildren(...rows.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]))
-  if (state.loaded) { state.key = randomId(); keepFields() }
+  if (state.loaded) {
+    state.key = randomId()
+    keepFields()
+  }
   paintSnippet()
 }
 function paintSnippet() {
   const found = search()
   if (!found.database.length) found.database = ['DATABASE']
   const address = location.origin + BASE
-  $('snip-code').textContent = state.snippet === 'curl' ? curl(found, address, fileName(), state.tokens) : state.snippet === 'biopython' ? biopython(found, address, fileName(), state.tokens) : commandLine(found, fileName())
+  $('snip-code').textContent =
+    state.snippet === 'curl'
+      ? curl(found, address, fileName(), state.tokens)
+      : state.snippet === 'biopython'
+        ? biopython(found, address, fileName(), state.tokens)
+        : commandLine(found, fileName())
 }
 
 async function submit() {
   if (state.busy) return
   const why = reasons()
-  if (why.length) { const [text, target] = why[0]; target?.focus(); target?.scrollIntoView({ block: 'center' }); announce(text); return }
+  if (why.length) {
+    const [text, target] = why[0]
+    target?.focus()
+    target?.scrollIntoView({ block: 'center' })
+    announce(text)
+    return
+  }
   state.busy = true
   show($('problem'), false)
   $('submit').setAttribute('aria-disabled', 'true')
@@ -242,10 +529,14 @@ async function submit() {
   const large = (state.file?.size ?? $('query').value.length) > 2e6
   show($('upload'), large)
   try {
-    const job = await upload('/blast/jobs', form, { extra: { 'Idempotency-Key': state.key }, progress: part => {
-      $('upload-bar').value = part ?? 0
-      $('upload-text').textContent = part === 1 ? 'Uploaded; being checked…' : `Uploading ${Math.round((part ?? 0) * 100)} %`
-    } })
+    const job = await upload('/blast/jobs', form, {
+      extra: { 'Idempotency-Key': state.key },
+      progress: part => {
+        $('upload-bar').value = part ?? 0
+        $('upload-text').textContent =
+          part === 1 ? 'Uploaded; being checked…' : `Uploading ${Math.round((part ?? 0) * 100)} %`
+      },
+    })
     saveFields({ ...loadFields(), title: '' })
     location.assign(url(`/jobs/${job.job_id}`))
   } catch (error) {
@@ -264,16 +555,32 @@ function showFaults(error) {
   for (const { pointer, detail } of error.errors) {
     const [, place, name] = pointer.split('/')
     if (place === 'options' && name) options.serverFaults[name] = detail
-    if (place === 'query_loc') { $('query-loc-fault').textContent = detail; show($('query-loc-fault')) }
+    if (place === 'query_loc') {
+      $('query-loc-fault').textContent = detail
+      show($('query-loc-fault'))
+    }
   }
   options.mark()
   $('problem').scrollIntoView({ block: 'nearest' })
 }
 
-$('search').addEventListener('submit', event => { event.preventDefault(); submit() })
-document.addEventListener('keydown', event => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) { event.preventDefault(); submit() } })
+$('search').addEventListener('submit', event => {
+  event.preventDefault()
+  submit()
+})
+document.addEventListener('keydown', event => {
+  if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault()
+    submit()
+  }
+})
 $('title').addEventListener('input', changed)
-$('reset-options').addEventListener('click', () => { options.serverFaults = {}; options.set({}); changed(); announce('All options are at their defaults') })
+$('reset-options').addEventListener('click', () => {
+  options.serverFaults = {}
+  options.set({})
+  changed()
+  announce('All options are at their defaults')
+})
 $('clear').addEventListener('click', () => {
   state.programChosen = false
   state.task = ''
@@ -287,47 +594,97 @@ $('clear').addEventListener('click', () => {
   setText('')
   $('query').focus()
 })
-const pick = tabs($('snip-tabs'), $('snip'), [['command', 'Command line'], ['curl', 'curl'], ['biopython', 'Biopython']], key => { state.snippet = key; paintSnippet() })
+const pick = tabs(
+  $('snip-tabs'),
+  $('snip'),
+  [
+    ['command', 'Command line'],
+    ['curl', 'curl'],
+    ['biopython', 'Biopython'],
+  ],
+  key => {
+    state.snippet = key
+    paintSnippet()
+  },
+)
 $('snip-copy').addEventListener('click', () => copy($('snip-code').textContent))
 
-async function again(id) { // edit and resubmit
+async function again(id) {
+  // edit and resubmit
   const job = await api(`/blast/jobs/${encodeURIComponent(id)}`)
   const wanted = job.search ?? job
-  Object.assign(state, { program: wanted.program, programChosen: true, task: wanted.task ?? '', chosen: new Set(wanted.database) })
-  options.raw = Object.fromEntries(Object.entries(wanted.options ?? {}).map(([name, value]) => [name, typeof value === 'boolean' ? value : Array.isArray(value) ? value.join(',') : String(value)]))
+  Object.assign(state, {
+    program: wanted.program,
+    programChosen: true,
+    task: wanted.task ?? '',
+    chosen: new Set(wanted.database),
+  })
+  options.raw = Object.fromEntries(
+    Object.entries(wanted.options ?? {}).map(([name, value]) => [
+      name,
+      typeof value === 'boolean' ? value : Array.isArray(value) ? value.join(',') : String(value),
+    ]),
+  )
   $('query-loc').value = wanted.query_loc ?? ''
   $('title').value = job.title ?? ''
-  $('origin').replaceChildren('Filled in from ', h('a', { href: url(`/jobs/${job.job_id}`) }, job.title || job.short_id), '. Change what you like and search again.')
+  $('origin').replaceChildren(
+    'Filled in from ',
+    h('a', { href: url(`/jobs/${job.job_id}`) }, job.title || job.short_id),
+    '. Change what you like and search again.',
+  )
   show($('origin'))
-  const response = await fetch(url(`/api/blast/jobs/${encodeURIComponent(job.job_id)}/query`), { headers: { 'X-Requested-With': 'blastd' } })
-  if (!response.ok) { toast('The query sequences of this job can\'t be read any more.', 'bad'); return }
+  const response = await fetch(url(`/api/blast/jobs/${encodeURIComponent(job.job_id)}/query`), {
+    headers: { 'X-Requested-With': 'blastd' },
+  })
+  if (!response.ok) {
+    toast("The query sequences of this job can't be read any more.", 'bad')
+    return
+  }
   const blob = await response.blob()
   if (blob.size > 1e6) setFile(new File([blob], `${job.short_id}.fa`))
-  else { state.file = null; $('query').value = await blob.text() }
+  else {
+    state.file = null
+    $('query').value = await blob.text()
+  }
 }
 
 async function begin() {
   pick('command')
-  me.then(found => { state.tokens = Boolean(found.tokens); paintSnippet() })
+  me.then(found => {
+    state.tokens = Boolean(found.tokens)
+    paintSnippet()
+  })
   const fields = loadFields()
   const from = new URLSearchParams(location.search)
-  const [programs, databases, query] = await Promise.all([api('/blast/programs').catch(error => (failed(error), { programs: [] })), api('/blast/databases').catch(error => (failed(error), { databases: [] })), loadQuery()])
+  const [programs, databases, query] = await Promise.all([
+    api('/blast/programs').catch(error => (failed(error), { programs: [] })),
+    api('/blast/databases').catch(error => (failed(error), { databases: [] })),
+    loadQuery(),
+  ])
   state.programs = programs.programs ?? []
   state.databases = databases.databases ?? []
   if (from.get('from')) await again(from.get('from')).catch(failed)
   else {
-    Object.assign(state, { program: fields.program ?? '', programChosen: Boolean(fields.program), task: fields.task ?? '', chosen: new Set(from.getAll('database').length ? from.getAll('database') : fields.databases ?? []) })
+    Object.assign(state, {
+      program: fields.program ?? '',
+      programChosen: Boolean(fields.program),
+      task: fields.task ?? '',
+      chosen: new Set(from.getAll('database').length ? from.getAll('database') : (fields.databases ?? [])),
+    })
     options.raw = fields.options ?? {}
     $('query-loc').value = fields.loc ?? ''
     $('title').value = fields.title ?? ''
     if (!$('query').value) {
-      if (query?.file) { state.file = query.file; setFile(query.file) }
-      else if (query?.text) $('query').value = query.text
+      if (query?.file) {
+        state.file = query.file
+        setFile(query.file)
+      } else if (query?.text) $('query').value = query.text
     }
   }
   const one = state.databases.find(db => state.chosen.has(db.name))
   if (one && !state.programChosen && !hasQuery() && one.molecule === 'protein') state.program = 'blastp'
-  if (!state.programs.length) $('programs').replaceChildren(h('p', { class: 'dim' }, 'The programs can\'t be read from the service now.'))
+  if (!state.programs.length)
+    $('programs').replaceChildren(h('p', { class: 'dim' }, "The programs can't be read from the service now."))
   offer()
   paintSeen()
   if (hasQuery()) rescan()

@@ -1,7 +1,14 @@
 // The search on the page, as a BLAST+ command line, a curl call and a Biopython script: texts to copy.
 
-const quote = text => /^[A-Za-z0-9_./:=,@%+-]+$/.test(text) ? text : `'${String(text).replaceAll('\'', '\'\\\'\'')}'`
-const python = value => value === true ? 'True' : value === false ? 'False' : typeof value === 'number' ? String(value) : JSON.stringify(String(value))
+const quote = text => (/^[A-Za-z0-9_./:=,@%+-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`)
+const python = value =>
+  value === true
+    ? 'True'
+    : value === false
+      ? 'False'
+      : typeof value === 'number'
+        ? String(value)
+        : JSON.stringify(String(value))
 
 export function commandLine(search, fileName) {
   const words = [search.program, '-query', quote(fileName), '-db', quote(search.database.join(' '))]
@@ -14,7 +21,16 @@ export function commandLine(search, fileName) {
   }
   return words.join(' ')
 }
-const FLAGS = new Set(['ungapped', 'lcase_masking', 'no_greedy', 'subject_besthit', 'parse_deflines', 'sum_stats_off', 'use_sw_tback', 'show_gis'])
+const FLAGS = new Set([
+  'ungapped',
+  'lcase_masking',
+  'no_greedy',
+  'subject_besthit',
+  'parse_deflines',
+  'sum_stats_off',
+  'use_sw_tback',
+  'show_gis',
+])
 
 export function curl(search, address, fileName, tokens) {
   const fields = JSON.stringify(search)
@@ -26,24 +42,47 @@ export function curl(search, address, fileName, tokens) {
 
 // BLAST+ option -> the parameter of NCBIWWW.qblast that means the same.
 const QBLAST = {
-  evalue: 'expect', word_size: 'word_size', max_target_seqs: 'hitlist_size', matrix: 'matrix_name', threshold: 'threshold',
-  perc_identity: 'perc_ident', ungapped: 'ungapped_alignment', reward: 'nucl_reward', penalty: 'nucl_penalty', comp_based_stats: 'composition_based_statistics', query_gencode: 'genetic_code', db_gencode: 'db_genetic_code',
+  evalue: 'expect',
+  word_size: 'word_size',
+  max_target_seqs: 'hitlist_size',
+  matrix: 'matrix_name',
+  threshold: 'threshold',
+  perc_identity: 'perc_ident',
+  ungapped: 'ungapped_alignment',
+  reward: 'nucl_reward',
+  penalty: 'nucl_penalty',
+  comp_based_stats: 'composition_based_statistics',
+  query_gencode: 'genetic_code',
+  db_gencode: 'db_genetic_code',
 }
 export function biopython(search, address, fileName, tokens) {
-  const values = [`    ${python(search.program)},`, `    ${python(search.database.join(' '))},`, `    open(${python(fileName)}).read(),`, `    url_base=${python(`${address}/blast/Blast.cgi`)},`]
+  const values = [
+    `    ${python(search.program)},`,
+    `    ${python(search.database.join(' '))},`,
+    `    open(${python(fileName)}).read(),`,
+    `    url_base=${python(`${address}/blast/Blast.cgi`)},`,
+  ]
   const left = []
   if (search.program === 'blastn' && (search.task ?? 'megablast') === 'megablast') values.push('    megablast=True,')
   else if (search.task && search.task !== search.program) left.push(`-task ${search.task}`)
   const { gapopen, gapextend } = search.options
   for (const [name, value] of Object.entries(search.options)) {
     if (name === 'gapopen' || name === 'gapextend') continue
-    if (name === 'ungapped') { if (value) values.push('    ungapped_alignment=True,'); continue }
+    if (name === 'ungapped') {
+      if (value) values.push('    ungapped_alignment=True,')
+      continue
+    }
     if (QBLAST[name]) values.push(`    ${QBLAST[name]}=${python(value)},`)
     else left.push(`-${name} ${value}`)
   }
-  if (gapopen !== undefined || gapextend !== undefined) values.push(`    gapcosts=${python(`${gapopen ?? ''} ${gapextend ?? ''}`.trim())},`)
+  if (gapopen !== undefined || gapextend !== undefined)
+    values.push(`    gapcosts=${python(`${gapopen ?? ''} ${gapextend ?? ''}`.trim())},`)
   if (search.query_loc) left.push(`-query_loc ${search.query_loc}`)
-  const login = tokens ? `import os\nimport urllib.request\n\n# NCBI's protocol carries the token as a password.\nkeys = urllib.request.HTTPPasswordMgrWithDefaultRealm()\nkeys.add_password(None, ${python(address)}, "token", os.environ["BLASTD_TOKEN"])\nurllib.request.install_opener(urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(keys)))\n\n` : ''
-  const note = left.length ? `# NCBI's protocol has no parameter for: ${left.join(' ').replaceAll('\n', ' ')}; use curl for an exact copy.\n` : ''
+  const login = tokens
+    ? `import os\nimport urllib.request\n\n# NCBI's protocol carries the token as a password.\nkeys = urllib.request.HTTPPasswordMgrWithDefaultRealm()\nkeys.add_password(None, ${python(address)}, "token", os.environ["BLASTD_TOKEN"])\nurllib.request.install_opener(urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(keys)))\n\n`
+    : ''
+  const note = left.length
+    ? `# NCBI's protocol has no parameter for: ${left.join(' ').replaceAll('\n', ' ')}; use curl for an exact copy.\n`
+    : ''
   return `${login}from Bio.Blast import NCBIWWW, NCBIXML\n\nNCBIWWW.email = "you@example.org"\n${note}answer = NCBIWWW.qblast(\n${values.join('\n')}\n)\nfor record in NCBIXML.parse(answer):\n    for alignment in record.alignments:\n        print(record.query, alignment.hit_id, alignment.hsps[0].expect)`
 }

@@ -2,4 +2,6 @@
 try {
   const chosen = localStorage.getItem('blastd-theme')
   if (chosen === 'light' || chosen === 'dark') document.documentElement.dataset.theme = chosen
-} catch { /* storage is switched off: the system's theme it is */ }
+} catch {
+  /* storage is switched off: the system's theme it is */
+}

@@ -8,15 +8,24 @@ export class VirtualList {
     Object.assign(this, { element, key, build, update, near, scroller, items: [], shown: new Map() })
     const wake = () => this.schedule()
     ;(scroller ?? window).addEventListener('scroll', wake, { passive: true })
-    addEventListener('resize', () => { this.row = 0; wake() })
+    addEventListener('resize', () => {
+      this.row = 0
+      wake()
+    })
     if (scroller) new ResizeObserver(wake).observe(scroller)
   }
 
-  set(items) { this.items = items; this.schedule() }
+  set(items) {
+    this.items = items
+    this.schedule()
+  }
 
   schedule() {
     if (this.frame) return
-    this.frame = requestAnimationFrame(() => { this.frame = 0; this.draw() })
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0
+      this.draw()
+    })
   }
 
   height() {
@@ -36,7 +45,8 @@ export class VirtualList {
     const top = this.scroller ? this.scroller.getBoundingClientRect().top : 0
     const tall = this.scroller ? this.scroller.clientHeight : innerHeight
     const first = Math.floor((top - box.top) / row)
-    return [Math.max(0, first - 8), Math.min(this.items.length, first + Math.ceil(tall / row) + 9)]
+    // What lies below the fold is begun already, so that the first scroll, a print and a screen reader find rows.
+    return [Math.max(0, first - 8), Math.min(this.items.length, Math.max(12, first + Math.ceil(tall / row) + 9))]
   }
 
   draw() {
@@ -69,7 +79,8 @@ export class VirtualList {
       // Elements stand in the order in which they are read and tabbed through.
       const next = before ? before.nextSibling : this.element.firstChild
       if (entry.element !== next) {
-        if (!entry.element.contains(document.activeElement) || !entry.element.isConnected) this.element.insertBefore(entry.element, next)
+        if (!entry.element.contains(document.activeElement) || !entry.element.isConnected)
+          this.element.insertBefore(entry.element, next)
       }
       before = entry.element
     }
@@ -81,7 +92,9 @@ export class VirtualList {
     if (to >= this.items.length - 40) this.near?.()
   }
 
-  refresh() { for (const entry of this.shown.values()) this.update(entry.element, entry.item, entry.index) }
+  refresh() {
+    for (const entry of this.shown.values()) this.update(entry.element, entry.item, entry.index)
+  }
 
   // A list that starts anew: nothing of the old one stays.
   reset() {

@@ -1,0 +1,128 @@
+"""Making a database from a FASTA file with makeblastdb: beside its place, checked, then renamed into it."""
+
+import re
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from uuid import uuid4
+
+from blastd.aio import offload
+from blastd.blastplus import blastdb
+from blastd.blastplus.blastdb import Database, Found
+from blastd.blastplus.tools import Tools
+from blastd.core.model import Frozen
+from blastd.errors import BlastdError, Conflict, DatabaseBroken
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+DUPLICATE = re.compile(r"Duplicate seq_ids are found:\s*(\S+)")
+LONG_ID = re.compile(r"id is too long\. Its length is (\d+).*?(?:is:|:)?\s*(\S+)?$", re.MULTILINE)
+WITHOUT_IDS = "or build with parse_seqids false (hit sequences are then found by position)"
+Progress = Callable[[float], Awaitable[None]]
+
+
+class BuildFailed(BlastdError):
+    """The database could not be made."""
+
+    code = "build_failed"
+
+
+class Order(Frozen, frozen=True, kw_only=True):
+    """What is to be made; *fasta* holds plain bytes."""
+
+    fasta: Path
+    name: str
+    title: str
+    molecule: str
+    parse_seqids: bool
+    replace: bool = False
+
+
+async def make(order: Order, root: Path, tools: Tools, seconds: float) -> Database:
+    """Make the database *order.name* under *root* and return it as the catalogue would.
+
+    Raises BuildFailed with the cause and the way out, Conflict when the name is taken and `replace` is not asked for.
+    """
+    final = root / order.name
+    if final.exists() and not order.replace:
+        raise Conflict(f"There is a database {order.name} already: choose another name, or ask to replace it.")
+    work = root / f".{order.name}-{uuid4().hex}"
+    await offload(work.mkdir, parents=True)
+    try:
+        await _build(order, work, tools, seconds)
+        found = Found(
+            name=order.name, path=str(work / order.name), molecule=order.molecule, alias=_is_alias(work, order)
+        )
+        parts = await offload(blastdb.parts_of, found)
+        made = await blastdb._inspect(found, parts, tools)  # noqa: SLF001  # the same look as a scan's
+        if made.state != "ready":
+            raise BuildFailed(f"makeblastdb left a database that is not whole: {made.reason}.")
+        await offload(_place, work, final)
+    finally:
+        await offload(shutil.rmtree, work, ignore_errors=True)
+    return made
+
+
+async def _build(order: Order, work: Path, tools: Tools, seconds: float) -> None:
+    link = work / "input.fa"
+    await offload(link.symlink_to, order.fasta.absolute())
+    words = ["-in", "input.fa", "-dbtype", order.molecule, "-title", order.title or order.name, "-out", order.name]
+    words += ["-parse_seqids"] if order.parse_seqids else []
+    ran = await tools.run("makeblastdb", words, cwd=work, seconds=seconds)
+    await offload(link.unlink)
+    text = (ran.stderr + ran.stdout).decode("utf-8", "replace")
+    if ran.exit_code != 0:
+        raise BuildFailed(await offload(explain, text, order.fasta, order.parse_seqids))
+
+
+def explain(text: str, fasta: Path, parsed: bool) -> str:
+    """Return why makeblastdb failed, with the ids and lines of the user's own file; blocking."""
+    if (match := DUPLICATE.search(text)) is not None:
+        wanted = match[1].split("|")[-1].lower()
+        places = _lines_of(fasta, lambda word: word.split("|")[-1].lower() == wanted)
+        shown = places[0][1] if places else wanted
+        lines = " and ".join(str(number) for number, _ in places[:2])
+        return f"The id {shown!r} occurs more than once (lines {lines}; upper and lower case count as the same): rename one, {WITHOUT_IDS}."
+    if "id is too long" in text:
+        places = _lines_of(fasta, lambda word: len(word) > 50)
+        shown = f" {places[0][1]!r} in line {places[0][0]}" if places else ""
+        return f"The id{shown} has more than 50 characters, which makeblastdb does not take: shorten it, {WITHOUT_IDS}."
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    cause = next(
+        (line for line in reversed(lines) if "error" in line.lower() or "exception" in line.lower()),
+        lines[-1] if lines else "",
+    )
+    more = f" If the ids are unusual, {WITHOUT_IDS.removeprefix('or ')}." if parsed else ""
+    return f"makeblastdb failed: {cause[:400]}.{more}"
+
+
+def _lines_of(fasta: Path, wanted: Callable[[str], bool]) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    with fasta.open("r", encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            if line.startswith(">") and wanted(word := (line[1:].split() or [""])[0]):
+                found.append((number, word))
+                if len(found) == 2:
+                    break
+    return found
+
+
+def _is_alias(work: Path, order: Order) -> bool:
+    return (work / f"{order.name}.{order.molecule[0]}al").exists()
+
+
+def _place(work: Path, final: Path) -> None:
+    """Put the finished database into its place: a running search keeps the old files through its pinned links."""
+    old = final.with_name(f".{final.name}-old-{uuid4().hex}")
+    if final.exists():
+        final.rename(old)
+    work.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def check_name(name: str) -> str:
+    """Return *name* if a database may be called so. Raises DatabaseBroken."""
+    if not NAME.fullmatch(name):
+        raise DatabaseBroken(
+            f"{name[:60]!r} is no name for a database: use letters, digits, '.', '_' and '-', up to 100."
+        )
+    return name

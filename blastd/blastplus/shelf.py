@@ -1,0 +1,107 @@
+"""The database generations that jobs search: pinned at submit, found again by fingerprint for as long as a row names them.
+
+A database that could not be pinned (another file system) is used where it lies; then sizes and times are compared
+before and after, so that a search on a database that changed under it fails instead of lying.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from blastd.aio import offload
+from blastd.blastplus import generation
+from blastd.blastplus.blastdb import Database
+from blastd.blastplus.generation import Generation
+from blastd.core.engine import DatabaseAt, Trouble
+from blastd.core.model import DatabaseRef, Frozen
+from blastd.errors import DatabaseGone
+
+
+class Placed(Frozen, frozen=True, kw_only=True):
+    """Where BLAST+ runs: the folder and the value of -db, with the databases it resolves there."""
+
+    databases: tuple[DatabaseAt, ...]
+    run_folder: str
+    argument: str
+
+
+class Shelf:
+    """Pins databases and finds generations by fingerprint."""
+
+    def __init__(self, folder: Path, current: Callable[[str], Database | None]) -> None:
+        """Take the folder of generations; *current* gives the catalogue's database of a name."""
+        self._folder, self._current = folder, current
+        self._known: dict[str, Generation] = {}
+        self._lock = asyncio.Lock()
+
+    async def pin(self, database: Database) -> Generation:
+        """Pin *database* as it is now; the same fingerprint is pinned once. Raises DatabaseBroken."""
+        known = self._known.get(database.fingerprint)
+        if known is not None and known.pinned:
+            return known
+        async with self._lock:
+            made = await offload(generation.pin, database, self._folder)
+        self._known[database.fingerprint] = made
+        return made
+
+    async def find(self, ref: DatabaseRef) -> Generation:
+        """Return the generation that a job searched. Raises DatabaseGone when it is neither pinned nor still current."""
+        known = self._known.get(ref.fingerprint)
+        if known is not None:
+            return known
+        found = await offload(generation.find, self._folder, ref.fingerprint)
+        if found is not None:
+            self._known[ref.fingerprint] = found
+            return found
+        current = self._current(ref.name)
+        if current is not None and current.fingerprint == ref.fingerprint:
+            return await self.pin(current)
+        raise DatabaseGone(
+            f"Database {ref.name} of {ref.date or 'the time of the search'} is gone: it was replaced or removed, and could "
+            "not be pinned. Formats that are stored can still be read; for others search again."
+        )
+
+    async def place(self, refs: Sequence[DatabaseRef], folder: Path) -> Placed:
+        """Return where a search on *refs* runs; *folder* may take a work folder for several databases."""
+        generations = [await self.find(ref) for ref in refs]
+        run_folder, argument = await offload(generation.together, generations, folder / "db")
+        return Placed(
+            databases=tuple(
+                DatabaseAt(
+                    name=ref.name,
+                    fingerprint=ref.fingerprint,
+                    folder=str(made.folder),
+                    molecule=ref.molecule,
+                    sequences=ref.sequences,
+                    letters=ref.letters,
+                    size_bytes=made.size_bytes,
+                    pinned=made.pinned,
+                )
+                for ref, made in zip(refs, generations, strict=True)
+            ),
+            run_folder=str(run_folder),
+            argument=argument,
+        )
+
+    async def changed(self, refs: Sequence[DatabaseRef]) -> Trouble | None:
+        """Return what to say when a database is no longer as it was pinned; None if all are."""
+        for ref in refs:
+            try:
+                made = await self.find(ref)
+            except DatabaseGone as error:
+                return Trouble(code="database_changed", sentence=str(error), remedy="Submit the search again.")
+            if not await offload(generation.unchanged, made):
+                self._known.pop(ref.fingerprint, None)
+                return Trouble(
+                    code="database_changed",
+                    sentence=f"Database {ref.name} was overwritten in place while it was searched, so the result can't be trusted.",
+                    remedy="Submit the search again; replace databases with makeblastdb or by renaming, not with cp.",
+                )
+        return None
+
+    def sweep(self, used: set[str]) -> int:
+        """Remove pinned generations that nobody names; blocking. Returns how many."""
+        current = {fingerprint for fingerprint in self._known if fingerprint not in used}
+        for fingerprint in current:
+            self._known.pop(fingerprint, None)
+        return generation.sweep(self._folder, used)

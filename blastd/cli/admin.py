@@ -1,0 +1,119 @@
+"""Commands on the service's own state: migrate, backup, token; and the OpenAPI document."""
+
+import argparse
+import json
+import secrets
+import string
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from sqlite3 import Connection, DatabaseError
+
+from blastd import __version__
+from blastd.cli import screen
+from blastd.cli.exits import ExitCode
+from blastd.cli.settings import settings_of
+from blastd.clock import SystemClock
+from blastd.core.ids import Owner
+from blastd.errors import BadRequest, NotFound, StoreBroken
+from blastd.store import migrate as migrations
+from blastd.store import sqlite, tokens
+
+ID_LETTERS = string.digits + string.ascii_lowercase
+
+
+@contextmanager
+def open_store(given: argparse.Namespace) -> Iterator[Connection]:
+    """Open the store beside the daemon, which may run. Raises StoreBroken, SchemaTooNew."""
+    path = settings_of(given).store.file
+    try:
+        db = sqlite.open_sync(path)
+    except (OSError, DatabaseError) as error:
+        raise StoreBroken(f"The store {path} can't be opened: {error}.") from error
+    try:
+        yield db
+    except DatabaseError as error:
+        raise StoreBroken(f"The store {path} can't be used: {error}.") from error
+    finally:
+        db.close()
+
+
+def migrate(given: argparse.Namespace) -> int:
+    """Bring the store to this version's schema."""
+    with open_store(given) as db:
+        screen.say(f"the store has schema {migrations.version(db)}, the newest that blastd {__version__} knows")
+    return ExitCode.OK
+
+
+def backup(given: argparse.Namespace) -> int:
+    """Write a consistent copy of the store."""
+    target = Path(given.target)
+    if target.exists():
+        raise BadRequest(f"{target} exists: name a new file.")
+    if not target.absolute().parent.is_dir():
+        raise BadRequest(f"{target.absolute().parent} is not a folder.")
+    if not settings_of(given).store.file.exists():
+        raise NotFound(f"There is no store at {settings_of(given).store.file}: name it with --state-dir.")
+    with open_store(given) as db:
+        sqlite.copy(db, target)
+    target.chmod(0o600)
+    screen.say(f"{target}: {target.stat().st_size:,} bytes")
+    return ExitCode.OK
+
+
+def create_token(given: argparse.Namespace) -> int:
+    """Create a token and print it."""
+    now = SystemClock().now()
+    expires = None if given.days is None else now + timedelta(days=given.days)
+    token_id = "".join(secrets.choice(ID_LETTERS) for _ in range(8))
+    with open_store(given) as db:
+        text = tokens.create(db, token_id, secrets.token_urlsafe(32), Owner(given.owner), given.role, now, expires)
+    print(text)
+    until = f" until {expires:%Y-%m-%d %H:%M} UTC" if expires else ""
+    screen.say(f"token {token_id} of {given.owner} ({given.role}), valid{until}; it is not shown again")
+    return ExitCode.OK
+
+
+def list_tokens(given: argparse.Namespace) -> int:
+    """List tokens without their secrets."""
+    with open_store(given) as db:
+        found = tokens.list_all(db)
+    now = SystemClock().now()
+    rows = []
+    for token in found:
+        state = "valid"
+        if token.revoked_at is not None:
+            state = "revoked"
+        elif token.expires_at is not None and token.expires_at <= now:
+            state = "expired"
+        times = [
+            moment.isoformat(timespec="seconds") if moment else ""
+            for moment in (token.created_at, token.expires_at, token.last_used_at)
+        ]
+        rows.append((token.token_id, token.owner, token.role, state, *times))
+    names = ("token_id", "owner", "role", "state", "created_at", "expires_at", "last_used_at")
+    if given.json:
+        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
+    else:
+        screen.table([name.upper().replace("_", " ") for name in names], rows)
+    return ExitCode.OK
+
+
+def revoke_token(given: argparse.Namespace) -> int:
+    """Revoke a token."""
+    token_id = given.token_id.removeprefix("blastd_")[:8]
+    with open_store(given) as db:
+        if not tokens.revoke(db, token_id, SystemClock().now()):
+            raise NotFound(f"There is no valid token {token_id}; 'blastd token list' shows them.")
+    screen.say(f"token {token_id} is revoked")
+    return ExitCode.OK
+
+
+def openapi(_given: argparse.Namespace) -> int:
+    """Print the OpenAPI document."""
+    from blastd.web.app import ROUTES  # noqa: PLC0415
+    from blastd.web.openapi import document  # noqa: PLC0415
+
+    print(json.dumps(document(ROUTES, __version__), indent=2))
+    return ExitCode.OK

@@ -1,0 +1,290 @@
+"""A client of blastd's own HTTP API for the command line: typed answers, errors as ours, long polls that survive a restart.
+
+It reads only the fields it shows and takes defaults for the rest, so that it works with a service of another version.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from blastd import __version__, errors
+from blastd.cli.fasta_files import joined, text_of
+
+T = TypeVar("T")
+BLOCK = 1 << 18
+HOLD_SECONDS = 30.0  # below the 60 s after which proxies tend to cut an idle answer
+AWAY_SECONDS = 60.0  # a restart of the service takes a few seconds; a minute tells a restart from an end
+RETRY_SECONDS = 1.0
+
+BY_STATUS: dict[int, type[errors.BlastdError]] = {
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    410: errors.ResultGone,
+    413: errors.TooLarge,
+    429: errors.TooMany,
+    507: errors.DiskFull,
+}
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """Part of an answer; absent fields have defaults."""
+
+
+class ProgressView(View, frozen=True, kw_only=True):
+    """How far a job is."""
+
+    units_done: int = 0
+    units_total: int = 0
+    fraction: float | None = None
+    eta_seconds: float | None = None
+
+
+class StepView(View, frozen=True, kw_only=True):
+    """A step of a job."""
+
+    name: str
+    status: str = ""
+    started_at: str | None = None
+    duration_ms: int | None = None
+    skip_reason: str | None = None
+
+
+class QueryView(View, frozen=True, kw_only=True):
+    """What was submitted."""
+
+    count: int = 0
+    letters: int = 0
+    first_id: str = ""
+
+
+class WarningView(View, frozen=True, kw_only=True):
+    """A warning of the service or of BLAST+."""
+
+    text: str
+    query: int | None = None
+
+
+class JobView(View, frozen=True, kw_only=True):
+    """One job."""
+
+    job_id: str
+    short_id: str
+    status: str
+    phase: str = ""
+    title: str = ""
+    program: str = ""
+    task: str | None = None
+    database: list[str] = []
+    engine: str = ""
+    owner: str = ""
+    waiting_for: str | None = None
+    queue_position: int | None = None
+    created_at: str = ""
+    started_at: str | None = None
+    finished_at: str | None = None
+    stale: bool = False
+    stale_reason: str | None = None
+    error_code: str | None = None
+    error: str | None = None
+    attempt: int = 1
+    hits: int | None = None
+    limit_reached: int | None = None
+    reused_from: str | None = None
+    progress: ProgressView = ProgressView()
+    query: QueryView = QueryView()
+    steps: list[StepView] = []
+    warnings: list[WarningView] = []
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the status is final."""
+        return self.status in {"completed", "failed", "cancelled"}
+
+
+class DatabaseView(View, frozen=True, kw_only=True):
+    """A database of the catalogue."""
+
+    name: str
+    title: str = ""
+    molecule: str = ""
+    sequences: int | None = None
+    letters: int | None = None
+    date: str | None = None
+    state: str = ""
+    reason: str | None = None
+
+
+class TaskView(View, frozen=True, kw_only=True):
+    """A database that is being made."""
+
+    status: str
+    id: str = ""
+    task_id: str = ""
+    name: str = ""
+    progress: float | None = None
+    error: str | None = None
+
+
+class _Fault(View, frozen=True, kw_only=True):
+    pointer: str = ""
+    detail: str = ""
+
+
+class _Problem(View, frozen=True, kw_only=True):
+    detail: str = ""
+    code: str = ""
+    errors: list[_Fault] = []
+
+
+class Client:
+    """Calls to one service. Made by `connect`."""
+
+    def __init__(self, session: aiohttp.ClientSession, base: URL) -> None:
+        """Take an open session and the address of the service."""
+        self._session = session
+        self._base = base
+
+    @asynccontextmanager
+    async def call(self, method: str, path: str, **how: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and give its successful answer. Raises Unavailable, or what the answer's problem stands for."""
+        try:
+            async with self._session.request(method, self._base.joinpath(path, encoded=True), **how) as answer:
+                if answer.status >= 400:
+                    raise _error_of(answer, await answer.read())
+                yield answer
+        except (aiohttp.ClientError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            raise errors.Unavailable(
+                f"No answer from {self._base}: {reason}. Is 'blastd serve' running there? BLASTD_URL names the service."
+            ) from error
+
+    async def raw(self, method: str, path: str, **how: Any) -> bytes:
+        """Return the body of an answer."""
+        async with self.call(method, path, **how) as answer:
+            return await answer.read()
+
+    async def ask(self, kind: type[T], method: str, path: str, *inside: str, **how: Any) -> T:
+        """Return an answer as *kind*; *inside* names the members to descend to."""
+        body = await self.raw(method, path, **how)
+        return decode(kind, body, *inside)
+
+    async def submit(self, search: Mapping[str, Any], files: Sequence[Path | None], key: str) -> bytes:
+        """Send a search with the sequences of *files* (None: standard input) and return the row as JSON."""
+        form = aiohttp.MultipartWriter("form-data")
+        part = form.append_json(dict(search))
+        part.set_content_disposition("form-data", name="search")
+        single = files[0].open("rb") if len(files) == 1 and files[0] is not None else None
+        try:
+            body = form.append(single if single is not None else joined(files))
+            name = files[0].name if files and files[0] is not None else "query.fa"
+            body.set_content_disposition("form-data", name="query", filename=name)
+            return await self.raw("POST", "api/blast/jobs", data=form, headers={"Idempotency-Key": key})
+        finally:
+            if single is not None:
+                single.close()
+
+    async def job(self, job_id: str) -> JobView:
+        """Return one job."""
+        return await self.ask(JobView, "GET", f"api/blast/jobs/{segment(job_id)}")
+
+    async def follow(self, job_id: str, limit_seconds: float | None) -> AsyncIterator[JobView]:
+        """Give the job at once and after each change until it ended. Raises TimeoutError after *limit_seconds*.
+
+        A service that goes away is asked again for a minute.
+        """
+        deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
+        etag, away_since = "", None
+        while True:
+            left = HOLD_SECONDS if deadline is None else min(HOLD_SECONDS, deadline - time.monotonic())
+            if left <= 0:
+                raise TimeoutError
+            try:
+                job, etag = await self._changed(job_id, etag, left)
+            except errors.Unavailable:
+                away_since = away_since if away_since is not None else time.monotonic()
+                if time.monotonic() - away_since > AWAY_SECONDS or not etag:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            away_since = None
+            if job is not None:
+                yield job
+                if job.ended:
+                    return
+
+    async def _changed(self, job_id: str, etag: str, hold: float) -> tuple[JobView | None, str]:
+        """Return the job when it differs from *etag*, waiting at most *hold* seconds; None if it did not change."""
+        headers = {"If-None-Match": etag} if etag else {}
+        wait = {"wait": f"{hold:.1f}"} if etag else {}
+        path = f"api/blast/jobs/{segment(job_id)}"
+        async with self.call("GET", path, headers=headers, params=wait) as answer:
+            seen = answer.headers.get("ETag", "none")
+            if answer.status == 304:
+                return None, etag
+            return decode(JobView, await answer.read()), seen
+
+    async def download(self, job_id: str, params: Mapping[str, str | list[str]]) -> AsyncIterator[bytes]:
+        """Give a result block by block. Raises Unavailable when it breaks off."""
+        pairs = [(key, one) for key, value in params.items() for one in ([value] if isinstance(value, str) else value)]
+        async with self.call("GET", f"api/blast/jobs/{segment(job_id)}/results", params=pairs) as answer:
+            async for block in answer.content.iter_chunked(BLOCK):
+                yield block
+
+
+@asynccontextmanager
+async def connect(url: str, token: str) -> AsyncIterator[Client]:
+    """Open a client of the service at *url*. Raises BadRequest when that is not an address."""
+    base = URL(url)
+    if base.scheme not in {"http", "https"} or not base.host:
+        raise errors.BadRequest(f"BLASTD_URL must be an address like http://127.0.0.1:8470, it is {url!r}.")
+    headers = {"User-Agent": f"blastd-cli/{__version__}", "Accept": "application/json, */*;q=0.5"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    limits = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=300)
+    async with aiohttp.ClientSession(headers=headers, timeout=limits, trust_env=True) as session:
+        yield Client(session, base)
+
+
+def segment(text: str) -> str:
+    """Return *text* as one segment of a path, whatever it holds."""
+    quoted = quote(text, safe="")
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
+
+
+def decode(kind: type[T], body: bytes, *inside: str) -> T:
+    """Return JSON as *kind*; *inside* names the members to descend to. Raises Unavailable for anything else."""
+    try:
+        value = msgspec.json.decode(body)
+        for name in inside:
+            value = value[name]
+        return msgspec.convert(value, kind)
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise errors.Unavailable(f"The service gave an answer that this client can't read: {error}.") from error
+
+
+def _error_of(answer: aiohttp.ClientResponse, body: bytes) -> errors.BlastdError:
+    """Return the error that an answer stands for, with the service's own words."""
+    try:
+        problem = msgspec.json.decode(body, type=_Problem)
+    except msgspec.MsgspecError:
+        problem = _Problem(detail=text_of(body) or answer.reason or "")
+    detail = problem.detail or f"The service answered {answer.status}."
+    if problem.errors:
+        return errors.Invalid([(fault.pointer, fault.detail) for fault in problem.errors], detail)
+    if answer.status in BY_STATUS:
+        return BY_STATUS[answer.status](detail)
+    if answer.status >= 500:
+        return errors.Unavailable(
+            f"{detail} ({answer.status}, request {answer.headers.get('X-Request-Id', 'unknown')})"
+        )
+    return errors.BadRequest(detail)

@@ -1,0 +1,288 @@
+"""The NCBI URL API as data: parameters of a Put to a search, and RIDs. Pure.
+
+Source: NCBI, "BLAST URL API" (https://blast.ncbi.nlm.nih.gov/doc/blast-help/urlapi.html). Keys and enumerated values are
+read in any case. What only shapes the page is left to Get; what is unknown is ignored as NCBI does; what would change
+the result and is not done here is a fault, never ignored.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from blastd.core.ids import JobId
+from blastd.core.model import Frozen
+from blastd.errors import NotFound
+
+RID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+RID_LENGTH = 11
+RID_DIGITS = 14  # 56 bits of the UUID: 36^11 is greater than 2^56, and two jobs with the same 56 bits don't happen
+PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
+TASKS = {
+    "megablast": "megablast",
+    "discomegablast": "dc-megablast",
+    "dc-megablast": "dc-megablast",
+    "blastn": "blastn",
+    "blastp": "blastp",
+    "quickblastp": "blastp-fast",
+    "blastx": "blastx",
+    "tblastn": "tblastn",
+    "tblastx": "",
+}
+YES = frozenset({"on", "yes", "true", "t", "1", "checked"})
+NO = frozenset({"off", "no", "false", "f", "0", "", "unchecked"})
+NUMBERS = {
+    "EXPECT": "evalue",
+    "WORD_SIZE": "word_size",
+    "NUCL_REWARD": "reward",
+    "NUCL_PENALTY": "penalty",
+    "HITLIST_SIZE": "max_target_seqs",
+    "MAX_NUM_SEQ": "max_target_seqs",
+    "THRESHOLD": "threshold",
+    "PERC_IDENT": "perc_identity",
+    "GENETIC_CODE": "query_gencode",
+    "DB_GENETIC_CODE": "db_gencode",
+    "MAX_NUM_RANGES": "culling_limit",
+    "DBSEQ_NUM": "dbsize",
+    "EFF_SEARCHSP": "searchsp",
+}
+TRANSLATES_QUERY = frozenset({"blastx", "tblastx"})
+TRANSLATES_DATABASE = frozenset({"tblastn", "tblastx"})
+COMPOSITION = frozenset({"blastp", "blastx", "tblastn"})
+REFUSED = {
+    "PHI_PATTERN": "PHI-BLAST is not offered here",
+    "PSSM": "searches from a PSSM are not offered here",
+    "PSI_PSSM": "searches from a PSSM are not offered here",
+    "BL2SEQ": "two-sequence searches are not offered here: make a database of the subjects",
+    "SUBJECTS": "two-sequence searches are not offered here: make a database of the subjects",
+    "DB_BRANCH": "taxonomic limits are given as TAXIDS here",
+    "EQ_MENU": "limits by organism are not offered here: use TAXIDS",
+    "REPEATS": "filters by species-specific repeats are not offered here",
+    "TEMPLATE_TYPE": "",
+    "TEMPLATE_LENGTH": "",
+}
+EMPTY = frozenset({"", "(none)", "none", "null", "0", "off", "no", "false"})
+SEQUENCE = re.compile(r"[A-Za-z*\-\s\d]+")
+ACCESSION = re.compile(r"[A-Za-z]{1,6}_?\d{3,12}(\.\d+)?|\d{3,12}|(gi|gb|ref|emb|dbj|sp|pir|lcl|gnl)\|\S+")
+SHORT_LETTERS = 31
+"""NCBI adjusts parameters for queries up to 30 letters when asked to (SHORT_QUERY_ADJUST)."""
+
+
+class Put(Frozen, frozen=True, kw_only=True):
+    """A search asked for by CMD=Put; `accessions` stand for the query when it names sequences instead of holding them."""
+
+    program: str
+    task: str | None
+    databases: tuple[str, ...]
+    query: str
+    accessions: tuple[str, ...]
+    options: dict[str, str | bool]
+    query_loc: str | None
+    title: str
+
+
+def rid(job_id: JobId) -> str:
+    """Return the Request ID of a job: 11 of 0-9A-Z that hold the first 56 bits of its UUID."""
+    number = int(job_id.replace("-", "")[:RID_DIGITS], 16)
+    text = ""
+    for _ in range(RID_LENGTH):
+        number, digit = divmod(number, len(RID_LETTERS))
+        text = RID_LETTERS[digit] + text
+    return text
+
+
+def digits(text: str) -> str:
+    """Return the 14 hexadecimal digits with which the id of the job of a RID begins. Raises NotFound for other text."""
+    upper = text.strip().upper()
+    if len(upper) != RID_LENGTH or any(letter not in RID_LETTERS for letter in upper):
+        raise NotFound(f"There is no search with the RID {text[:40]!r}.")
+    number = int(upper, len(RID_LETTERS))
+    if number >= 16**RID_DIGITS:
+        raise NotFound(f"There is no search with the RID {upper}.")
+    return f"{number:0{RID_DIGITS}x}"
+
+
+def keys(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return parameters by upper-case name; of a repeated one the last that is not empty counts, as at NCBI."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        upper = name.strip().upper()
+        if value or upper not in found:
+            found[upper] = value
+    return found
+
+
+def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
+    """Return the search that *given* asks for, or None and every fault as a sentence."""
+    faults: list[str] = []
+    program = given.get("PROGRAM", "").strip().lower()
+    task: str | None = None
+    if program == "megablast":
+        program, task = "blastn", "megablast"
+    if program not in PROGRAMS:
+        faults.append(f"PROGRAM {program!r} is not offered: choose one of {', '.join(PROGRAMS)}.")
+    service = given.get("SERVICE", "").strip().lower()
+    if service not in ("", "plain", "megablast", "none"):
+        faults.append(f"SERVICE {service!r} is not offered here: leave it out, or say plain or megablast.")
+    task = task or _task(program, service, given, faults)
+    _refuse(given, faults)
+    options = _options(program, given, faults)
+    text = given.get("QUERY", "")
+    query, accessions = _query(text)
+    if not query and not accessions:
+        faults.append("QUERY holds neither sequences nor accessions: paste FASTA, a bare sequence or accessions.")
+    databases = tuple(dict.fromkeys(given.get("DATABASE", "").split()))
+    if not databases:
+        faults.append("DATABASE is missing.")
+    loc = _location(given, faults)
+    if faults:
+        return None, faults
+    return Put(
+        program=program,
+        task=_short(task, program, query, given),
+        databases=databases,
+        query=query,
+        accessions=accessions,
+        options=options,
+        query_loc=loc,
+        title=given.get("JOB_TITLE", "").strip() or given.get("QUERY_BELIEVE_DEFLINE", "")[:0],
+    ), []
+
+
+def _task(program: str, service: str, given: Mapping[str, str], faults: list[str]) -> str | None:
+    asked = given.get("BLAST_PROGRAMS", "").strip().lower()
+    if asked:
+        task = TASKS.get(asked)
+        if task is None:
+            faults.append(f"BLAST_PROGRAMS {asked!r} is not offered here: choose one of {', '.join(sorted(TASKS))}.")
+        return task or None
+    if program != "blastn":
+        return None
+    if _flag(given, "MEGABLAST", faults) or service == "megablast":
+        return "dc-megablast" if given.get("TEMPLATE_LENGTH", "") not in EMPTY else "megablast"
+    return "blastn"
+
+
+def _short(task: str | None, program: str, query: str, given: Mapping[str, str]) -> str | None:
+    """Return the task for short queries when SHORT_QUERY_ADJUST asks for it and every query is short."""
+    if (
+        given.get("SHORT_QUERY_ADJUST", "").strip().lower() not in YES
+        or not query
+        or program not in ("blastn", "blastp")
+    ):
+        return task
+    records = [part for part in re.split(r"(?m)^>.*$", query) if part.strip()]
+    lengths = [sum(letter.isalpha() for letter in record) for record in records]
+    return f"{program}-short" if lengths and max(lengths) < SHORT_LETTERS else task
+
+
+def _refuse(given: Mapping[str, str], faults: list[str]) -> None:
+    for name, reason in REFUSED.items():
+        if reason and given.get(name, "").strip().lower() not in EMPTY:
+            faults.append(f"{name}: {reason}.")
+    if given.get("ENTREZ_QUERY", "").strip().lower() not in EMPTY | {"all [filter]", "all[filter]"}:
+        faults.append("ENTREZ_QUERY is not offered here, since it needs NCBI's Entrez: leave it out, or use TAXIDS.")
+    if given.get("RUN_PSIBLAST", "").strip().lower() in YES:
+        faults.append("RUN_PSIBLAST: PSI-BLAST is not offered here.")
+
+
+def _options(program: str, given: Mapping[str, str], faults: list[str]) -> dict[str, str | bool]:
+    options: dict[str, str | bool] = {}
+    for name, option in NUMBERS.items():
+        value = given.get(name, "").strip()
+        if not value or not _applies(program, option):
+            continue
+        if option in ("culling_limit", "dbsize", "searchsp") and value == "0":
+            continue
+        options[option] = value
+    matrix = (given.get("MATRIX_NAME") or given.get("MATRIX") or "").strip()
+    if matrix and program != "blastn":
+        options["matrix"] = matrix.upper()
+    if gaps := given.get("GAPCOSTS", "").replace("+", " ").split():
+        if len(gaps) != 2 or not all(re.fullmatch(r"-?\d+", cost) for cost in gaps):
+            faults.append(f"GAPCOSTS {' '.join(gaps)!r} is not a pair of numbers like '11 1'.")
+        elif program != "tblastx":
+            options["gapopen"], options["gapextend"] = gaps
+    _filter(program, given, options, faults)
+    if (stats := given.get("COMPOSITION_BASED_STATISTICS", "").strip().lower()) and program in COMPOSITION:
+        options["comp_based_stats"] = {"yes": "2", "on": "2", "true": "2", "no": "0", "off": "0", "false": "0"}.get(
+            stats, stats
+        )
+    if _flag(given, "UNGAPPED_ALIGNMENT", faults) and program != "tblastx":
+        options["ungapped"] = True
+    if _flag(given, "LCASE_MASK", faults):
+        options["lcase_masking"] = True
+    strand = given.get("STRAND", given.get("QUERY_STRAND", "")).strip().lower()
+    if strand in ("1", "2", "plus", "minus", "top", "bottom") and program in ("blastn", "blastx", "tblastx"):
+        options["strand"] = "plus" if strand in ("1", "plus", "top") else "minus"
+    if given.get("TEMPLATE_LENGTH", "0").strip() not in EMPTY:
+        options["template_length"] = given["TEMPLATE_LENGTH"].strip()
+        options["template_type"] = {"0": "coding", "1": "optimal", "2": "coding_and_optimal"}.get(
+            given.get("TEMPLATE_TYPE", "0").strip(), given.get("TEMPLATE_TYPE", "").strip()
+        )
+    if taxids := given.get("TAXIDS", "").strip():
+        options["taxids"] = taxids
+    return options
+
+
+def _applies(program: str, option: str) -> bool:
+    """NCBI's forms send every field; those that mean nothing for the program are passed over."""
+    match option:
+        case "reward" | "penalty" | "perc_identity":
+            return program == "blastn"
+        case "threshold":
+            return program != "blastn"
+        case "query_gencode":
+            return program in TRANSLATES_QUERY
+        case "db_gencode":
+            return program in TRANSLATES_DATABASE
+        case _:
+            return True
+
+
+def _filter(program: str, given: Mapping[str, str], options: dict[str, str | bool], faults: list[str]) -> None:
+    """FILTER: F off, T or L low complexity, m in front: for the lookup table only; parts may be joined by ';'."""
+    value = given.get("FILTER", "").strip()
+    if not value:
+        return
+    low = "dust" if program == "blastn" else "seg"
+    for part in filter(None, re.split(r"[;\s]+", value)):
+        letters = part.lower()
+        if letters in ("f", "no", "off", "false", "none", "0"):
+            options[low] = "no"
+        elif letters in ("t", "l", "yes", "on", "true", "1", "d", "s"):
+            options[low] = "yes"
+        elif letters in ("m", "ml", "mt", "mf"):
+            options["soft_masking"] = "true"
+            if letters in ("ml", "mt"):
+                options[low] = "yes"
+        else:
+            faults.append(f"FILTER {part!r} is not offered here: use F, T, L or mL.")
+
+
+def _flag(given: Mapping[str, str], name: str, faults: list[str]) -> bool:
+    value = given.get(name, "").strip().lower()
+    if value in YES:
+        return True
+    if value not in NO:
+        faults.append(f"{name} {value!r} is neither on nor off.")
+    return False
+
+
+def _location(given: Mapping[str, str], faults: list[str]) -> str | None:
+    first, last = given.get("QUERY_FROM", "").strip(), given.get("QUERY_TO", "").strip()
+    if not first and not last:
+        return None
+    if not all(part == "" or (part.isdigit() and int(part) > 0) for part in (first, last)):
+        faults.append("QUERY_FROM and QUERY_TO are positions in the query, from 1.")
+        return None
+    return f"{first or 1}-{last}" if last else f"{first}-"
+
+
+def _query(text: str) -> tuple[str, tuple[str, ...]]:
+    """Tell sequences from accessions: a word of digits, or of letters that end in digits, names a sequence."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    if not lines:
+        return "", ()
+    words = [word for line in lines for word in line.split()]
+    if not text.lstrip().startswith(">") and all(ACCESSION.fullmatch(word) for word in words):
+        return "", tuple(words)
+    return text, ()

@@ -1,0 +1,113 @@
+"""From the last unit's end to completed: collect, check every output, count, and only then move the row."""
+
+from collections.abc import Sequence
+
+import structlog
+from msgspec.structs import replace
+
+from blastd import metrics as measured
+from blastd.aio import offload
+from blastd.blastplus.shelf import Shelf
+from blastd.clock import Clock
+from blastd.core import lifecycle
+from blastd.core.engine import Engine, Trouble
+from blastd.core.lifecycle import Decision
+from blastd.core.model import Artifact, Change, Job, Phase, Status, Unit, UnitKind
+from blastd.errors import BlastdError
+from blastd.results.assemble import Assembled, assemble
+from blastd.store import jobs
+from blastd.store.files import Files
+from blastd.store.sqlite import Database
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "text/tab-separated-values; charset=utf-8"
+
+
+class Finisher:
+    """Completes jobs whose units have all ended well."""
+
+    def __init__(self, store: Database, files: Files, shelf: Shelf, clock: Clock, metrics: measured.Metrics) -> None:
+        """Take the parts."""
+        self._store, self._files, self._shelf, self._clock, self._metrics = store, files, shelf, clock, metrics
+
+    async def finish(
+        self, engine: Engine, job: Job, its_units: Sequence[Unit], decision: Decision, version: str | None, by: str
+    ) -> Job | None:
+        """Complete *job*, or say what is missing; returns the row, None when somebody else moved it on.
+
+        `completed` is written only after every unit's output was read whole and its checksum compared.
+        """
+        folder = self._files.job_folder(job.job_id)
+        trouble = await engine.collect(job, str(folder))
+        if trouble is not None:
+            return await self._pending(job, its_units, decision, trouble)
+        changed = await self._shelf.changed(job.databases)
+        if changed is not None:
+            return await self._fail(job, its_units, changed, by)
+        try:
+            assembled = await offload(assemble, folder, job, its_units)
+        except BlastdError as error:
+            remedy = "Retry the search; if it happens again, check the disk."
+            return await self._fail(job, its_units, Trouble(code=error.code, sentence=str(error), remedy=remedy), by)
+        return await self._complete(job, its_units, decision, assembled, version, by)
+
+    async def _complete(
+        self,
+        job: Job,
+        its_units: Sequence[Unit],
+        decision: Decision,
+        assembled: Assembled,
+        version: str | None,
+        by: str,
+    ) -> Job | None:
+        now = self._clock.now()
+        artifacts = [
+            Artifact(
+                job_id=job.job_id,
+                name=f"units/{unit.index}",
+                path=f"units/{unit.index}.out",
+                media_type=MEDIA_TYPE,
+                size_bytes=unit.output_bytes or 0,
+                sha256=unit.output_sha256 or "",
+                created_at=now,
+            )
+            for unit in its_units
+            if unit.kind is not UnitKind.PROPOSE
+        ]
+        fields: dict[str, object] = {
+            "hits": assembled.hits,
+            "limit_reached": assembled.limit_reached,
+            "warnings": (*job.warnings, *assembled.warnings),
+            "blast_version": version or job.blast_version,
+        }
+        if decision.change is not None:
+            job = replace(job, steps=decision.change.fields.get("steps", job.steps))
+        change = lifecycle.completed(job, now, by, fields, its_units)
+        done = await self._store.write(lambda db: jobs.move(db, job, change, now, its_units, artifacts))
+        if done is not None:
+            self._metrics.job_moves.labels(engine=done.engine, phase="completed").inc()
+            for step in done.steps:
+                if step.duration_ms is not None:
+                    self._metrics.step_seconds.labels(engine=done.engine, step=str(step.name)).observe(
+                        step.duration_ms / 1000
+                    )
+            log.info("job_completed", job_id=done.job_id, hits=done.hits)
+        return done
+
+    async def _pending(self, job: Job, its_units: Sequence[Unit], decision: Decision, trouble: Trouble) -> Job | None:
+        """Say that compute has ended and what keeps the results away; the next look tries again."""
+        now = self._clock.now()
+        fields = dict(decision.change.fields) if decision.change is not None else {}
+        fields |= {"error_code": trouble.code, "error": trouble.text}
+        if job.phase is Phase.RESULTS_PENDING and job.error == trouble.text:
+            return job
+        change = Change(
+            status=Status.RUNNING, phase=Phase.RESULTS_PENDING, fields=fields, data={"trouble": trouble.code}
+        )
+        return await self._store.write(lambda db: jobs.move(db, job, change, now, its_units))
+
+    async def _fail(self, job: Job, its_units: Sequence[Unit], trouble: Trouble, by: str) -> Job | None:
+        now = self._clock.now()
+        change = lifecycle.failed(job, trouble, now, by)
+        return await self._store.write(lambda db: jobs.move(db, job, change, now, its_units))

@@ -1,0 +1,101 @@
+"""From queued to handed over, intent first: the row says `submitting` before anything outside is made.
+
+Everything here may be repeated after a crash at any point: files of the job folder are made again, and engines take a
+job of the same attempt only once.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from blastd.aio import offload
+from blastd.blastplus import command
+from blastd.blastplus.shelf import Shelf
+from blastd.clock import Clock
+from blastd.core import lifecycle
+from blastd.core.engine import Engine, Present, Trouble, Work
+from blastd.core.model import Change, Frozen, Job, Unit
+from blastd.core.tabular import RICH_SPEC
+from blastd.errors import BlastdError
+from blastd.store import jobs, units
+from blastd.store.files import Files
+from blastd.store.sqlite import Database
+
+log = structlog.get_logger()
+
+
+class LaunchSettings(Frozen, frozen=True, kw_only=True):
+    """Limits of a search, for engines that have none of their own; None: no limit."""
+
+    time_limit_seconds: float
+    memory_limit_bytes: int | None
+
+
+class Launcher:
+    """Makes the Work of a job and hands it to its engine."""
+
+    def __init__(self, store: Database, files: Files, shelf: Shelf, clock: Clock, settings: LaunchSettings) -> None:
+        """Take the parts."""
+        self._store, self._files, self._shelf, self._clock, self._settings = store, files, shelf, clock, settings
+
+    async def launch(self, engine: Engine, job: Job) -> Job | None:
+        """Hand *job* over and return its row; None when somebody else moved it on (look again)."""
+        if job.phase in lifecycle.BEFORE_SUBMIT:
+            intended = await self._move(job, lifecycle.submitting(job, self._clock.now()))
+            if intended is None:
+                return None
+            job = intended
+        trouble = await self._hand_over(engine, job)
+        now = self._clock.now()
+        if trouble is not None and not trouble.retryable:
+            return await self._move(job, lifecycle.failed(job, trouble, now, "process"))
+        if trouble is not None:
+            change = lifecycle.waiting(job, trouble, now)
+            return job if change is None else await self._move(job, change)
+        if isinstance(engine.glance(job), Present):
+            return job  # what the engine says of it follows at once and makes the next move
+        return await self._move(job, lifecycle.handed_over(job, now))
+
+    async def _hand_over(self, engine: Engine, job: Job) -> Trouble | None:
+        its_units = await self._store.read(lambda db: units.of_job(db, job.job_id))
+        try:
+            work = await self._work(job, its_units)
+        except BlastdError as error:
+            return Trouble(code=error.code, sentence=str(error))
+        except OSError as error:
+            return Trouble(
+                code="store_broken",
+                sentence=f"The files of the job could not be prepared: {error}.",
+                remedy="Check free disk space and the rights of the state folder.",
+                retryable=True,
+            )
+        return await engine.submit(work)
+
+    async def _work(self, job: Job, its_units: Sequence[Unit]) -> Work:
+        folder = self._files.job_folder(job.job_id)
+        query = await offload(query_for_blast, folder, job)
+        placed = await self._shelf.place(job.databases, folder)
+        return Work(
+            job=job,
+            units=its_units,
+            folder=str(folder),
+            query_path=str(query),
+            databases=placed.databases,
+            run_folder=placed.run_folder,
+            database_argument=placed.argument,
+            arguments=await offload(command.arguments, job, folder),
+            rich_format=RICH_SPEC,
+            time_limit_seconds=self._settings.time_limit_seconds,
+            memory_limit_bytes=self._settings.memory_limit_bytes,
+        )
+
+    async def _move(self, job: Job, change: Change) -> Job | None:
+        now = self._clock.now()
+        return await self._store.write(lambda db: jobs.move(db, job, change, now))
+
+
+def query_for_blast(folder: Path, job: Job) -> Path:
+    """Return the FASTA that BLAST+ reads: the submitted one, or the one with ASCII stand-ins that submit made."""
+    standins = folder / "query.ascii.fa"
+    return standins if job.standins else folder / "query.fa"

@@ -1,0 +1,64 @@
+"""The texts of the NCBI URL API, in the exact forms that clients search for.
+
+Clients read these pages with regular expressions (`RID = (.*)\\n`, `Status=(\\w+)`), so blanks and line ends matter.
+Source: NCBI, "BLAST URL API"; Biopython's Bio.Blast.NCBIWWW and BioPerl's RemoteBlast read them so.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+DOCTYPE = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n<body>\n'
+END = "</body></html>\n"
+
+
+def accepted(rid: str, rtoe: int) -> str:
+    """Return the answer to a Put: the RID and the seconds after which to look."""
+    return (
+        DOCTYPE.format(title="NCBI Blast:request")
+        + f'<form action="Blast.cgi" method="get">\n<input name="RID" value="{rid}" type="text">\n'
+        + '<input type="hidden" name="CMD" value="Get">\n<input type="submit" value="View report">\n</form>\n'
+        + f"<!--QBlastInfoBegin\n    RID = {rid}\n    RTOE = {rtoe}\nQBlastInfoEnd\n-->\n"
+        + END
+    )
+
+
+def refused(number: int, sentences: Sequence[str]) -> str:
+    """Return the error page of a Put: no RID, and each fault in NCBI's form `Message ID#NN Error: ...`."""
+    lines = "\n".join(
+        f'<li class="error"><div class="error msInf">Message ID#{number} Error: {escape(text)}</div></li>'
+        for text in sentences
+    )
+    return (
+        DOCTYPE.format(title="NCBI Blast:error")
+        + f'<ul id="msgR" class="msg">\n{lines}\n</ul>\n<!--QBlastInfoBegin\n    RID = \n    RTOE = \nQBlastInfoEnd\n-->\n'
+        + END
+    )
+
+
+def status(rid: str, word: str, detail: str = "", *, hits: bool | None = None, refresh: int = 0) -> str:
+    """Return the page of a search that has no result to show: WAITING, FAILED, UNKNOWN, or READY for SearchInfo."""
+    head = DOCTYPE.format(title="NCBI Blast:request")
+    if refresh:
+        head = head.replace("<title>", f'<meta http-equiv="refresh" content="{refresh}"><title>')
+    text = f"<!--\nQBlastInfoBegin\n\tStatus={word}\nQBlastInfoEnd\n-->\n"
+    if hits is not None:
+        text += f"<!--\nQBlastInfoBegin\n\tThereAreHits={'yes' if hits else 'no'}\nQBlastInfoEnd\n-->\n"
+    shown = {
+        "WAITING": "This page will be updated when the search has ended.",
+        "UNKNOWN": "There is no such search here.",
+    }
+    paragraph = escape(detail or shown.get(word, "")).replace("Status=", "Status&#61;")
+    return (
+        head
+        + text
+        + f'<p>Request ID {escape(rid)}: {word.lower()}.</p>\n<p class="{word.lower()}">{paragraph}</p>\n'
+        + END
+    )
+
+
+def pre(rid: str, first: bool = True) -> bytes:
+    """Return what comes before (*first*) or after a text result in HTML."""
+    if not first:
+        return b"</PRE>\n" + END.encode()
+    head = DOCTYPE.format(title=f"NCBI Blast:{rid}")
+    return (head + "<p><!--\nQBlastInfoBegin\n\tStatus=READY\nQBlastInfoEnd\n--><p>\n<PRE>\n").encode()
