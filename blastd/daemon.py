@@ -8,7 +8,7 @@ import fcntl
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -17,12 +17,17 @@ from aiohttp import web
 
 from blastd import __version__, systemd
 from blastd.aio import every
+from blastd.blastplus import tools as blast
+from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock, SystemClock
 from blastd.config import Settings
 from blastd.core.engine import Engine
+from blastd.core.model import Frozen
+from blastd.engines.local.engine import LocalEngine, LocalSettings
 from blastd.errors import ConfigError
 from blastd.metrics import Metrics
 from blastd.service import Services
+from blastd.service.databases import Databases
 from blastd.store.files import Files
 from blastd.store.sqlite import Database, open_database
 from blastd.tracking.finish import Finisher
@@ -37,6 +42,7 @@ log = structlog.get_logger()
 
 LAG_SECONDS = 0.05
 BEAT_SECONDS = 5.0
+NO_LIMIT_SECONDS = 10 * 365 * 86400.0
 
 
 @contextmanager
@@ -91,6 +97,89 @@ async def run(settings: Settings, store: Database, stop: asyncio.Event) -> None:
             for task in (*roots.values(), beats):
                 task.cancel()
     log.info("stopped")
+
+
+class Parts(Frozen, frozen=True, kw_only=True):
+    """What runs: the services behind HTTP, and the background work by name."""
+
+    services: Services
+    roots: Mapping[str, Callable[[], Awaitable[None]]]
+
+
+async def build(settings: Settings, store: Database, files: Files, clock: Clock, metrics: Metrics) -> Parts:
+    """Make all parts; nothing runs before `roots` do. Raises Unavailable without BLAST+, ConfigError without an engine."""
+    taxonomy = [folder for folder in settings.databases.dirs if (folder / "taxdb.btd").exists()]
+    found = await blast.find(settings.blast.bin, os.environ.get("PATH", os.defpath), str(files.root), taxonomy)
+    offered = await blast.offered(found)
+    databases = Databases(
+        folders=settings.databases.dirs,
+        tools=found,
+        store=store,
+        files=files,
+        clock=clock,
+        rescan_seconds=settings.databases.rescan_seconds,
+        floor_bytes=settings.retention.disk_floor_bytes,
+    )
+    await databases.rescan()
+    shelf = Shelf(files.generations, databases.current)
+    engines = _engines(settings, found, files, clock)
+    limits = LaunchSettings(
+        time_limit_seconds=settings.local.time_limit_seconds or NO_LIMIT_SECONDS,
+        memory_limit_bytes=settings.local.memory_limit_bytes or None,
+    )
+    launcher = Launcher(store, files, shelf, clock, limits)
+    finisher = Finisher(store, files, shelf, clock, metrics)
+    policy = settings.tracking.intervals()
+    looks = Looks(store, engines, launcher, finisher, clock, policy, metrics)
+    tracker = Tracker(store, engines, looks, clock, policy, metrics)
+    reconciler = Reconciler(store, tracker, clock, metrics)
+    retention = Retention(
+        store,
+        files,
+        clock,
+        settings.retention.days,
+        dry_run=settings.retention.dry_run,
+        sweep_generations=shelf.sweep,
+        metrics=metrics,
+    )
+    services = Services(
+        settings=settings,
+        clock=clock,
+        metrics=metrics,
+        store=store,
+        files=files,
+        tracker=tracker,
+        shelf=shelf,
+        databases=databases,
+        tools=found,
+        offered=offered,
+        version=__version__,
+    )
+    reconcile_seconds, sweep_seconds = settings.tracking.reconcile_seconds, settings.retention.sweep_seconds
+    roots: dict[str, Callable[[], Awaitable[None]]] = {
+        "tracker": tracker.run,
+        "reconcile": lambda: every(reconcile_seconds, reconciler.run_once, clock, "reconcile"),
+        "retention": lambda: every(sweep_seconds, retention.run_once, clock, "retention"),
+        **{f"engine-{name}": engine.run for name, engine in engines.items()},
+        **services.roots(),
+    }
+    return Parts(services=services, roots=roots)
+
+
+def _engines(settings: Settings, found: blast.Tools, files: Files, clock: Clock) -> dict[str, Engine]:
+    """Return the engines that are switched on. Raises ConfigError when there is none."""
+    if settings.kubernetes.enabled:
+        raise ConfigError("kubernetes.enabled: this version searches on this machine only; set it to false.")
+    if not settings.local.enabled:
+        raise ConfigError("local.enabled: there is no other engine; set it to true.")
+    local = LocalSettings(
+        slots=settings.local.slots or os.cpu_count() or 1,
+        nice=settings.local.nice,
+        programs=found.paths,
+        environment=found.environment,
+        blast_version=found.version,
+    )
+    return {"local": LocalEngine(local, files.root, clock)}
 
 
 async def _root(work: Callable[[], Awaitable[None]]) -> None:

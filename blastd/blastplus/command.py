@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from blastd.core.model import Unit
+
 LIST_FILES = {
     "seqidlist": "seqids.txt",
     "negative_seqidlist": "negative_seqids.txt",
@@ -109,3 +111,19 @@ def argv(
 def shown(program: str, words: Sequence[str], databases: Sequence[str], outfmt: str = "6") -> str:
     """Return the equivalent command for a person to copy: query.fa and the databases' own names."""
     return shlex.join([program, "-query", QUERY_SHOWN, "-db", database_argument(databases), "-outfmt", outfmt, *words])
+
+
+def batch_file(query: Path, folder: Path, unit: Unit) -> Path:
+    """Write the queries of a unit's batch into a file of their own under *folder* and return it; blocking."""
+    path = folder / "units" / f"batch-{unit.batch}.fa"
+    if path.exists() and path.stat().st_size == unit.size:
+        return path
+    part = path.with_name(f"{path.name}.{unit.index}")
+    with query.open("rb") as source, part.open("wb") as target:
+        source.seek(unit.offset)
+        left = unit.size
+        while left > 0 and (block := source.read(min(left, 1 << 20))):
+            target.write(block)
+            left -= len(block)
+    part.replace(path)
+    return path

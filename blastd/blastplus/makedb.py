@@ -86,10 +86,10 @@ def explain(text: str, fasta: Path, parsed: bool) -> str:
         places = _lines_of(fasta, lambda word: len(word) > 50)
         shown = f" {places[0][1]!r} in line {places[0][0]}" if places else ""
         return f"The id{shown} has more than 50 characters, which makeblastdb does not take: shorten it, {WITHOUT_IDS}."
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = [line.strip() for line in text.splitlines() if line.strip()]
     cause = next(
-        (line for line in reversed(lines) if "error" in line.lower() or "exception" in line.lower()),
-        lines[-1] if lines else "",
+        (line for line in reversed(said) if "error" in line.lower() or "exception" in line.lower()),
+        said[-1] if said else "",
     )
     more = f" If the ids are unusual, {WITHOUT_IDS.removeprefix('or ')}." if parsed else ""
     return f"makeblastdb failed: {cause[:400]}.{more}"

@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 from blastd import __version__
 from blastd.cli import admin, databases, doctor, jobs, serve
 from blastd.cli.elastic import PROGRAMS
 
-Sub = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # argparse names this type nowhere else
+Sub = argparse._SubParsersAction[Any]  # noqa: SLF001  # argparse names this type nowhere else
 FORMATS = ("tabular", "commented", "csv", "xml", "xml2", "json", "pairwise", "asn1", "sam", "fasta")
 
 TOP = """\
@@ -26,11 +27,9 @@ exit codes: 0 ok, 1 the search failed, 2 usage or input, 3 service not reachable
 class Parser(argparse.ArgumentParser):
     """A parser whose texts keep their lines, and that takes no abbreviated flags."""
 
-    def __init__(self, **how: object) -> None:
+    def __init__(self, **how: Any) -> None:
         """Make a parser."""
-        super().__init__(  # type: ignore[misc]  # argparse's own keywords, passed on
-            **{"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False, **how}  # type: ignore[arg-type]  # as above
-        )
+        super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False, **how})
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -68,7 +67,8 @@ def _command(commands: Sub, name: str, run: Callable[[argparse.Namespace], int],
     )
     parser = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".", epilog=text)
     parser.set_defaults(run=run)
-    return parser  # type: ignore[return-value]  # parser_class is Parser
+    made: Parser = parser
+    return made
 
 
 def _client(parser: argparse.ArgumentParser, *, as_json: bool = True) -> None:
@@ -248,7 +248,7 @@ def _db(commands: Sub) -> None:
         commands,
         "db",
         databases.list_databases,
-        "list, make, push and warm databases",
+        "list, make, rescan and warm databases",
         "blastd db list\nblastd db make 16S.fa --name 16S",
     )
     inner = outer.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
@@ -263,7 +263,7 @@ def _db(commands: Sub) -> None:
     make.add_argument("file", metavar="FASTA", help="sequences, plain or gzip; - is standard input")
     make.add_argument("--name", required=True, metavar="NAME", help="name of the database")
     make.add_argument("--title", metavar="TEXT", default="", help="title (default: the name)")
-    make.add_argument("--type", choices=("nucl", "prot"), help="nucleotide or protein (default: the service looks)")
+    make.add_argument("--type", choices=("nucl", "prot"), default="nucl", help="nucleotide or protein (default: nucl)")
     make.add_argument(
         "--no-parse-seqids", action="store_true", help="keep ids as they are, without reading NCBI's forms"
     )
@@ -279,16 +279,6 @@ def _db(commands: Sub) -> None:
     )
     warm.add_argument("name", metavar="NAME", help="database")
     _client(warm)
-    push = _command(
-        inner,
-        "push",
-        databases.push,
-        "upload a database to Azure Blob Storage for the cluster",
-        "blastd db push nt --config /etc/blastd/blastd.toml",
-    )
-    push.add_argument("name", metavar="NAME", help="database, as 'blastd db list' names it")
-    push.add_argument("--db-dir", metavar="DIR", action="append", help="folder with BLAST databases; may be repeated")
-    _settings(push)
 
 
 def _token(commands: Sub) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from blastd.core import steps as timeline
-from blastd.core.engine import Absent, Observation, Present, Trouble, Unknown, UnitReport
+from blastd.core.engine import Absent, Observation, Present, Trouble, UnitReport, Unknown
 from blastd.core.model import Change, Frozen, Job, Phase, Status, StepName, Unit, UnitState
 
 LEGAL: dict[Status, frozenset[Status]] = {

@@ -138,3 +138,22 @@ def _encoded(lines: Iterable[str], standins: Mapping[str, str]) -> Iterator[byte
             yield decoder.feed("".join(held).encode("utf-8", "surrogateescape"))
             held, size = [], 0
     yield decoder.feed("".join(held).encode("utf-8", "surrogateescape")) + decoder.end()
+
+
+def table_to_csv(path: Path, names: Sequence[str]) -> None:
+    """Turn a table of the columns *names* into a CSV, in place; blocking."""
+    made = path.with_name(path.name + ".csv")
+    with (
+        path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as source,
+        made.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
+    ):
+        for line in source:
+            row = line.removesuffix("\n").split("\t", len(names) - 1)
+            out.write(
+                ",".join(
+                    tabular.safe_cell(cell) if name in tabular.TEXT else cell
+                    for name, cell in zip(names, row, strict=False)
+                )
+                + "\n"
+            )
+    made.replace(path)

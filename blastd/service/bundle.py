@@ -13,7 +13,7 @@ from blastd.core.programs import Catalogue
 from blastd.metrics import Metrics
 from blastd.service.access import Access
 from blastd.service.checks import Checks, CommandLines, command_lines
-from blastd.service.databases import Databases
+from blastd.service.databases import Databases, Listed
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.results import Results
 from blastd.service.submit import Submit
@@ -90,6 +90,10 @@ class Services:
         if self.stopping.is_set():
             return [Component(name="daemon", status="down", detail="It is stopping.")]
         return await self.system.ready()
+
+    async def warm(self, found: Listed) -> tuple[list[str], str]:
+        """Bring a database to where it is searched; returns the nodes that hold it, and what was done."""
+        return list(found.warm_on), "This machine searches the database where it lies: there is nothing to bring."
 
     def command_lines(self, parts: JobParts) -> CommandLines:
         """Return what runs for a job."""

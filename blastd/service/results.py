@@ -7,7 +7,7 @@ every stored file is compared with its checksum before it is served the first ti
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -20,11 +20,10 @@ from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
-from blastd.core.programs import Program
 from blastd.core.tabular import columns
 from blastd.durable import digest, publish
-from blastd.errors import Conflict, Expired, Invalid, NotReady, ResultGone, Unsupported
-from blastd.results import finish, formats, hits
+from blastd.errors import Expired, Invalid, NotReady, ResultGone, Unsupported
+from blastd.results import finish, formats, hits, sequences
 from blastd.results.formats import FORMATS, Format
 from blastd.service.progress import progress
 from blastd.store import artifacts, units
@@ -187,7 +186,9 @@ class Results:
             return stored_file(ready, kept)
         size = sum(unit.output_bytes or 0 for unit in ready.units)
         if kind.name in PROJECTED and not wanted.whole and size > SMALL_BYTES:
-            blocks = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query)
+            blocks = formats.projection(
+                ready.folder, ready.units, kind.name, names, wanted.query, standins=job.standins
+            )
             if blocks is not None:
                 return ResultStream(
                     blocks=self._while_sent(ready, key, kind, blocks),
@@ -205,7 +206,9 @@ class Results:
             raise Unsupported(f"Partial results are given as {', '.join(sorted(PROJECTED))} only.")
         if not done:
             raise self._not_ready(job)
-        blocks = formats.projection(self._files.job_folder(job.job_id), done, kind.name, names, None)
+        blocks = formats.projection(
+            self._files.job_folder(job.job_id), done, kind.name, names, None, standins=job.standins
+        )
         if blocks is None:
             raise Unsupported("These columns are made when the search has completed.")
         return ResultStream(
@@ -248,12 +251,116 @@ class Results:
         self, ready: Ready, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
     ) -> None:
         if kind.name in PROJECTED:
-            blocks = formats.projection(ready.folder, ready.units, kind.name, names, query)
+            blocks = formats.projection(ready.folder, ready.units, kind.name, names, query, standins=ready.job.standins)
             if blocks is not None:
                 await offload(write_all, blocks, target)
                 return
         async with self._finishes:
             await self._finish(ready, kind, names, query, target)
+
+    async def _finish(
+        self, ready: Ready, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
+    ) -> None:
+        """Let BLAST+ write a format that the stored form does not hold."""
+        outfmt = str(kind.outfmt)
+        if names is not None:  # a CSV is made from a table, so that its cells are quoted and harmless
+            outfmt = f"{6 if kind.name == 'csv' else kind.outfmt} {' '.join(names)}"
+        if kind.programs and ready.job.program not in kind.programs:
+            raise Unsupported(f"BLAST+ writes {kind.name} for {', '.join(kind.programs)} only.")
+        work = self._files.temporary()
+        await offload(work.mkdir, mode=0o700)
+        try:
+            given = await self._given(ready, work)
+            await finish.make_format(given, outfmt, target, query)
+            if kind.name == "csv":
+                await offload(formats.table_to_csv, target, names or ())
+        finally:
+            await offload(finish.remove_work, work)
+
+    async def _given(self, ready: Ready, work: Path) -> finish.Finish:
+        refs = ready.job.databases
+        placed = await self._shelf.place(refs, work)
+        return finish.Finish(
+            job=ready.job,
+            folder=ready.folder,
+            units=ready.units,
+            placed=placed,
+            generations=[await self._shelf.find(ref) for ref in refs],
+            tools=self._tools,
+            clock=self._clock,
+            work=work,
+        )
+
+    async def _sequences(self, ready: Ready, kind: Format, wanted: Wanted) -> ResultFile | ResultStream:
+        """Return sequences of subjects: all that were found, or those asked for."""
+        if not wanted.subjects:
+            key = key_of(kind, None, wanted.query)
+            kept = await self._kept(ready, key)
+            if kept is not None:
+                return stored_file(ready, kept)
+        found = await offload(lambda: list(hits.subjects(ready.folder, ready.units, wanted.query)))
+        if wanted.subjects:
+            asked = set(wanted.subjects)
+            found = [one for one in found if one[0] in asked or one[1] in asked]
+            missing = asked - {name for one in found for name in one[:2]}
+            if missing:
+                shown = ", ".join(sorted(missing)[:5])
+                raise Invalid([("/subject", f"The search did not find {shown}; take ids from its hits.")])
+        work, target = self._files.temporary(), self._files.temporary()
+        await offload(work.mkdir, mode=0o700)
+        try:
+            async with self._finishes:
+                await sequences.write(await self._given(ready, work), found, target)
+            if wanted.subjects:
+                body = await offload(target.read_bytes)
+                return ResultStream(
+                    blocks=in_threads(iter([body])), media_type=kind.media_type, name=file_name(ready.job, kind)
+                )
+            return stored_file(ready, await self._keep(ready, key_of(kind, None, wanted.query), kind, target))
+        finally:
+            await offload(finish.remove_work, work)
+            await offload(target.unlink, missing_ok=True)
+
+    # ------------------------------------------------------------------ tables
+    async def _index(self, ready: Ready) -> Path:
+        """Return the index of hits, made once however many ask at the same time."""
+        lock = self._locks.setdefault((ready.job.job_id, hits.NAME), asyncio.Lock())
+        async with lock:
+            return await offload(hits.ensure, ready.folder, ready.job, ready.units)
+
+    async def hits(self, ready: Ready, wanted: HitFilter, *, statistics: bool = False) -> dict[str, Any]:
+        """Return a page of hits. Raises Invalid."""
+        index = await self._index(ready)
+        offset = _offset(wanted.cursor)
+        asked = hits.Asked(
+            query=wanted.query, sort=wanted.sort, order=wanted.order, min_identity=wanted.min_identity,
+            max_evalue=wanted.max_evalue, min_coverage=wanted.min_coverage, text=wanted.text, group=wanted.group,
+            limit=wanted.limit, offset=offset,
+        )  # fmt: skip
+        total, rows = await offload(hits.page, index, asked)
+        if wanted.sequences and wanted.group == "hsp":
+            await offload(_align, ready, rows)
+        for row in rows:
+            row.pop("btop")
+        found: dict[str, Any] = {"complete": True, "total": total, "hits": rows}
+        found["page"] = _page(wanted.limit, offset, len(rows), total)
+        if statistics:
+            found["statistics"] = await offload(hits.statistics, index, wanted.query)
+        return found
+
+    async def queries(
+        self, ready: Ready, text: str | None, with_hits: bool | None, limit: int, cursor: str | None
+    ) -> dict[str, Any]:
+        """Return a page of the queries and what each found. Raises Invalid."""
+        index, offset = await self._index(ready), _offset(cursor)
+        total, rows = await offload(hits.queries, index, text, with_hits, limit, offset)
+        for row in rows:
+            row["warnings"] = [warned.text for warned in ready.job.warnings if warned.query == row["query"]]
+        return {"total": total, "queries": rows, "page": _page(limit, offset, len(rows), total)}
+
+    async def statistics(self, ready: Ready, query: int | None) -> dict[str, Any]:
+        """Return numbers and histograms over all hits or those of one query."""
+        return await offload(hits.statistics, await self._index(ready), query)
 
     async def _keep(self, ready: Ready, key: str, kind: Format, temporary: Path) -> Artifact:
         """Give a made file its place and its row."""
@@ -345,3 +452,31 @@ async def in_threads(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Yield *blocks*, each made in a thread."""
     while (block := await offload(next, blocks, None)) is not None:
         yield block
+
+
+def _offset(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not cursor.isdecimal() or len(cursor) > 12:
+        raise Invalid([("/cursor", "This is no cursor of ours: use `next_cursor` of the page before.")])
+    return int(cursor)
+
+
+def _page(limit: int, offset: int, returned: int, total: int) -> dict[str, Any]:
+    more = offset + returned < total
+    return {
+        "limit": limit, "returned": returned, "has_more": more, "next_cursor": str(offset + returned) if more else None,
+    }  # fmt: skip
+
+
+def _align(ready: Ready, rows: Sequence[dict[str, Any]]) -> None:
+    """Add the aligned letters to rows; blocking."""
+    gencode = hits.STANDARD if ready.job.program in ("blastx", "tblastx") else None
+    if gencode is not None and str(ready.job.options.get("query_gencode", "1")) != "1":
+        return  # pairwise output has them
+    letters: dict[int, str] = {}
+    for row in rows:
+        number = row["query"]
+        if number not in letters:
+            letters[number] = hits.query_letters(ready.folder / "query.fa", number)
+        row["query_sequence"], row["subject_sequence"] = hits.aligned(row, letters[number], gencode)

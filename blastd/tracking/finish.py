@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import structlog
 from msgspec.structs import replace
 
-from blastd import metrics as measured
 from blastd.aio import offload
 from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock
@@ -14,6 +13,7 @@ from blastd.core.engine import Engine, Trouble
 from blastd.core.lifecycle import Decision
 from blastd.core.model import Artifact, Change, Job, Phase, Status, Unit, UnitKind
 from blastd.errors import BlastdError
+from blastd.metrics import Metrics
 from blastd.results.assemble import Assembled, assemble
 from blastd.store import jobs
 from blastd.store.files import Files
@@ -27,7 +27,7 @@ MEDIA_TYPE = "text/tab-separated-values; charset=utf-8"
 class Finisher:
     """Completes jobs whose units have all ended well."""
 
-    def __init__(self, store: Database, files: Files, shelf: Shelf, clock: Clock, metrics: measured.Metrics) -> None:
+    def __init__(self, store: Database, files: Files, shelf: Shelf, clock: Clock, metrics: Metrics) -> None:
         """Take the parts."""
         self._store, self._files, self._shelf, self._clock, self._metrics = store, files, shelf, clock, metrics
 

@@ -86,7 +86,6 @@ async def remove(store: Database, files: Files, clock: Clock, job: Job, reason: 
 
     Returns bytes freed; 0 also when the job had not ended or was gone.
     """
-
     now = clock.now()
 
     def row(db: sqlite3.Connection) -> bool:

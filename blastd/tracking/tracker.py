@@ -104,7 +104,7 @@ class Tracker:
         """Run the poller of one job; a failure is logged and counted, and reconcile gives the job a new poller."""
         wake = self._wakes.setdefault(job_id, asyncio.Event())
 
-        async def look(identifier: JobId, woken: bool) -> Job | None:  # noqa: FBT001  # the shape of Look
+        async def look(identifier: JobId, woken: bool) -> Job | None:  # the shape of Look
             return await self._looks.look(identifier, "poll" if not woken else "watch")
 
         try:

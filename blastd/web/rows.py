@@ -11,7 +11,6 @@ from blastd.web import wire
 from blastd.web.middleware import SERVICES
 from blastd.web.session import base_path
 
-
 MOLECULES = {"nucl": "nucleotide", "prot": "protein"}
 """Words for what BLAST+ calls -dbtype."""
 

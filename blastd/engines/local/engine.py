@@ -13,7 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from blastd.aio import Tasks, offload, owning_tasks
-from blastd.blastplus import exits
+from blastd.blastplus import command, exits, process
 from blastd.clock import Clock
 from blastd.core.engine import (
     Absent,
@@ -27,9 +27,8 @@ from blastd.core.engine import (
     Work,
 )
 from blastd.core.ids import JobId
-from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitKind, UnitState
+from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
 from blastd.durable import publish
-from blastd.engines.local import process, sharded
 from blastd.engines.local.slots import Slots
 
 log = structlog.get_logger()
@@ -245,20 +244,27 @@ class LocalEngine:
         folder = Path(work.folder) / "units"
         stem = folder / f"{unit.index}.{report.attempt}"
         part, errors = stem.with_suffix(f".{report.attempt}.part"), stem.with_suffix(f".{report.attempt}.err")
-        query = await offload(batch_file, work, unit) if unit.size and len(work.units) > 1 else Path(work.query_path)
+        query = Path(work.query_path)
+        if len(work.units) > 1:
+            query = await offload(command.batch_file, query, Path(work.folder), unit)
 
-        async def child(argv: Sequence[str], cwd: Path, stdout: Path) -> process.Ended:
-            return await process.run(
-                argv, cwd=cwd, env=self._env, stdout=stdout, stderr=errors, limits=limits, clock=self._clock
-            )
-
-        program = self._settings.programs[work.job.program]
-        if unit.kind is UnitKind.SEARCH:
-            words = [program, "-query", str(query), "-db", work.database_argument, "-outfmt", work.rich_format]
-            words += [*work.arguments, "-num_threads", str(unit.threads)]
-            ended = await child(words, Path(work.run_folder), part)
-        else:
-            ended = await sharded.run(work, unit, query=query, part=part, program=program, child=child, env=self._env)
+        words = command.argv(
+            self._settings.programs[work.job.program],
+            work.arguments,
+            query=str(query),
+            database=work.database_argument,
+            outfmt=work.rich_format,
+            threads=unit.threads,
+        )
+        ended = await process.run(
+            words,
+            cwd=Path(work.run_folder),
+            env=self._env,
+            stdout=part,
+            stderr=errors,
+            limits=limits,
+            clock=self._clock,
+        )
         stderr = process.tail(errors, STDERR_BYTES)
         errors.unlink(missing_ok=True)
         report = UnitReport(
@@ -290,19 +296,3 @@ class LocalEngine:
         for name in held.tasks:
             if self._tasks is not None:
                 self._tasks.cancel(name)
-
-
-def batch_file(work: Work, unit: Unit) -> Path:
-    """Write the queries of a unit's batch into a file of their own and return it; units of one batch share it."""
-    path = Path(work.folder) / "units" / f"batch-{unit.batch}.fa"
-    if path.exists() and path.stat().st_size == unit.size:
-        return path
-    part = path.with_name(f"{path.name}.{unit.index}")
-    with Path(work.query_path).open("rb") as source, part.open("wb") as target:
-        source.seek(unit.offset)
-        left = unit.size
-        while left > 0 and (block := source.read(min(left, 1 << 20))):
-            target.write(block)
-            left -= len(block)
-    part.replace(path)
-    return path

@@ -1,0 +1,92 @@
+"""`blastd db`: list, make, rescan and warm databases of a service."""
+
+import argparse
+import asyncio
+import json
+from typing import Any
+
+from blastd.cli.client import Client, segment
+from blastd.cli.exits import ExitCode
+from blastd.cli.fasta_files import check_files, joined
+from blastd.cli.jobs import talk
+from blastd.cli.screen import number, say, table
+
+POLL_SECONDS = 1.0
+
+
+def list_databases(given: argparse.Namespace) -> int:
+    """List databases."""
+
+    async def work(client: Client) -> int:
+        return _show(await client.raw("GET", "api/blast/databases"), as_json=given.json)
+
+    return talk(given, work)
+
+
+def rescan(given: argparse.Namespace) -> int:
+    """Look through the folders now."""
+
+    async def work(client: Client) -> int:
+        return _show(await client.raw("POST", "api/blast/databases/rescan"), as_json=given.json)
+
+    return talk(given, work)
+
+
+def warm(given: argparse.Namespace) -> int:
+    """Put a database on the nodes of a cluster ahead of searches."""
+
+    async def work(client: Client) -> int:
+        body = await client.raw("POST", f"api/blast/databases/{segment(given.name)}/warm")
+        print(body.decode() if given.json else json.loads(body)["detail"])
+        return ExitCode.OK
+
+    return talk(given, work)
+
+
+def make(given: argparse.Namespace) -> int:
+    """Make a database from FASTA and wait for its end."""
+    files = check_files([given.file])
+
+    async def work(client: Client) -> int:
+        wanted: dict[str, Any] = {
+            "name": given.name,
+            "title": given.title,
+            "parse_seqids": str(not given.no_parse_seqids).lower(),
+        }
+        wanted["molecule"] = {"nucl": "nucleotide", "prot": "protein"}[given.type]
+        task = json.loads(await client.raw("POST", "api/blast/databases", params=wanted, data=joined(files)))["task"]
+        shown = ""
+        while task["status"] not in ("completed", "failed"):
+            line = f"{task['status']} {task.get('progress') or 0:.0%}"
+            if line != shown:
+                say(line)
+                shown = line
+            await asyncio.sleep(POLL_SECONDS)
+            task = json.loads(await client.raw("GET", f"api/blast/database-tasks/{segment(task['id'])}"))["task"]
+        if given.json:
+            print(json.dumps(task, indent=2))
+        if task["status"] == "failed":
+            say(task["error"])
+            return ExitCode.FAILED
+        say(f"Database {given.name} is ready.")
+        return ExitCode.OK
+
+    return talk(given, work)
+
+
+def _show(body: bytes, *, as_json: bool) -> int:
+    if as_json:
+        print(body.decode())
+        return ExitCode.OK
+    found = json.loads(body)
+    rows = [
+        (
+            one["name"], one["molecule"], number(one["sequences"]), number(one["letters"]), one["date"],
+            one["state"] if one["state"] == "ready" else f"{one['state']}: {one['reason']}", one["title"],
+        )
+        for one in found["databases"]
+    ]  # fmt: skip
+    table(["NAME", "MOLECULE", "SEQUENCES", "LETTERS", "DATE", "STATE", "TITLE"], rows)
+    for problem in found["problems"]:
+        say(problem)
+    return ExitCode.OK

@@ -1,0 +1,121 @@
+"""`blastd doctor`: everything that the service needs, each with its mend; starts nothing and changes nothing."""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from blastd.blastplus import blastdb, tools
+from blastd.cli.exits import ExitCode
+from blastd.cli.settings import settings_of
+from blastd.config import Settings
+from blastd.errors import BlastdError
+
+OLDEST = (2, 10)
+OK, WARNING, FAULT = "ok", "warning", "fault"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at; `mend` says what to do."""
+
+    name: str
+    state: str
+    detail: str
+    mend: str = ""
+
+
+def doctor(given: argparse.Namespace) -> int:
+    """Check and print; exit 1 when something keeps the service from working."""
+    settings = settings_of(given)
+    found = asyncio.run(_all(settings))
+    if given.json:
+        print(json.dumps([msgspec.to_builtins(one) for one in found], indent=2))
+    else:
+        for one in found:
+            print(f"{one.state:8} {one.name}: {one.detail}")
+            if one.mend:
+                print(f"{'':8} -> {one.mend}")
+    return ExitCode.FAILED if any(one.state == FAULT for one in found) else ExitCode.OK
+
+
+async def _all(settings: Settings) -> list[Finding]:
+    found = [one async for one in _blast(settings)]
+    return [*found, _disk(settings), _store(settings), *_tools()]
+
+
+async def _blast(settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        blast = await tools.find(settings.blast.bin, os.environ.get("PATH", os.defpath), "/")
+    except BlastdError as error:
+        yield Finding("BLAST+", FAULT, str(error), tools.INSTALL)
+        return
+    numbers = tuple(int(part) for part in blast.version.rstrip("+").split(".")[:2])
+    old = numbers < OLDEST
+    yield Finding(
+        "BLAST+",
+        WARNING if old else OK,
+        f"{blast.version} at {blast.paths['blastn']}",
+        "Version 2.10 or later reads version 5 databases: upgrade BLAST+." if old else "",
+    )
+    scan = await blastdb.scan(settings.databases.dirs, blast)
+    ready = [name for name, one in scan.databases.items() if one.state == "ready"]
+    yield Finding(
+        "databases",
+        OK if ready else WARNING,
+        f"{len(ready)} ready: {', '.join(ready[:20])}" if ready else "none",
+        "" if ready else "Give --db-dir a folder with databases, or make one with 'blastd db make'.",
+    )
+    for name, one in scan.databases.items():
+        if one.state != "ready":
+            yield Finding(f"database {name}", WARNING, one.reason, "Build or copy it again.")
+    for problem in scan.problems:
+        yield Finding("database folder", WARNING, problem, "Correct databases.dirs or --db-dir.")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.store.folder
+    while not folder.exists():
+        folder = folder.parent
+    free, floor = shutil.disk_usage(folder).free, settings.retention.disk_floor_bytes
+    mend = "Free some space, or lower retention.disk_floor_bytes: new searches are refused." if free < floor else ""
+    return Finding("disk", FAULT if mend else OK, f"{free:,} bytes free at {folder}, floor {floor:,}", mend)
+
+
+def _store(settings: Settings) -> Finding:
+    file: Path = settings.store.file
+    if not file.exists():
+        parent = next(folder for folder in file.parents if folder.exists())
+        if not os.access(parent, os.W_OK):
+            return Finding("store", FAULT, f"{parent} can't be written", "Give --state-dir a folder of this user.")
+        return Finding("store", OK, f"{file} will be made at the first start")
+    try:
+        db = sqlite3.connect(f"file:{file.as_posix().replace('?', '%3f')}?mode=ro", uri=True)
+        try:
+            result = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        return Finding("store", FAULT, f"{file}: {error}", "Restore the last backup.")
+    if result != "ok":
+        return Finding("store", FAULT, f"{file}: {result}", "Restore the last backup.")
+    return Finding("store", OK, f"{file}, SQLite {sqlite3.sqlite_version}")
+
+
+def _tools() -> list[Finding]:
+    missing = [name for name in ("setpriv", "prlimit", "nice") if shutil.which(name) is None]
+    if not missing:
+        return [Finding("system tools", OK, "setpriv, prlimit, nice")]
+    return [
+        Finding(
+            "system tools",
+            WARNING,
+            f"{', '.join(missing)} missing: searches lack what they limit",
+            "Install util-linux and coreutils.",
+        )
+    ]

@@ -1,0 +1,240 @@
+"""Formats that the stored form does not hold: BLAST+ runs the user's own search again, and writes them itself.
+
+The run is restricted to the subjects that the stored form names, by a mask over the database that keeps the whole
+database's statistics (`core/alias.py`), so it costs little. That the restricted run is the same search is not taken on
+trust: its stored form is compared with the stored one first, byte for byte. Where they differ, or where a mask can't
+name the subjects (several databases, volumes, a selection by ids), the whole database is searched again.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from blastd.aio import offload
+from blastd.blastplus import command, exits, process
+from blastd.blastplus.generation import Generation
+from blastd.blastplus.shelf import Placed
+from blastd.blastplus.tools import Tools
+from blastd.clock import Clock
+from blastd.core import alias
+from blastd.core.merge import join_files
+from blastd.core.model import Frozen, Job, Unit
+from blastd.core.plan import WHOLE_DATABASE
+from blastd.core.standins import Decoder
+from blastd.core.tabular import COLUMN, RICH_SPEC, sections
+from blastd.errors import ToolFailed, Unsupported
+from blastd.results.assemble import result_units, stored_lines, stored_path
+from blastd.results.formats import only
+
+log = structlog.get_logger()
+
+LIMITS = process.Limits(seconds=3600.0, nice=5)
+BLOCK = 1 << 20
+WORTH_A_MASK = 0.5
+"""A mask that keeps more than this share of the database saves nothing."""
+
+
+class Finish(Frozen, frozen=True, kw_only=True):
+    """What a finish needs: the job with its files, the pinned databases, BLAST+ and a work folder of its own."""
+
+    job: Job
+    folder: Path
+    units: Sequence[Unit]
+    placed: Placed
+    generations: Sequence[Generation]
+    tools: Tools
+    clock: Clock
+    work: Path
+
+
+async def make_format(given: Finish, outfmt: str, target: Path, query: int | None = None) -> None:
+    """Write the result in BLAST+'s *outfmt* to *target*, of all queries or of one (its number from 1).
+
+    Raises ToolFailed when BLAST+ fails, Unsupported when one query alone is another search than it was among all.
+    """
+    parts: list[Path] = []
+    sizes: list[int] = []
+    for unit in result_units(given.units):
+        if query is not None and not unit.first_query < query <= unit.first_query + unit.queries:
+            continue
+        part = given.work / f"{unit.index}.part"
+        await _batch(given, unit, outfmt, part, query)
+        parts.append(part)
+        sizes.append(unit.queries if query is None else 1)
+    await offload(_join, parts, sizes, outfmt, target, given.job.standins)
+
+
+async def _batch(given: Finish, unit: Unit, outfmt: str, part: Path, query: int | None) -> None:
+    fasta, stored = await offload(_inputs, given, unit, query)
+    folder = await _restricted(given, unit, stored)
+    if folder is not None:
+        check = given.work / f"{unit.index}.check"
+        await _blast(given, unit, fasta, folder, RICH_SPEC, check)
+        if await offload(_same, check, stored):
+            await _blast(given, unit, fasta, folder, outfmt, part)
+            return
+        log.info("finish_on_whole_database", job_id=given.job.job_id, unit=unit.index)
+    whole = Path(given.placed.run_folder)
+    if query is not None:
+        check = given.work / f"{unit.index}.check"
+        await _blast(given, unit, fasta, whole, RICH_SPEC, check)
+        if not await offload(_same, check, stored):
+            raise Unsupported("This query has other hits alone than among all queries: ask for the whole result.")
+    await _blast(given, unit, fasta, whole, outfmt, part)
+
+
+def _inputs(given: Finish, unit: Unit, query: int | None) -> tuple[Path, Path]:
+    """Return the FASTA file of the batch (or of one query) and its stored form; blocking."""
+    ascii_file = given.folder / "query.ascii.fa"
+    fasta = ascii_file if given.job.standins else given.folder / "query.fa"
+    stored = stored_path(given.folder, unit)
+    if len(given.units) > 1:
+        (given.work / "units").mkdir(exist_ok=True)
+        fasta = command.batch_file(fasta, given.work, unit)
+    if query is None:
+        return fasta, stored
+    one, its = given.work / "query.fa", given.work / "query.stored"
+    at, number = query - 1 - unit.first_query, -1
+    with fasta.open("rb") as source, one.open("wb") as out:
+        for line in source:
+            number += line.startswith(b">")
+            if number == at:
+                out.write(line)
+            elif number > at:
+                break
+    with its.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
+        out.writelines(only(given.folder, given.units, query))
+    return one, its
+
+
+async def _restricted(given: Finish, unit: Unit, stored: Path) -> Path | None:
+    """Make a folder with an alias that holds only the stored subjects; None when the whole database is searched."""
+    options = given.job.options
+    generation = given.generations[0]
+    if (
+        len(given.generations) != 1
+        or len(generation.volumes) != 1
+        or not has_ids(generation)
+        or alias.selecting(options)
+        or any(name in options for name in WHOLE_DATABASE)
+    ):
+        return None
+    names = await offload(_subjects, stored)
+    ref = given.job.databases[0]
+    if not names or len(names) > ref.sequences * WORTH_A_MASK:
+        return None
+    positions = await _positions(given, generation, names)
+    if positions is None:
+        return None
+    layout = alias.Layout(
+        molecule=ref.molecule,
+        argument=given.placed.argument,
+        databases=(
+            alias.Named(
+                name=generation.name, title=ref.title, sequences=ref.sequences, letters=ref.letters, volumes=(0,)
+            ),
+        ),
+        volumes=(alias.Volume(path=str(generation.path), sequences=ref.sequences),),
+        has_ids=True,
+    )
+    folder = given.work / f"db-{unit.index}"
+    await offload(_write_alias, alias.restrict(layout, alias.ranges(positions)), layout, folder)
+    return folder
+
+
+def has_ids(generation: Generation) -> bool:
+    """Tell whether blastdbcmd finds every sequence by its id: the files of an id index are there."""
+    return any(Path(part.path).suffix[2:] in ("og", "sd", "si") for part in generation.parts)
+
+
+async def _positions(given: Finish, generation: Generation, names: Sequence[str]) -> list[int] | None:
+    """Return the positions of the sequences called *names*; None if they are not found one by one."""
+    wanted = given.work / "subjects.txt"
+    await offload(wanted.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
+    words = ["-db", given.placed.argument, "-dbtype", generation.molecule, "-entry_batch", str(wanted)]
+    try:
+        ran = await given.tools.run("blastdbcmd", [*words, "-outfmt", "%o"], cwd=Path(generation.folder), seconds=300.0)
+        found = [int(line) for line in ran.text().split()]
+    except (ToolFailed, ValueError):
+        return None
+    return found if len(set(found)) >= len(names) else None
+
+
+def _subjects(stored: Path) -> list[str]:
+    at = COLUMN["sseqid"]
+    names = {row.split("\t", at + 1)[at]: None for section in sections(stored_lines(stored)) for row in section.rows}
+    return list(names)
+
+
+def _write_alias(files: alias.Restriction, layout: alias.Layout, folder: Path) -> None:
+    folder.mkdir()
+    for name, text in files.texts:
+        (folder / name).write_text(alias.placed(text, layout), "utf-8")
+    for mask in files.masks:
+        (folder / mask.name).write_bytes(alias.mask_bytes(mask))
+
+
+async def _blast(given: Finish, unit: Unit, fasta: Path, folder: Path, outfmt: str, out: Path) -> None:
+    job = given.job
+    words = await offload(command.arguments, job, given.work)
+    argv = command.argv(
+        given.tools.paths[job.program],
+        words,
+        query=str(fasta),
+        database=given.placed.argument,
+        outfmt=outfmt,
+        threads=unit.threads,
+    )
+    errors = out.with_name(out.name + ".err")
+    ended = await process.run(
+        argv, cwd=folder, env=given.tools.environment, stdout=out, stderr=errors, limits=LIMITS, clock=given.clock
+    )
+    if ended.exit_code != 0:
+        trouble = exits.explain(
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            stderr=process.tail(errors, 4096),
+            program=job.program,
+            timed_out=ended.timed_out,
+            time_limit_seconds=LIMITS.seconds,
+            memory_limit_bytes=None,
+        )
+        raise ToolFailed(f"The format could not be made: {trouble.text}")
+
+
+def _same(first: Path, second: Path) -> bool:
+    with first.open("rb") as one, second.open("rb") as other:
+        while True:
+            block, twin = one.read(BLOCK), other.read(BLOCK)
+            if block != twin:
+                return False
+            if not block:
+                return True
+
+
+def _join(parts: Sequence[Path], sizes: Sequence[int], outfmt: str, target: Path, standins: Mapping[str, str]) -> None:
+    """Join the parts and put the texts of stand-ins back; blocking."""
+    joined = target.with_name(target.name + ".joined")
+    files = [part.open("rb") for part in parts]
+    try:
+        with joined.open("wb") as out:
+            join_files(files, sizes, outfmt, out)
+        if not standins:
+            joined.replace(target)
+            return
+        decoder = Decoder(standins)
+        with joined.open("rb") as source, target.open("wb") as out:
+            while block := source.read(BLOCK):
+                out.write(decoder.feed(block))
+            out.write(decoder.end())
+    finally:
+        for file in files:
+            file.close()
+        joined.unlink(missing_ok=True)
+
+
+def remove_work(work: Path) -> None:
+    """Remove a work folder; blocking."""
+    shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,336 @@
+"""Hits as rows for tables and plots: an index beside the stored form, `hits.sqlite`, made when it is first asked.
+
+It is derived data: a file that is missing or of an older layout is made again. All functions block.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from blastd.core.alias import targets
+from blastd.core.model import Frozen, Job, Unit
+from blastd.core.standins import Table, standin_decode
+from blastd.core.tabular import cells, sections
+from blastd.errors import Invalid
+from blastd.results.assemble import result_units, stored_lines, stored_path
+
+NAME = "hits.sqlite"
+LAYOUT = 1
+SCHEMA = """
+CREATE TABLE query (query INTEGER PRIMARY KEY, id TEXT, title TEXT, length INTEGER, hits INTEGER, hsps INTEGER,
+    best_evalue REAL, best_bit_score REAL, limit_reached INTEGER) STRICT;
+CREATE TABLE hsp (hsp_id INTEGER PRIMARY KEY, query INTEGER, rank INTEGER, hsp INTEGER, query_id TEXT,
+    query_length INTEGER, subject TEXT, subject_accession TEXT, subject_title TEXT, subject_length INTEGER,
+    taxids TEXT, identity REAL, positives REAL, length INTEGER, identical INTEGER, mismatches INTEGER,
+    gap_opens INTEGER, gaps INTEGER, query_start INTEGER, query_end INTEGER, subject_start INTEGER,
+    subject_end INTEGER, query_frame INTEGER, subject_frame INTEGER, evalue REAL, evalue_text TEXT, bit_score REAL,
+    score REAL, strand TEXT, query_coverage REAL, hsp_coverage REAL, btop TEXT) STRICT;
+"""
+INDEX = "CREATE INDEX hsp_query ON hsp (query, rank, hsp);"
+SORTS = {
+    "query": "query, rank, hsp", "evalue": "evalue", "bit_score": "bit_score", "score": "score",
+    "identity": "identity", "length": "length", "coverage": "query_coverage", "subject": "subject",
+}  # fmt: skip
+DESCENDING = frozenset({"bit_score", "score", "identity", "length", "coverage"})
+LONG_LETTERS = 1 << 20
+
+
+class Asked(Frozen, frozen=True, kw_only=True):
+    """Which hits: filters, order and page; `offset` is where the page begins."""
+
+    query: int | None = None
+    sort: str = "query"
+    order: str | None = None
+    min_identity: float | None = None
+    max_evalue: float | None = None
+    min_coverage: float | None = None
+    text: str | None = None
+    group: str = "hsp"
+    limit: int = 100
+    offset: int = 0
+
+
+def ensure(folder: Path, job: Job, units: Sequence[Unit]) -> Path:
+    """Return the index of a job's hits, made now if it is not there."""
+    path = folder / NAME
+    try:
+        with closing(_open(path)) as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] == LAYOUT:
+                return path
+    except sqlite3.Error:
+        pass  # not there, or not whole: it is made again
+    made = folder / f".hits-{uuid4().hex}"
+    with closing(sqlite3.connect(made, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")
+        db.executescript(SCHEMA)
+        db.execute("BEGIN")
+        _fill(db, folder, job, units)
+        db.execute("COMMIT")
+        db.execute(INDEX)
+        db.execute(f"PRAGMA user_version = {LAYOUT}")
+    made.replace(path)
+    return path
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"file:{path.as_posix().replace('?', '%3f')}?mode=ro", uri=True)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit]) -> None:
+    limit = targets(job.options)
+    number = 0
+    for unit in result_units(units):
+        for section in sections(stored_lines(stored_path(folder, unit))):
+            number += 1
+            title = _text(section.title, job.standins)
+            ranks: dict[tuple[str, str], int] = {}
+            counts: dict[tuple[str, str], int] = {}
+            rows = []
+            for row in section.rows:
+                values = _row(number, cells(row), job.standins)
+                key = (values["subject"], values["subject_title"])
+                values["rank"] = ranks.setdefault(key, len(ranks) + 1)
+                counts[key] = values["hsp"] = counts.get(key, 0) + 1
+                rows.append(values)
+            if rows:
+                names = list(rows[0])
+                marks = ", ".join(f":{name}" for name in names)
+                db.executemany(f"INSERT INTO hsp ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608  # our names
+            db.execute(
+                "INSERT INTO query VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    number, title.split(" ", 1)[0], title, rows[0]["query_length"] if rows else None, len(ranks),
+                    len(rows), min((row["evalue"] for row in rows), default=None),
+                    max((row["bit_score"] for row in rows), default=None), int(len(ranks) >= limit),
+                ),
+            )  # fmt: skip
+
+
+def _text(text: str, standins: Table) -> str:
+    raw = text.encode("utf-8", "surrogateescape")
+    return (standin_decode(raw, standins) if standins else raw).decode("utf-8", "replace")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _row(query: int, row: Sequence[str], standins: Table) -> dict[str, Any]:
+    (
+        qaccver, saccver, pident, length, mismatch, gapopen, qstart, qend, sstart, send, evalue, bitscore, _qseqid,
+        sseqid, sacc, qlen, slen, score, nident, _positive, gaps, ppos, qframe, sframe, sstrand, qcovs, qcovhsp,
+        _qcovus, staxids, btop, stitle,
+    ) = row  # fmt: skip
+    return {
+        "query": query, "query_id": _text(qaccver, standins), "query_length": int(qlen), "subject": _text(saccver, {}),
+        "subject_accession": _text(sacc, {}), "subject_title": _text(stitle or sseqid, {}),
+        "subject_length": int(slen), "taxids": "" if staxids == "N/A" else staxids, "identity": _number(pident),
+        "positives": _number(ppos), "length": int(length), "identical": int(nident), "mismatches": int(mismatch),
+        "gap_opens": int(gapopen), "gaps": int(gaps), "query_start": int(qstart), "query_end": int(qend),
+        "subject_start": int(sstart), "subject_end": int(send), "query_frame": int(qframe),
+        "subject_frame": int(sframe), "evalue": _number(evalue), "evalue_text": evalue,
+        "bit_score": _number(bitscore), "score": _number(score), "strand": sstrand, "query_coverage": _number(qcovs),
+        "hsp_coverage": _number(qcovhsp), "btop": btop, "rank": 0, "hsp": 0,
+    }  # fmt: skip
+
+
+def page(path: Path, asked: Asked) -> tuple[int, list[dict[str, Any]]]:
+    """Return how many rows match, and those of the page. Raises Invalid for a sort that there is not."""
+    if asked.sort not in SORTS:
+        raise Invalid([("/sort", f"There is no order by {asked.sort[:40]!r}: choose one of {', '.join(SORTS)}.")])
+    descending = asked.order == "desc" if asked.order else asked.sort in DESCENDING
+    where, values = _where(asked)
+    key = SORTS[asked.sort]
+    way = " DESC" if descending else ""
+    order = f"{key.replace(',', way + ',')}{way}, query, rank, hsp"
+    source = "hsp"
+    if asked.group == "subject":
+        where_text = f"WHERE {where}" if where else ""
+        source = (
+            "(SELECT *, count(*) AS hsps, max(bit_score) AS max_bit_score, sum(bit_score) AS total_bit_score "  # noqa: S608  # our names
+            f"FROM hsp {where_text} GROUP BY query, rank)"
+        )
+        where = ""
+    tail = f"WHERE {where}" if where else ""
+    with closing(_open(path)) as db:
+        total = db.execute(f"SELECT count(*) FROM {source} {tail}", values).fetchone()[0]  # noqa: S608  # our names
+        found = db.execute(
+            f"SELECT * FROM {source} {tail} ORDER BY {order} LIMIT :limit OFFSET :offset",  # noqa: S608  # our names
+            values | {"limit": asked.limit, "offset": asked.offset},
+        ).fetchall()
+    return total, [_shown(dict(row)) for row in found]
+
+
+def _where(asked: Asked) -> tuple[str, dict[str, Any]]:
+    parts: list[str] = []
+    values: dict[str, Any] = {}
+    for name, condition, value in (
+        ("query", "query = :query", asked.query),
+        ("min_identity", "identity >= :min_identity", asked.min_identity),
+        ("max_evalue", "evalue <= :max_evalue", asked.max_evalue),
+        ("min_coverage", "query_coverage >= :min_coverage", asked.min_coverage),
+    ):
+        if value is not None:
+            parts.append(condition)
+            values[name] = value
+    if asked.text:
+        parts.append("(instr(lower(subject), :text) OR instr(lower(subject_title), :text))")
+        values["text"] = asked.text.lower()
+    return " AND ".join(parts), values
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    row.pop("hsp_id")
+    row["taxids"] = [int(one) for one in row["taxids"].split(";") if one.isdigit()]
+    return row
+
+
+def queries(
+    path: Path, text: str | None, with_hits: bool | None, limit: int, offset: int
+) -> tuple[int, list[dict[str, Any]]]:
+    """Return how many queries match, and those of the page."""
+    parts, values = [], {"text": (text or "").lower(), "limit": limit, "offset": offset}
+    if text:
+        parts.append("instr(lower(title), :text)")
+    if with_hits is not None:
+        parts.append("hits > 0" if with_hits else "hits = 0")
+    tail = f"WHERE {' AND '.join(parts)}" if parts else ""
+    with closing(_open(path)) as db:
+        total = db.execute(f"SELECT count(*) FROM query {tail}", values).fetchone()[0]  # noqa: S608  # our names
+        rows = db.execute(
+            f"SELECT * FROM query {tail} ORDER BY query LIMIT :limit OFFSET :offset",  # noqa: S608  # our names
+            values,
+        ).fetchall()
+    return total, [dict(row) | {"limit_reached": bool(row["limit_reached"]), "done": True} for row in rows]
+
+
+def statistics(path: Path, query: int | None) -> dict[str, Any]:
+    """Return numbers over all hits or those of one query: counts, and histograms by identity, coverage and e-value.
+
+    The e-value histogram counts by the decimal exponent: `from` and `to` are powers of ten, the first bin holds zero.
+    `identity_length` are [identity, aligned length, count] over whole per cents and lengths in steps of a fiftieth.
+    """
+    tail, values = ("WHERE query = :query", {"query": query}) if query is not None else ("", {})
+    with closing(_open(path)) as db:
+
+        def ask(sql: str) -> list[tuple[Any, ...]]:
+            return [tuple(row) for row in db.execute(sql.format(tail=tail), values)]
+
+        ((hsps, longest),) = ask("SELECT count(*), max(length) FROM hsp {tail}")
+        ((found, hits, with_hits),) = ask("SELECT count(*), sum(hits), sum(hits > 0) FROM query {tail}")
+        step = max(1, (longest or 1) // 50)
+        exponents = ask(
+            "SELECT CASE WHEN evalue > 0 THEN max(-200, CAST(floor(log10(evalue)) AS INTEGER)) ELSE -200 END AS e, "
+            "count(*) FROM hsp {tail} GROUP BY e ORDER BY e"
+        )
+        tens = {
+            name: ask(
+                f"SELECT min(99, CAST({name} AS INTEGER)) AS b, count(*) FROM hsp {{tail}} GROUP BY b ORDER BY b"  # noqa: S608  # our names
+            )
+            for name in ("identity", "query_coverage")
+        }
+        cloud = ask(
+            f"SELECT CAST(identity AS INTEGER), length / {step} * {step}, count(*) FROM hsp {{tail}} GROUP BY 1, 2"  # noqa: S608  # a number
+        )
+    return {
+        "hsps": hsps,
+        "hits": hits or 0,
+        "queries": found,
+        "queries_with_hits": with_hits or 0,
+        "evalue_histogram": [{"from": e, "to": e + 1, "count": count} for e, count in exponents],
+        "identity_histogram": [{"from": b, "to": b + 1, "count": count} for b, count in tens["identity"]],
+        "coverage_histogram": [{"from": b, "to": b + 1, "count": count} for b, count in tens["query_coverage"]],
+        "identity_length": [list(row) for row in cloud],
+    }
+
+
+def subjects(folder: Path, units: Sequence[Unit], query: int | None) -> Iterator[tuple[str, str, int]]:
+    """Yield (sseqid, saccver, slen) of every subject once, in the order of the hits; of one query if asked."""
+    seen: set[tuple[str, str, int]] = set()
+    number = 0
+    for unit in result_units(units):
+        for section in sections(stored_lines(stored_path(folder, unit))):
+            number += 1
+            if query is not None and number != query:
+                continue
+            for row in section.rows:
+                found = cells(row)
+                one = (found[13], found[1], int(found[16]))
+                if one not in seen:
+                    seen.add(one)
+                    yield one
+
+
+def aligned(row: Mapping[str, Any], letters: str, gencode: Mapping[str, str] | None) -> tuple[str, str]:
+    """Return the aligned query and subject letters of an HSP, from its BTOP (BLAST+ manual: "Traceback operations").
+
+    *letters* is the whole query; *gencode* translates codons when the query is searched translated. Matches are written
+    with the query's letters.
+    """
+    part = _part(row, letters, gencode)
+    mine, other, at, digits = [], [], 0, ""
+    text = row["btop"]
+    index = 0
+    while index < len(text) or digits:
+        if index < len(text) and text[index].isdigit():
+            digits += text[index]
+            index += 1
+            continue
+        if digits:
+            run = part[at : at + int(digits)]
+            mine.append(run)
+            other.append(run)
+            at += int(digits)
+            digits = ""
+        if index < len(text):
+            mine.append(text[index])
+            other.append(text[index + 1])
+            at += text[index] != "-"
+            index += 2
+    return "".join(mine), "".join(other)
+
+
+COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVNacgtryswkmbdhvn", "TGCAYRSWMKVHDBNtgcayrswmkvhdbn")
+
+
+def _part(row: Mapping[str, Any], letters: str, gencode: Mapping[str, str] | None) -> str:
+    start, end = sorted((row["query_start"], row["query_end"]))
+    part = letters[start - 1 : end]
+    if gencode is None:
+        return part
+    if row["query_frame"] < 0:
+        part = part.translate(COMPLEMENT)[::-1]
+    return "".join(gencode.get(part[at : at + 3].upper(), "X") for at in range(0, len(part) - 2, 3))
+
+
+BASES = "TCAG"
+STANDARD = dict(
+    zip(
+        (a + b + c for a in BASES for b in BASES for c in BASES),
+        "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        strict=True,
+    )
+)
+"""NCBI's genetic code 1, by codon."""
+
+
+def query_letters(fasta: Path, number: int) -> str:
+    """Return the letters of one query (its number from 1) of a normalised file."""
+    at, found = 0, []
+    with fasta.open("rb") as file:
+        for line in file:
+            at += line.startswith(b">")
+            if at == number and not line.startswith(b">"):
+                found.append(line.strip().decode("ascii", "replace"))
+            elif at > number:
+                break
+    return "".join(found).replace("-", "")
