@@ -8,7 +8,8 @@ from blastd import __version__
 from blastd.cli import admin, databases, doctor, jobs, serve
 from blastd.cli.elastic import PROGRAMS
 
-Sub = argparse._SubParsersAction[Any]  # noqa: SLF001  # argparse names this type nowhere else
+Sub = Any
+"""What add_subparsers returns: argparse gives its type no public name."""
 FORMATS = ("tabular", "commented", "csv", "xml", "xml2", "json", "pairwise", "asn1", "sam", "fasta")
 
 TOP = """\

@@ -13,7 +13,6 @@ from tests.acceptance.test_truth import children_of, until
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
-pytestmark = pytest.mark.acceptance
 
 
 def occupied(slow: Daemon) -> str:

@@ -13,7 +13,6 @@ import pytest
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, NO_HITS_QUERY, SLOW, SLOW_QUERY
 
-pytestmark = pytest.mark.acceptance
 
 ENDS = ("completed", "failed", "cancelled")
 ROW_FIELDS = (

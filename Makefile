@@ -1,0 +1,47 @@
+# Two commands do all the set-up: `make run` shows a real search, `make test` passes the tests.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help run demo test check unit bench system install dev clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+run: system install ## install what is missing, start the daemon, show a first search, keep serving
+	@sh config/demo/demo.sh
+
+demo: system install ## the same, then stop
+	@sh config/demo/demo.sh --once
+
+test: system dev check ## lint, types, layers, then the tests
+	$(PYTEST) -n 4 --dist worksteal
+
+check: dev ## lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of the benchmark set
+	$(BIN)/python -m tests.benchmarks.local $(BENCH_DATA)
+
+system: ## install BLAST+ and Python from the system's packages if they are missing
+	@sh config/system.sh
+
+install: $(VENV)/installed
+
+dev: $(VENV)/developed
+
+$(VENV)/installed: pyproject.toml
+	@sh config/venv.sh $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/developed: pyproject.toml
+	@sh config/venv.sh $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/installed
+
+clean: ## remove the environment and the demonstration
+	rm -rf $(VENV) .demo

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Installs BLAST+ (and Python's venv module) through the system's package manager when they are missing, and says so.
+set -eu
+packages=
+command -v blastn > /dev/null 2>&1 && command -v makeblastdb > /dev/null 2>&1 || packages="ncbi-blast+"
+python3 -c 'import ensurepip, venv' 2> /dev/null || packages="$packages python3-venv"
+[ -z "$packages" ] && exit 0
+as_root=
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo > /dev/null 2>&1; then
+        echo "Missing:$packages. Install as root, then repeat." >&2
+        exit 1
+    fi
+    as_root=sudo
+fi
+echo "== installing: $packages"
+if command -v apt-get > /dev/null 2>&1; then
+    DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND
+    # shellcheck disable=SC2086 # two words are two packages
+    $as_root apt-get install -y --no-install-recommends $packages > /dev/null 2>&1 || {
+        $as_root apt-get update -qq
+        $as_root apt-get install -y --no-install-recommends $packages > /dev/null
+    }
+elif command -v dnf > /dev/null 2>&1; then
+    $as_root dnf install -y ncbi-blast+ python3
+elif command -v brew > /dev/null 2>&1; then
+    brew install blast
+else
+    echo "No package manager that we know: install NCBI BLAST+ 2.10 or later, and put it on PATH." >&2
+    exit 1
+fi
+blastn -version | head -n 1
