@@ -109,9 +109,9 @@ class Daemon:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect())
         try:
             with opener.open(request, timeout=seconds) as response:
-                return Answer(response.status, response.headers, response.read())
+                return Answer(response.status, dict(response.headers.items()), response.read())
         except urllib.error.HTTPError as error:
-            return Answer(error.code, error.headers, error.read())
+            return Answer(error.code, dict(error.headers.items()), error.read())
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """GET."""

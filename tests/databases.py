@@ -3,6 +3,7 @@
 import random
 import subprocess
 from pathlib import Path
+from typing import Any
 
 DATA = Path(__file__).parent / "data"
 CASES = DATA / "cases"
@@ -19,7 +20,7 @@ def random_dna(letters: int, seed: int) -> str:
 
 NO_HITS_QUERY = ">nothing\n" + random_dna(300, 99) + "\n"
 SLOW_QUERY = "".join(f">s{number}\n{random_dna(20_000, number)}\n" for number in range(40))
-SLOW = {"program": "tblastx", "database": "slow", "options": {"evalue": "1e-30"}, "reuse": False}
+SLOW: dict[str, Any] = {"program": "tblastx", "database": "slow", "options": {"evalue": "1e-30"}, "reuse": False}
 """What to say beside SLOW_QUERY: it takes half a minute of one core, so tests look at it, and cancel it."""
 
 

@@ -98,18 +98,17 @@ async def serving(state: Path, folders: list[Path], **flags: object) -> AsyncIte
     settings = load(
         None, {}, {"store.state_dir": state, "databases.dirs": folders, "retention.disk_floor_bytes": 0} | given
     )
-    async with open_database(settings.store.file) as store:
-        async with _parts(settings, store) as (services, files):
-            runner = make_runner(make_app(services, settings))
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            try:
-                async with aiohttp.ClientSession() as http:
-                    yield Service(f"http://127.0.0.1:{runner.addresses[0][1]}", services, store, files, http)
-            finally:
-                services.stopping.set()
-                await runner.cleanup()
+    async with open_database(settings.store.file) as store, _parts(settings, store) as (services, files):
+        runner = make_runner(make_app(services, settings))
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            async with aiohttp.ClientSession() as http:
+                yield Service(f"http://127.0.0.1:{runner.addresses[0][1]}", services, store, files, http)
+        finally:
+            services.stopping.set()
+            await runner.cleanup()
 
 
 @asynccontextmanager

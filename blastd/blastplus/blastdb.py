@@ -91,8 +91,9 @@ class Found(Frozen, frozen=True, kw_only=True):
 
 
 async def scan(folders: Sequence[Path], tools: Tools, previous: Scan | None = None) -> Scan:
-    """Look through *folders* and return what is there; *previous* saves reading what did not change. Never raises for a
-    database or folder: it is listed with its reason.
+    """Look through *folders* and return what is there; *previous* saves reading what did not change.
+
+    Never raises for a database or folder: it is listed with its reason.
     """
     found, problems = await offload(walk, folders)
     before = previous.databases if previous is not None else {}

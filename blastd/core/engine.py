@@ -54,9 +54,10 @@ class UnitReport(Frozen, frozen=True, kw_only=True):
 
 
 class Present(Frozen, frozen=True, kw_only=True):
-    """The engine has the job. `phase` is QUEUED (waits for a slot), SUBMITTED (nothing runs yet), STAGING_DB, RUNNING,
-    or RESULTS_PENDING (compute ended, not everything is here yet).
+    """The engine has the job.
 
+    `phase` is QUEUED (waits for a slot), SUBMITTED (nothing runs yet), STAGING_DB, RUNNING, or RESULTS_PENDING (compute
+    ended, not everything is here yet).
     `ended`: nothing of it runs or will run any more. `trouble`: why it failed (ended) or what holds it up (not ended).
     """
 

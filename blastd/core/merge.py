@@ -31,7 +31,7 @@ LONGEST_TAIL_BYTES = 1 << 18
 LONGEST_HEAD_BYTES = 1 << 18
 
 
-class NotJoinable(BlastdError):  # noqa: N818 -- named for what it says
+class NotJoinable(BlastdError):
     """An output is not as BLAST+ writes it: its parts can't be joined."""
 
     code = "result_damaged"

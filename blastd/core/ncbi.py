@@ -184,7 +184,9 @@ def _refuse(given: Mapping[str, str], faults: list[str]) -> None:
         faults.append("RUN_PSIBLAST: PSI-BLAST is not offered here.")
 
 
-def _options(program: str, given: Mapping[str, str], faults: list[str]) -> dict[str, str | bool]:
+def _options(  # noqa: C901, PLR0912  # one line for each parameter of NCBI's table
+    program: str, given: Mapping[str, str], faults: list[str]
+) -> dict[str, str | bool]:
     options: dict[str, str | bool] = {}
     for name, option in NUMBERS.items():
         value = given.get(name, "").strip()

@@ -82,7 +82,7 @@ TRAILER = "# BLAST processed "
 FOUND = re.compile(r"# (\d+) hits found")
 
 
-class Damaged(BlastdError):  # noqa: N818 -- named for what the user sees
+class Damaged(BlastdError):
     """A stored table is not as BLAST+ writes it."""
 
     code = "result_damaged"

@@ -101,7 +101,7 @@ def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit])
             if rows:
                 names = list(rows[0])
                 marks = ", ".join(f":{name}" for name in names)
-                db.executemany(f"INSERT INTO hsp ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608  # our names
+                db.executemany(f"INSERT INTO hsp ({', '.join(names)}) VALUES ({marks})", rows)  # our names
             db.execute(
                 "INSERT INTO query VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -156,15 +156,15 @@ def page(path: Path, asked: Asked) -> tuple[int, list[dict[str, Any]]]:
     if asked.group == "subject":
         where_text = f"WHERE {where}" if where else ""
         source = (
-            "(SELECT *, count(*) AS hsps, max(bit_score) AS max_bit_score, sum(bit_score) AS total_bit_score "  # noqa: S608  # our names
+            "(SELECT *, count(*) AS hsps, max(bit_score) AS max_bit_score, sum(bit_score) AS total_bit_score "  # our names
             f"FROM hsp {where_text} GROUP BY query, rank)"
         )
         where = ""
     tail = f"WHERE {where}" if where else ""
     with closing(_open(path)) as db:
-        total = db.execute(f"SELECT count(*) FROM {source} {tail}", values).fetchone()[0]  # noqa: S608  # our names
+        total = db.execute(f"SELECT count(*) FROM {source} {tail}", values).fetchone()[0]  # our names
         found = db.execute(
-            f"SELECT * FROM {source} {tail} ORDER BY {order} LIMIT :limit OFFSET :offset",  # noqa: S608  # our names
+            f"SELECT * FROM {source} {tail} ORDER BY {order} LIMIT :limit OFFSET :offset",  # our names
             values | {"limit": asked.limit, "offset": asked.offset},
         ).fetchall()
     return total, [_shown(dict(row)) for row in found]
@@ -205,9 +205,9 @@ def queries(
         parts.append("hits > 0" if with_hits else "hits = 0")
     tail = f"WHERE {' AND '.join(parts)}" if parts else ""
     with closing(_open(path)) as db:
-        total = db.execute(f"SELECT count(*) FROM query {tail}", values).fetchone()[0]  # noqa: S608  # our names
+        total = db.execute(f"SELECT count(*) FROM query {tail}", values).fetchone()[0]  # our names
         rows = db.execute(
-            f"SELECT * FROM query {tail} ORDER BY query LIMIT :limit OFFSET :offset",  # noqa: S608  # our names
+            f"SELECT * FROM query {tail} ORDER BY query LIMIT :limit OFFSET :offset",  # our names
             values,
         ).fetchall()
     return total, [dict(row) | {"limit_reached": bool(row["limit_reached"]), "done": True} for row in rows]
@@ -234,12 +234,12 @@ def statistics(path: Path, query: int | None) -> dict[str, Any]:
         )
         tens = {
             name: ask(
-                f"SELECT min(99, CAST({name} AS INTEGER)) AS b, count(*) FROM hsp {{tail}} GROUP BY b ORDER BY b"  # noqa: S608  # our names
+                f"SELECT min(99, CAST({name} AS INTEGER)) AS b, count(*) FROM hsp {{tail}} GROUP BY b ORDER BY b"  # our names
             )
             for name in ("identity", "query_coverage")
         }
         cloud = ask(
-            f"SELECT CAST(identity AS INTEGER), length / {step} * {step}, count(*) FROM hsp {{tail}} GROUP BY 1, 2"  # noqa: S608  # a number
+            f"SELECT CAST(identity AS INTEGER), length / {step} * {step}, count(*) FROM hsp {{tail}} GROUP BY 1, 2"  # a number
         )
     return {
         "hsps": hsps,

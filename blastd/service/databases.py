@@ -94,9 +94,8 @@ class Databases:
     async def listed(self) -> tuple[list[Listed], tuple[str, ...]]:
         """Return all databases and what could not be looked at; those in the making come as state `building`."""
         found = [Listed(database=database) for database in self._scan.databases.values()]
-        for task in await self._store.read(dbtasks.unfinished):
-            if task.name not in self._scan.databases:
-                found.append(Listed(database=_building(task)))
+        making = await self._store.read(dbtasks.unfinished)
+        found += [Listed(database=_building(task)) for task in making if task.name not in self._scan.databases]
         return found, self._scan.problems
 
     async def get(self, name: str) -> Listed:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import aiosqlite
 
@@ -27,7 +27,7 @@ READERS = 2  # a list page must not wait behind a big export of events
 class Connection(aiosqlite.Connection):
     """A connection whose transaction is one step of its thread."""
 
-    async def __aenter__(self) -> "Connection":
+    async def __aenter__(self) -> Self:
         await self
         return self
 

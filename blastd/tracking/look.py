@@ -125,9 +125,9 @@ class Looks:
 
     async def _apply(self, job: Job, seen: Observation, by: str) -> Job | None:
         """Decide and move, again while somebody else was faster."""
+        job_id, current = job.job_id, job
         for _ in range(TRIES):
-            current = job
-            its_units = await self._store.read(lambda db: units.of_job(db, current.job_id))
+            its_units = await self._store.read(lambda db: units.of_job(db, job_id))
             now = self._clock.now()
             decision = lifecycle.decide(current, its_units, seen, now, by)
             if decision.next is Next.FINISH:
@@ -138,11 +138,11 @@ class Looks:
             if moved is not None:
                 await self._after(moved)
                 return moved
-            again = await self._store.read(lambda db: jobs.get(db, current.job_id))
+            again = await self._store.read(lambda db: jobs.get(db, job_id))
             if again is None or again.status.terminal:
                 return again
-            job = again
-        return job
+            current = again
+        return current
 
     async def _move(self, job: Job, decision: Decision, now: datetime) -> Job | None:
         change = decision.change

@@ -1,4 +1,4 @@
-"""The texts of the NCBI URL API, in the exact forms that clients search for.
+r"""The texts of the NCBI URL API, in the exact forms that clients search for.
 
 Clients read these pages with regular expressions (`RID = (.*)\\n`, `Status=(\\w+)`), so blanks and line ends matter.
 Source: NCBI, "BLAST URL API"; Biopython's Bio.Blast.NCBIWWW and BioPerl's RemoteBlast read them so.

@@ -188,7 +188,7 @@ class Pages:
             end_session(response, base)
         return response
 
-    async def icon(self, request: web.Request) -> web.Response:
+    async def icon(self, _request: web.Request) -> web.Response:
         """Answer browsers that ask for the icon by its old name."""
         asset = self.assets.files["icon.svg"]
         return web.Response(

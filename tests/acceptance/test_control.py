@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from tests.acceptance.test_truth import children_of, until
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
-
 
 
 def occupied(slow: Daemon) -> str:
@@ -141,12 +139,13 @@ def test_C09_kill_at_random_moments_loses_nothing_and_leaves_no_process(database
 
 def own_processes(daemon: Daemon) -> list[psutil.Process]:
     assert daemon.process is not None
-    return psutil.Process(daemon.process.pid).children(recursive=True)
+    found: list[psutil.Process] = psutil.Process(daemon.process.pid).children(recursive=True)
+    return found
 
 
 def alive(process: psutil.Process) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

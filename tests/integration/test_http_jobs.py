@@ -8,7 +8,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yarl
 
+from blastd.core.ids import JobId
 from tests.databases import LAMBDA_QUERY, NO_HITS_QUERY, PROTEIN_QUERY, SLOW, SLOW_QUERY
 from tests.service import API, Service, serving
 
@@ -179,7 +181,7 @@ async def test_T07_list_detail_and_events_agree_for_every_form_of_the_id(service
 )
 async def test_I05_an_id_that_is_none_is_404(service: Service, text: str) -> None:
     for path in ("", "/query", "/logs", "/results", "/hits", "/events"):
-        async with service.http.get(aiohttp.client.URL(f"{service.url}{API}/{text}{path}", encoded=True)) as response:
+        async with service.http.get(yarl.URL(f"{service.url}{API}/{text}{path}", encoded=True)) as response:
             assert response.status in (400, 404), path
             assert response.content_type == "application/problem+json"
 
@@ -266,7 +268,7 @@ async def test_C06_only_ended_jobs_are_deleted_and_for_good(service: Service) ->
     assert (await service.ask("DELETE", f"{API}/{job_id}")).status == 409
     await service.post(f"{API}/{job_id}/cancel")
     await service.ended(job_id)
-    folder = service.files.job_folder(job_id)
+    folder = service.files.job_folder(JobId(job_id))
     assert folder.exists()
     answer = await service.ask("DELETE", f"{API}/{job_id}")
     assert answer.status == 200

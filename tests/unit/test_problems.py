@@ -1,6 +1,7 @@
 """Errors as answers: every deliberate error has its status, and all have one shape."""
 
 import json
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -25,6 +26,11 @@ def request(path: str = "/api/blast/jobs", **headers: str) -> web.Request:
     return made
 
 
+def body_of(answer: web.Response) -> Any:
+    assert isinstance(answer.body, bytes)
+    return json.loads(answer.body)
+
+
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
 def test_every_error_has_its_own_status(kind: type[errors.BlastdError]) -> None:
     assert kind in STATUS
@@ -44,7 +50,7 @@ def test_codes_of_errors_differ() -> None:
 
 def test_an_error_of_ours_is_a_problem_with_its_facts_as_members() -> None:
     answer = refusal(request(), errors.NotReady("It runs.", progress={"units_done": 1}))
-    body = json.loads(answer.body)
+    body = body_of(answer)
     assert (answer.status, answer.content_type) == (409, MEDIA_TYPE)
     assert body["code"] == "not_finished"
     assert body["detail"] == "It runs."
@@ -54,13 +60,13 @@ def test_an_error_of_ours_is_a_problem_with_its_facts_as_members() -> None:
 
 
 def test_facts_never_replace_the_members_of_the_shape() -> None:
-    body = json.loads(refusal(request(), errors.Conflict("No.", status="completed")).body)
+    body = body_of(refusal(request(), errors.Conflict("No.", status="completed")))
     assert body["status"] == 409
 
 
 def test_every_fault_is_named() -> None:
     faults = [("/query", "Record 1 is empty."), ("/options/evalue", "It must be greater than 0.")]
-    body = json.loads(refusal(request(), errors.Invalid(faults)).body)
+    body = body_of(refusal(request(), errors.Invalid(faults)))
     assert body["errors"] == [{"pointer": pointer, "detail": text} for pointer, text in faults]
     assert body["status"] == 422
 
@@ -90,7 +96,7 @@ def test_what_time_may_mend_says_when_to_come_back(kind: type[errors.BlastdError
 )
 def test_refusals_of_the_server_have_the_same_shape(error: web.HTTPException) -> None:
     answer = foreign(request(), error)
-    body = json.loads(answer.body)
+    body = body_of(answer)
     assert answer.content_type == MEDIA_TYPE
     assert {"type", "title", "status", "detail", "code", "request_id"} <= body.keys()
     assert body["code"] == CODES[error.status]

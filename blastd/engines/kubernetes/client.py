@@ -245,7 +245,7 @@ class Client:
         self.cool.worked()
         return raw
 
-    async def _send(  # noqa: PLR0917  # private, one caller each
+    async def _send(  # private, one caller each
         self,
         method: str,
         path: str,

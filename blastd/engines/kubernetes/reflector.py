@@ -115,7 +115,7 @@ def newer(version: str, than: str) -> bool:
 class Reflector(Generic[T]):
     """Keeps one view true. `run` is its task; everything else reads memory."""
 
-    def __init__(  # noqa: PLR0917  # made by the two functions below only
+    def __init__(  # made by the two functions below only
         self,
         client: Client,
         kind: str,

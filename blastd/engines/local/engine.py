@@ -279,6 +279,7 @@ class LocalEngine:
         if ended.exit_code == 0:
             final = folder / f"{unit.index}.out"
             size, sha256 = await offload(publish, part, final)
+            await offload(remove_leftovers, folder, unit.index)
             return replace(report, path=f"units/{final.name}", size_bytes=size, sha256=sha256)
         part.unlink(missing_ok=True)
         trouble = exits.explain(
@@ -296,3 +297,10 @@ class LocalEngine:
         for name in held.tasks:
             if self._tasks is not None:
                 self._tasks.cancel(name)
+
+
+def remove_leftovers(folder: Path, index: int) -> None:
+    """Remove what attempts left that a crash of the daemon cut off; blocking."""
+    for pattern in (f"{index}.*.part", f"{index}.*.err"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
