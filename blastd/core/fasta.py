@@ -174,7 +174,9 @@ class Reader:
 
     def _begin(self) -> bytes:
         """Look at the first bytes, then read on."""
-        start, self._start = bytes(self._start or b"").removeprefix(BOM), None
+        start, self._start = bytes(self._start or b""), None
+        while start.startswith(BOM):  # editors that open a file with one may write a second
+            start = start.removeprefix(BOM)
         if (fault := foreign_format(start)) is not None:
             self._stop(fault.code, fault.sentence)
             return b""

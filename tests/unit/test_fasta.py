@@ -368,6 +368,7 @@ PARTS = st.sampled_from(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(PARTS, max_size=30).map(b"".join), st.lists(st.integers(0, 12), max_size=20))
 @example(b">a\r\nAC\r", [3, 1, 3])
+@example(b"\xef\xbb\xbf\xef\xbb\xbf\n", [])
 def test_chunks_make_no_difference_and_what_is_stored_is_stable(data: bytes, sizes: list[int]) -> None:
     data = b">r0 x\n" + b"AC\n" * 350 + data if sizes and sizes[0] % 2 else data
     out, scan = read(data)
