@@ -1,4 +1,8 @@
-"""Sequences of subjects as FASTA, from the pinned databases through blastdbcmd."""
+"""Sequences of subjects as FASTA, from the pinned databases through blastdbcmd.
+
+A database with ids is asked for them. One without is read whole, and the sequences are picked by their order: blastdbcmd
+takes no position (2.12: "DB contains no accession info").
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,55 +25,74 @@ async def write(given: Finish, subjects: Sequence[Subject], target: Path) -> Non
     for number, generation in enumerate(given.generations):
         if not left:
             break
-        entries, left = await _entries(given, generation, left, last=number == len(given.generations) - 1)
-        if entries:
-            part = given.work / f"{number}.fa"
-            await _fetch(given, generation, entries, part)
-            parts.append(part)
+        part = given.work / f"{number}.fa"
+        if has_ids(generation) and number == len(given.generations) - 1:
+            await _by_id(given, generation, [subject[0] for subject in left], part)
+            left = []
+        else:
+            known = await _known(given, generation)
+            mine = [one for one in left if _names(one) & known.keys()]
+            left = [one for one in left if not _names(one) & known.keys()]
+            await _by_order(
+                given, generation, {at for one in mine for name in _names(one) for at in known.get(name, ())}, part
+            )
+        parts.append(part)
     await offload(_join, parts, target)
 
 
-async def _entries(
-    given: Finish, generation: Generation, subjects: Sequence[Subject], *, last: bool
-) -> tuple[list[str], list[Subject]]:
-    """Return what blastdbcmd calls the subjects that this database has, and those that it has not."""
-    if has_ids(generation) and last:
-        return [subject[0] for subject in subjects], []
-    words = ["-db", quoted(generation.name), "-dbtype", generation.molecule, "-entry", "all", "-outfmt", "%o %l %i %t"]
-    ran = await given.tools.run("blastdbcmd", words, cwd=Path(generation.folder), seconds=300.0)
-    known: Mapping[tuple[str, int], list[str]] = await offload(_known, ran.text())
-    entries: list[str] = []
-    left: list[Subject] = []
-    for subject in subjects:
-        found = known.get((subject[0], subject[2])) or known.get((subject[1], subject[2]))
-        if found:
-            entries += found
-        else:
-            left.append(subject)
-    return entries, left
+def _names(subject: Subject) -> set[tuple[str, int]]:
+    return {(subject[0], subject[2]), (subject[1], subject[2])}
 
 
-def _known(text: str) -> dict[tuple[str, int], list[str]]:
-    """Return entries by (name, length); without parsed ids the name is the first word of the title."""
-    found: dict[tuple[str, int], list[str]] = {}
-    for line in text.splitlines():
-        position, length, name, *title = line.split(" ", 3)
-        parsed = not name.startswith("gnl|BL_ORD_ID|")
-        key = name if parsed else (title[0].split(" ", 1)[0] if title else "")
-        found.setdefault((key, int(length)), []).append(name if parsed else f"gnl|BL_ORD_ID|{position}")
+async def _known(given: Finish, generation: Generation) -> Mapping[tuple[str, int], list[int]]:
+    """Return the places of all sequences by (name, length); without ids the name is the first word of the title."""
+    listing = given.work / "listing.txt"
+    await _blastdbcmd(given, generation, ["-entry", "all", "-outfmt", "%l %i %t"], listing)
+    return await offload(_read_listing, listing)
+
+
+def _read_listing(listing: Path) -> dict[tuple[str, int], list[int]]:
+    found: dict[tuple[str, int], list[int]] = {}
+    with listing.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        for place, line in enumerate(file):
+            length, name, *title = line.rstrip("\n").split(" ", 2)
+            if name.startswith("gnl|BL_ORD_ID|"):
+                name = title[0].split(" ", 1)[0] if title else ""
+            found.setdefault((name, int(length)), []).append(place)
     return found
 
 
-async def _fetch(given: Finish, generation: Generation, entries: Sequence[str], part: Path) -> None:
+async def _by_id(given: Finish, generation: Generation, ids: Sequence[str], part: Path) -> None:
     batch = part.with_suffix(".txt")
-    await offload(batch.write_text, "".join(f"{entry}\n" for entry in dict.fromkeys(entries)), "utf-8")
-    errors = part.with_suffix(".err")
-    words = [given.tools.paths["blastdbcmd"], "-db", quoted(generation.name), "-dbtype", generation.molecule]
+    text = "".join(f"{one}\n" for one in dict.fromkeys(ids))
+    await offload(batch.write_text, text, "utf-8", "surrogateescape")
+    await _blastdbcmd(given, generation, ["-entry_batch", str(batch)], part)
+
+
+async def _by_order(given: Finish, generation: Generation, places: set[int], part: Path) -> None:
+    whole = part.with_suffix(".all")
+    await _blastdbcmd(given, generation, ["-entry", "all", "-outfmt", "%f"], whole)
+    await offload(_pick, whole, places, part)
+
+
+def _pick(whole: Path, places: set[int], part: Path) -> None:
+    place = -1
+    with whole.open("rb") as source, part.open("wb") as out:
+        for line in source:
+            place += line.startswith(b">")
+            if place in places:
+                out.write(line)
+    whole.unlink()
+
+
+async def _blastdbcmd(given: Finish, generation: Generation, words: Sequence[str], out: Path) -> None:
+    errors = out.with_suffix(".err")
+    database = ["-db", quoted(generation.name), "-dbtype", generation.molecule]
     ended = await process.run(
-        [*words, "-entry_batch", str(batch)],
+        [given.tools.paths["blastdbcmd"], *database, *words],
         cwd=Path(generation.folder),
         env=given.tools.environment,
-        stdout=part,
+        stdout=out,
         stderr=errors,
         limits=LIMITS,
         clock=given.clock,
