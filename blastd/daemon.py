@@ -28,6 +28,7 @@ from blastd.errors import ConfigError
 from blastd.metrics import Metrics
 from blastd.service import Services
 from blastd.service.databases import Databases
+from blastd.store import tokens
 from blastd.store.files import Files
 from blastd.store.sqlite import Database, open_database
 from blastd.tracking.finish import Finisher
@@ -72,6 +73,11 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with only_one(settings.store.folder):
         async with open_database(settings.store.file) as store:
+            if not settings.server.loopback and not await store.read(lambda db: tokens.list_all(db, limit=1)):
+                raise ConfigError(
+                    f"server.listen: {settings.server.listen} can be reached from other machines, and there is no token. "
+                    "Make one with 'blastd token create', or listen on 127.0.0.1."
+                )
             await run(settings, store, stop)
 
 
