@@ -180,6 +180,7 @@ def _engines(settings: Settings, found: blast.Tools, files: Files, clock: Clock)
         raise ConfigError("local.enabled: there is no other engine; set it to true.")
     local = LocalSettings(
         slots=settings.local.slots or os.cpu_count() or 1,
+        threads=settings.local.threads,
         nice=settings.local.nice,
         programs=found.paths,
         environment=found.environment,

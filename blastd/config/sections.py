@@ -135,6 +135,15 @@ class LocalSettings(Section, frozen=True, kw_only=True):
 
     enabled: Annotated[bool, about("Whether searches may run on this machine.")] = True
     slots: Annotated[int, about("BLAST+ processes at once; 0: one for each core.", ge=0, le=1024)] = 0
+    threads: Annotated[
+        int,
+        about(
+            "Most threads of one BLAST+ process; 0: as many as pay and are free. 1: ties at the limit of max_target_seqs "
+            "are always decided in the same way.",
+            ge=0,
+            le=1024,
+        ),
+    ] = 0
     nice: Annotated[int, about("Niceness of BLAST+ processes, so that the service stays quick.", ge=0, le=19)] = 5
     memory_limit_bytes: Annotated[
         int,

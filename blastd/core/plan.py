@@ -7,11 +7,13 @@ A result must equal one unsplit BLAST+ run byte for byte, so a cut is allowed on
   there and nowhere else. blastn sizes its rounds by the number of extensions in the rounds before, which nobody
   knows in advance; lookup table and seeds, and with them marginal hits, change with the round (seen with 2.12 at E = 50 with word
   size 11, and at the cut of 500 subjects with megablast). A blastn search therefore stays one process, which gets its
-  speed from threads: they divide the database, not the queries, and leave the output as it is.
+  speed from threads: they divide the database, not the queries. With threads BLAST+ may, rarely, keep another of
+  several equal subjects at the limit of max_target_seqs (seen once in some hundred runs of 2.12 on a busy machine);
+  one thread always gives the same.
 - *Database.* A shard only proposes subjects, then one finish per batch runs the user's own search on the proposals
   (`core/alias.py`). Options that compare subjects before hit lists exist forbid it.
 
-This module decides sizes and reasons; what a unit runs is in `blastplus/exact.py`, who runs it in the engines.
+This module decides sizes and reasons; the engines run the units.
 """
 
 from collections.abc import Mapping, Sequence
@@ -104,6 +106,7 @@ def plan(
     unnamed: bool,
     database: DatabaseFacts,
     slots: int,
+    threads: int = 0,
     shards: int | None = None,
     batches: int | None = None,
 ) -> Plan:
@@ -111,7 +114,7 @@ def plan(
 
     *letters*, *offsets* and *sizes* (bytes) are those of each query record in the query file; letters as BLAST+ counts
     them, without what it drops. *unnamed* says that a record has no definition. *slots* are the processes that may run
-    at once. *shards* and *batches* are wishes: fewer are made where more would not be exact.
+    at once, *threads* the most of one process (0: no limit of its own). *shards* and *batches* are wishes: fewer are made where more would not be exact.
     """
     cost = sum(letters) * database.letters * seconds_per_cell(program, task)
     why_whole = whole_database_reason(options, database)
@@ -123,8 +126,11 @@ def plan(
     rounds = query_rounds(program, options, letters, unnamed=unnamed, why=why)
     wanted = batches if batches is not None else batches_for(cost, slots)
     cut = _batches(rounds, min(max(wanted, 1), len(rounds)), letters, offsets, sizes)
-    threads = threads_for(cost / len(cut), slots // len(cut))
-    return Plan(batches=cut, shards=parts, units=_units(len(cut), parts, threads), why=tuple(why))
+    free = slots // len(cut)
+    used = threads_for(cost / len(cut), min(free, threads) if threads else free)
+    if used > 1:
+        why.append(f"{used} threads: BLAST+ may keep another of several equal subjects at the limit of max_target_seqs")
+    return Plan(batches=cut, shards=parts, units=_units(len(cut), parts, used), why=tuple(why))
 
 
 def seconds_per_cell(program: str, task: str | None) -> float:

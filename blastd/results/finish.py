@@ -71,18 +71,18 @@ async def _batch(given: Finish, unit: Unit, outfmt: str, part: Path, query: int 
     folder = await _restricted(given, unit, stored)
     if folder is not None:
         check = given.work / f"{unit.index}.check"
-        await _blast(given, unit, fasta, folder, RICH_SPEC, check)
+        await _blast(given, fasta, folder, RICH_SPEC, check)
         if await offload(_same, check, stored):
-            await _blast(given, unit, fasta, folder, outfmt, part)
+            await _blast(given, fasta, folder, outfmt, part)
             return
         log.info("finish_on_whole_database", job_id=given.job.job_id, unit=unit.index)
     whole = Path(given.placed.run_folder)
     if query is not None:
         check = given.work / f"{unit.index}.check"
-        await _blast(given, unit, fasta, whole, RICH_SPEC, check)
+        await _blast(given, fasta, whole, RICH_SPEC, check)
         if not await offload(_same, check, stored):
             raise Unsupported("This query has other hits alone than among all queries: ask for the whole result.")
-    await _blast(given, unit, fasta, whole, outfmt, part)
+    await _blast(given, fasta, whole, outfmt, part)
 
 
 def _inputs(given: Finish, unit: Unit, query: int | None) -> tuple[Path, Path]:
@@ -176,7 +176,7 @@ def _write_alias(files: alias.Restriction, layout: alias.Layout, folder: Path) -
         (folder / mask.name).write_bytes(alias.mask_bytes(mask))
 
 
-async def _blast(given: Finish, unit: Unit, fasta: Path, folder: Path, outfmt: str, out: Path) -> None:
+async def _blast(given: Finish, fasta: Path, folder: Path, outfmt: str, out: Path) -> None:
     job = given.job
     words = await offload(command.arguments, job, given.work)
     argv = command.argv(
@@ -185,7 +185,7 @@ async def _blast(given: Finish, unit: Unit, fasta: Path, folder: Path, outfmt: s
         query=str(fasta),
         database=given.placed.argument,
         outfmt=outfmt,
-        threads=unit.threads,
+        threads=1,  # threads could decide ties at the limit of subjects in another way
     )
     errors = out.with_name(out.name + ".err")
     ended = await process.run(

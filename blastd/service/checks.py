@@ -226,6 +226,7 @@ class Checks:
                 volumes=tuple(volume.sequences for database in found for volume in database.volumes),
             ),
             slots=int(facts.get("slots") or 1),
+            threads=int(facts.get("threads") or 0),
             shards=facts.get("shards"),
         )
 

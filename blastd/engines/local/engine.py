@@ -41,6 +41,7 @@ class LocalSettings(Frozen, frozen=True, kw_only=True):
     """How the engine uses this machine. `programs` maps a BLAST+ program to its path."""
 
     slots: int
+    threads: int = 0
     nice: int
     programs: Mapping[str, str]
     environment: Mapping[str, str]
@@ -188,7 +189,15 @@ class LocalEngine:
 
     def health(self) -> Health:
         """Say how many slots are used."""
-        return Health(ok=True, facts={"slots": self._slots.total, "used": self._slots.used, "jobs": len(self._held)})
+        return Health(
+            ok=True,
+            facts={
+                "slots": self._slots.total,
+                "threads": self._settings.threads,
+                "used": self._slots.used,
+                "jobs": len(self._held),
+            },
+        )
 
     # ------------------------------------------------------------------ running units
     def _tell(self, job_id: JobId) -> None:
