@@ -190,7 +190,7 @@ def _where(asked: Asked) -> tuple[str, dict[str, Any]]:
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     row.pop("hsp_id")
-    row["taxids"] = [int(one) for one in row["taxids"].split(";") if one.isdigit()]
+    row["taxids"] = [int(one) for one in row["taxids"].split(";") if one.isdigit() and one != "0"]
     return row
 
 
