@@ -24,7 +24,7 @@ check: dev ## lint, types, layers
 	$(BIN)/lint-imports
 
 bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of the benchmark set
-	$(BIN)/python -m tests.benchmarks.local $(BENCH_DATA)
+	$(BIN)/python -m tests.benchmarks.local --data $(BENCH_DATA)
 
 system: ## install BLAST+ and Python from the system's packages if they are missing
 	@sh config/system.sh

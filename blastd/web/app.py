@@ -9,7 +9,7 @@ from aiohttp import web
 
 from blastd.config import Settings
 from blastd.service import Services
-from blastd.web import databases, events, jobs, results, submit, system
+from blastd.web import databases, events, jobs, ncbi, results, submit, system
 from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
 from blastd.web.openapi import Route, document
 from blastd.web.pages import PageSettings, page_routes
@@ -42,6 +42,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
         version=services.version, base_path=settings.server.base_path or None, tokens=not settings.server.loopback
     )
     app.router.add_routes(page_routes(pages, services.access.valid))
+    app.router.add_routes(ncbi.routes())
     app.on_response_prepare.append(finish_headers)
     return app
 
