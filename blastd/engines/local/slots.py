@@ -60,7 +60,7 @@ class Slots:
         free = self.total - self.used
         if free <= 0:
             return None
-        for job in sorted(self._jobs.values(), key=self._key):
+        for job in self._in_turn():
             unit = job.ready()
             if unit is None:
                 continue
@@ -82,7 +82,7 @@ class Slots:
     def waiting(self) -> Sequence[JobId]:
         """Return the jobs of which nothing has started, in the order in which owners take turns."""
         by_owner: dict[Owner, list[JobId]] = {}
-        for job in sorted(self._jobs.values(), key=self._key):
+        for job in self._in_turn():
             if not job.running and job.units and not job.done:
                 by_owner.setdefault(job.owner, []).append(job.job_id)
         order: list[JobId] = []
@@ -96,9 +96,16 @@ class Slots:
     def _width(self, unit: Unit) -> int:
         return max(1, min(unit.threads, self.total))
 
-    def _key(self, job: Waiting) -> tuple[int, int, int, int]:
-        mine = sum(sum(other.running.values()) for other in self._jobs.values() if other.owner == job.owner)
-        return mine, -job.priority, sum(job.running.values()), job.number
+    def _in_turn(self) -> list[Waiting]:
+        """Return all jobs in the order of their claims: owners with fewer slots, priority, jobs with fewer slots, age."""
+        loads: dict[Owner, int] = {}
+        for job in self._jobs.values():
+            loads[job.owner] = loads.get(job.owner, 0) + sum(job.running.values())
+
+        def claim(job: Waiting) -> tuple[int, int, int, int]:
+            return loads[job.owner], -job.priority, sum(job.running.values()), job.number
+
+        return sorted(self._jobs.values(), key=claim)
 
     def _prune(self, job: Waiting) -> None:
         if not job.units and not job.running:
