@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run demo test check unit bench system install dev clean
+.PHONY: help run demo test check browser bench system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -22,6 +22,10 @@ check: dev ## lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+browser: dev ## stories in a real browser (installs chromium if it is missing)
+	@sh config/system.sh chromium
+	$(PYTEST) tests/browser
 
 bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of the benchmark set
 	$(BIN)/python -m tests.benchmarks.local --data $(BENCH_DATA)

@@ -1,9 +1,12 @@
 #!/bin/sh
-# Installs BLAST+ (and Python's venv module) through the system's package manager when they are missing, and says so.
+# Installs what is named, and BLAST+ (and Python's venv module) through the system's package manager when they are missing; says so.
 set -eu
 packages=
 command -v blastn > /dev/null 2>&1 && command -v makeblastdb > /dev/null 2>&1 || packages="ncbi-blast+"
 python3 -c 'import ensurepip, venv' 2> /dev/null || packages="$packages python3-venv"
+for extra in "$@"; do
+    command -v "$extra" > /dev/null 2>&1 || packages="$packages $extra"
+done
 [ -z "$packages" ] && exit 0
 as_root=
 if [ "$(id -u)" != 0 ]; then
