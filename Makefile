@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run demo test check browser bench system install dev clean
+.PHONY: help run demo test check browser crash bench system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -26,6 +26,9 @@ check: dev ## lint, types, layers
 browser: dev ## stories in a real browser (installs chromium if it is missing)
 	@sh config/system.sh chromium
 	$(PYTEST) tests/browser
+
+crash: system dev ## kill -9 the daemon at random moments of a load; CRASH_ROUNDS and CRASH_SEED choose which
+	CRASH_ROUNDS=$${CRASH_ROUNDS:-50} $(PYTEST) tests/acceptance/test_control.py -k random_moments
 
 bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of the benchmark set
 	$(BIN)/python -m tests.benchmarks.local --data $(BENCH_DATA)
