@@ -157,3 +157,10 @@ def table_to_csv(path: Path, names: Sequence[str]) -> None:
                 + "\n"
             )
     made.replace(path)
+
+
+def write_all(blocks: Iterator[bytes], target: Path) -> None:
+    """Write *blocks* to *target*; blocking."""
+    with target.open("wb") as file:
+        for block in blocks:
+            file.write(block)

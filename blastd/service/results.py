@@ -26,6 +26,7 @@ from blastd.errors import Expired, Invalid, NotReady, ResultGone, Unsupported
 from blastd.results import finish, formats, hits, sequences
 from blastd.results.formats import FORMATS, Format
 from blastd.service.progress import progress
+from blastd.service.tables import align, offset_of, page_of
 from blastd.store import artifacts, units
 from blastd.store.files import Files
 from blastd.store.sqlite import Database
@@ -253,7 +254,7 @@ class Results:
         if kind.name in PROJECTED:
             blocks = formats.projection(ready.folder, ready.units, kind.name, names, query, standins=ready.job.standins)
             if blocks is not None:
-                await offload(write_all, blocks, target)
+                await offload(formats.write_all, blocks, target)
                 return
         async with self._finishes:
             await self._finish(ready, kind, names, query, target)
@@ -331,7 +332,7 @@ class Results:
     async def hits(self, ready: Ready, wanted: HitFilter, *, statistics: bool = False) -> dict[str, Any]:
         """Return a page of hits. Raises Invalid."""
         index = await self._index(ready)
-        offset = _offset(wanted.cursor)
+        offset = offset_of(wanted.cursor)
         asked = hits.Asked(
             query=wanted.query, sort=wanted.sort, order=wanted.order, min_identity=wanted.min_identity,
             max_evalue=wanted.max_evalue, min_coverage=wanted.min_coverage, text=wanted.text, group=wanted.group,
@@ -339,11 +340,11 @@ class Results:
         )  # fmt: skip
         total, rows = await offload(hits.page, index, asked)
         if wanted.sequences and wanted.group == "hsp":
-            await offload(_align, ready, rows)
+            await offload(align, ready.job, ready.folder, rows)
         for row in rows:
             row.pop("btop")
         found: dict[str, Any] = {"complete": True, "total": total, "hits": rows}
-        found["page"] = _page(wanted.limit, offset, len(rows), total)
+        found["page"] = page_of(wanted.limit, offset, len(rows), total)
         if statistics:
             found["statistics"] = await offload(hits.statistics, index, wanted.query)
         return found
@@ -352,11 +353,11 @@ class Results:
         self, ready: Ready, text: str | None, with_hits: bool | None, limit: int, cursor: str | None
     ) -> dict[str, Any]:
         """Return a page of the queries and what each found. Raises Invalid."""
-        index, offset = await self._index(ready), _offset(cursor)
+        index, offset = await self._index(ready), offset_of(cursor)
         total, rows = await offload(hits.queries, index, text, with_hits, limit, offset)
         for row in rows:
             row["warnings"] = [warned.text for warned in ready.job.warnings if warned.query == row["query"]]
-        return {"total": total, "queries": rows, "page": _page(limit, offset, len(rows), total)}
+        return {"total": total, "queries": rows, "page": page_of(limit, offset, len(rows), total)}
 
     async def statistics(self, ready: Ready, query: int | None) -> dict[str, Any]:
         """Return numbers and histograms over all hits or those of one query."""
@@ -441,42 +442,7 @@ def stored_file(ready: Ready, kept: Artifact) -> ResultFile:
     )
 
 
-def write_all(blocks: Iterator[bytes], target: Path) -> None:
-    """Write *blocks* to *target*; blocking."""
-    with target.open("wb") as file:
-        for block in blocks:
-            file.write(block)
-
-
 async def in_threads(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Yield *blocks*, each made in a thread."""
     while (block := await offload(next, blocks, None)) is not None:
         yield block
-
-
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not cursor.isdecimal() or len(cursor) > 12:
-        raise Invalid([("/cursor", "This is no cursor of ours: use `next_cursor` of the page before.")])
-    return int(cursor)
-
-
-def _page(limit: int, offset: int, returned: int, total: int) -> dict[str, Any]:
-    more = offset + returned < total
-    return {
-        "limit": limit, "returned": returned, "has_more": more, "next_cursor": str(offset + returned) if more else None,
-    }  # fmt: skip
-
-
-def _align(ready: Ready, rows: Sequence[dict[str, Any]]) -> None:
-    """Add the aligned letters to rows; blocking."""
-    gencode = hits.STANDARD if ready.job.program in ("blastx", "tblastx") else None
-    if gencode is not None and str(ready.job.options.get("query_gencode", "1")) != "1":
-        return  # pairwise output has them
-    letters: dict[int, str] = {}
-    for row in rows:
-        number = row["query"]
-        if number not in letters:
-            letters[number] = hits.query_letters(ready.folder / "query.fa", number)
-        row["query_sequence"], row["subject_sequence"] = hits.aligned(row, letters[number], gencode)

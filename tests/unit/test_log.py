@@ -36,9 +36,9 @@ def test_json_lines_hold_event_level_time_and_facts(out: io.StringIO) -> None:
 
 def test_lines_of_libraries_have_the_same_form(out: io.StringIO) -> None:
     configure(LoggingSettings(format="json"), out)
-    logging.getLogger("some.library").warning("lost %s", "connection")
+    logging.getLogger("some.package").warning("lost %s", "connection")
     line = json.loads(out.getvalue())
-    assert (line["event"], line["level"], line["logger"]) == ("lost connection", "warning", "some.library")
+    assert (line["event"], line["level"], line["logger"]) == ("lost connection", "warning", "some.package")
 
 
 def test_level_hides_what_is_below(out: io.StringIO) -> None:
