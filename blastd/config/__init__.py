@@ -1,7 +1,7 @@
 """Settings and how they are gathered.
 
-The descriptions of the keys are their only documentation: `config/blastd.toml` and the table in README.md are made
-from them (`blastd.cli.papers`). What a setting does is left to the module that takes its section.
+The descriptions of the keys are repeated in `config/blastd.toml` (a test compares keys and defaults).
+What a setting does is left to the module that takes its section.
 """
 
 from blastd.config.load import KEYS, SECTIONS, load, shown

@@ -51,7 +51,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
     """Return the runner of the daemon and of the tests.
 
     A client that goes away cancels no handler: what it began is finished, and a cancel in the middle of a write would
-    leave the outcome unknown. Bodies are decoded by `web/uploads.py`, which bounds what a gzip bomb unfolds to.
+    leave the outcome unknown. Bodies are decoded by `web/bodies.py`, which bounds what a gzip bomb unfolds to.
     """
     return web.AppRunner(
         app,
