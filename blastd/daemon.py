@@ -27,6 +27,7 @@ from blastd.engines.local.engine import LocalEngine, LocalSettings
 from blastd.errors import ConfigError
 from blastd.metrics import Metrics
 from blastd.service import Services
+from blastd.service.bundle import Warmer
 from blastd.service.databases import Databases
 from blastd.store import tokens
 from blastd.store.files import Files
@@ -86,7 +87,7 @@ async def run(settings: Settings, store: Database, stop: asyncio.Event) -> None:
     clock, metrics = SystemClock(), Metrics()
     files = Files(settings.store.folder)
     async with AsyncExitStack() as stack:
-        parts = await build(settings, store, files, clock, metrics)
+        parts = await build(settings, store, files, clock, metrics, stack)
         services = parts.services
         runner = make_runner(make_app(services, settings))
         await runner.setup()
@@ -112,8 +113,13 @@ class Parts(Frozen, frozen=True, kw_only=True):
     roots: Mapping[str, Callable[[], Awaitable[None]]]
 
 
-async def build(settings: Settings, store: Database, files: Files, clock: Clock, metrics: Metrics) -> Parts:
-    """Make all parts; nothing runs before `roots` do. Raises Unavailable without BLAST+, ConfigError without an engine."""
+async def build(
+    settings: Settings, store: Database, files: Files, clock: Clock, metrics: Metrics, stack: AsyncExitStack
+) -> Parts:
+    """Make all parts; nothing runs before `roots` do, *stack* closes them.
+
+    Raises Unavailable without BLAST+, ConfigError without an engine.
+    """
     taxonomy = [folder for folder in settings.databases.dirs if (folder / "taxdb.btd").exists()]
     found = await blast.find(settings.blast.bin, os.environ.get("PATH", os.defpath), str(files.root), taxonomy)
     offered = await blast.offered(found)
@@ -128,7 +134,7 @@ async def build(settings: Settings, store: Database, files: Files, clock: Clock,
     )
     await databases.rescan()
     shelf = Shelf(files.generations, databases.current)
-    engines = _engines(settings, found, files, clock)
+    engines, warmer = await _engines(settings, found, files, clock, stack)
     limits = LaunchSettings(
         time_limit_seconds=settings.local.time_limit_seconds or NO_LIMIT_SECONDS,
         memory_limit_bytes=settings.local.memory_limit_bytes or None,
@@ -160,6 +166,7 @@ async def build(settings: Settings, store: Database, files: Files, clock: Clock,
         tools=found,
         offered=offered,
         version=__version__,
+        warmer=warmer,
     )
     reconcile_seconds, sweep_seconds = settings.tracking.reconcile_seconds, settings.retention.sweep_seconds
     roots: dict[str, Callable[[], Awaitable[None]]] = {
@@ -172,21 +179,50 @@ async def build(settings: Settings, store: Database, files: Files, clock: Clock,
     return Parts(services=services, roots=roots)
 
 
-def _engines(settings: Settings, found: blast.Tools, files: Files, clock: Clock) -> dict[str, Engine]:
-    """Return the engines that are switched on. Raises ConfigError when there is none."""
+async def _engines(
+    settings: Settings, found: blast.Tools, files: Files, clock: Clock, stack: AsyncExitStack
+) -> tuple[dict[str, Engine], Warmer | None]:
+    """Return the engines that are switched on, the default one first, and what warms nodes. Raises ConfigError."""
+    engines: dict[str, Engine] = {}
+    warmer: Warmer | None = None
     if settings.kubernetes.enabled:
-        raise ConfigError("kubernetes.enabled: this version searches on this machine only; set it to false.")
-    if not settings.local.enabled:
-        raise ConfigError("local.enabled: there is no other engine; set it to true.")
-    local = LocalSettings(
-        slots=settings.local.slots or os.cpu_count() or 1,
-        threads=settings.local.threads,
-        nice=settings.local.nice,
-        programs=found.paths,
-        environment=found.environment,
-        blast_version=found.version,
-    )
-    return {"local": LocalEngine(local, files.root, clock)}
+        # Imported here, so that a daemon without a cluster does not hold these libraries in memory.
+        from blastd.engines.kubernetes.engine import open_kubernetes  # noqa: PLC0415
+
+        kubernetes = await stack.enter_async_context(
+            open_kubernetes(
+                settings.kubernetes,
+                settings.azure,
+                kubeconfig=kubeconfig(settings, os.environ),
+                jobs_folder=files.jobs,
+                clock=clock,
+            )
+        )
+        engines["kubernetes"] = kubernetes
+        warmer = kubernetes
+    if settings.local.enabled:
+        local = LocalSettings(
+            slots=settings.local.slots or os.cpu_count() or 1,
+            threads=settings.local.threads,
+            shards=settings.local.shards,
+            nice=settings.local.nice,
+            programs=found.paths,
+            environment=found.environment,
+            blast_version=found.version,
+        )
+        engines["local"] = LocalEngine(local, files.root, clock)
+    if not engines:
+        raise ConfigError("local.enabled: no engine is switched on; set it or kubernetes.enabled to true.")
+    return engines, warmer
+
+
+def kubeconfig(settings: Settings, environ: Mapping[str, str]) -> Path | None:
+    """Return the kubeconfig file to use, None for the in-cluster account."""
+    if settings.kubernetes.kubeconfig is not None:
+        return settings.kubernetes.kubeconfig
+    if environ.get("KUBERNETES_SERVICE_HOST"):
+        return None
+    return Path(environ.get("KUBECONFIG", "").split(":")[0] or "~/.kube/config").expanduser()
 
 
 async def _root(work: Callable[[], Awaitable[None]]) -> None:

@@ -12,6 +12,8 @@ from blastd.aio import offload
 from blastd.blastplus import generation
 from blastd.blastplus.blastdb import Database
 from blastd.blastplus.generation import Generation
+from blastd.blastplus.layout import layout_of
+from blastd.core.alias import Layout
 from blastd.core.engine import DatabaseAt, Trouble
 from blastd.core.model import DatabaseRef, Frozen
 from blastd.errors import DatabaseGone
@@ -23,6 +25,7 @@ class Placed(Frozen, frozen=True, kw_only=True):
     databases: tuple[DatabaseAt, ...]
     run_folder: str
     argument: str
+    layout: Layout | None = None
 
 
 class Shelf:
@@ -65,6 +68,7 @@ class Shelf:
         """Return where a search on *refs* runs; *folder* may take a work folder for several databases."""
         generations = [await self.find(ref) for ref in refs]
         run_folder, argument = await offload(generation.together, generations, folder / "db")
+        layout = await offload(layout_of, generations, refs, argument)
         return Placed(
             databases=tuple(
                 DatabaseAt(
@@ -81,6 +85,7 @@ class Shelf:
             ),
             run_folder=str(run_folder),
             argument=argument,
+            layout=layout,
         )
 
     async def changed(self, refs: Sequence[DatabaseRef]) -> Trouble | None:

@@ -155,10 +155,9 @@ def _contradictions(settings: Settings) -> list[str]:
     faults = []
     if not settings.local.enabled and not settings.kubernetes.enabled:
         faults.append("local.enabled, kubernetes.enabled: at least one engine must be on")
-    if settings.kubernetes.enabled and not (settings.azure.account_url or settings.azure.connection_string):
+    if settings.kubernetes.enabled and not settings.azure.connection_string:
         faults.append(
-            "kubernetes.enabled: needs a storage account: set azure.account_url, azure.connection_string_file "
-            "or BLASTD_AZURE__CONNECTION_STRING"
+            "kubernetes.enabled: needs a storage account: set azure.connection_string_file or BLASTD_AZURE__CONNECTION_STRING"
         )
     return faults
 

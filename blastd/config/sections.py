@@ -144,6 +144,15 @@ class LocalSettings(Section, frozen=True, kw_only=True):
             le=1024,
         ),
     ] = 0
+    shards: Annotated[
+        int,
+        about(
+            "Parts into which a database is split, each searched by a process of its own with the same result as the whole; "
+            "1: not split, which is quicker where the memory holds it.",
+            ge=1,
+            le=1000,
+        ),
+    ] = 1
     nice: Annotated[int, about("Niceness of BLAST+ processes, so that the service stays quick.", ge=0, le=19)] = 5
     memory_limit_bytes: Annotated[
         int,
@@ -272,7 +281,6 @@ class KubernetesSettings(Section, frozen=True, kw_only=True):
 class AzureSettings(Section, frozen=True, kw_only=True):
     """Azure Blob Storage, through which queries, databases and results of cluster searches travel."""
 
-    account_url: Annotated[str, about("Address of the storage account, like https://NAME.blob.core.windows.net.")] = ""
     connection_string: Annotated[
         Secret, about("Connection string with the account key. From the environment only; in a file use the next key.")
     ] = Secret()

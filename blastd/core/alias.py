@@ -18,14 +18,13 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from blastd.core.plan import Options
+from blastd.core.plan import SELECT, Options
 
 Ranges = tuple[tuple[int, int], ...]
 """Positions as ascending half-open ranges."""
 
 # Options that drop hits after the preliminary list was cut: a proposing search leaves them out.
 LATE_FILTERS = ("perc_identity", "qcov_hsp_perc", "max_hsps", "subject_besthit")
-SELECT = ("seqidlist", "taxids", "taxidlist", "negative_seqidlist", "negative_taxids", "negative_taxidlist")
 DEFAULT_TARGETS = 500
 DEFAULT_EVALUE = {"blastn-short": "1000", "blastp-short": "20000"}
 # Programs that adjust scores by composition choose up to this many subjects first, by plain scores.

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from blastd.core.alias import Layout
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
 
@@ -107,7 +108,8 @@ class Work(Frozen, frozen=True, kw_only=True):
 
     `folder` is the job's own folder, `query_path` the FASTA that BLAST+ reads. BLAST+ runs in `run_folder` with
     `-db database_argument`. `arguments` are the words for BLAST+ after the program's name, without query, database,
-    output format and threads; `rich_format` is the -outfmt value of the stored form.
+    output format and threads; `rich_format` is the -outfmt value of the stored form. `layout` tells the volumes of a
+    database that can be restricted by positions (propose and finish units need it), None for any other.
     """
 
     job: Job
@@ -121,6 +123,7 @@ class Work(Frozen, frozen=True, kw_only=True):
     rich_format: str
     time_limit_seconds: float
     memory_limit_bytes: int | None = None
+    layout: Layout | None = None
 
 
 class External(Frozen, frozen=True, kw_only=True):

@@ -28,6 +28,8 @@ Options = Mapping[str, str | bool | tuple[str, ...]]
 ROUND_LETTERS = {"blastp": 10_000, "blastx": 10_002, "tblastn": 20_000, "tblastx": 10_002}
 # These compare hits of different subjects before the hit lists exist.
 WHOLE_DATABASE = ("culling_limit", "best_hit_overhang", "best_hit_score_edge")
+# These name sequences; BLAST+ finds them when it opens the database, and counts them for its statistics.
+SELECT = ("seqidlist", "taxids", "taxidlist", "negative_seqidlist", "negative_taxids", "negative_taxidlist")
 # CPU seconds for one query letter against one database letter: orders of magnitude, measured with BLAST+ 2.12
 # on the sets described in tests/data (blastp 2.5e5 x 9.1e6 letters: 72 s). Used to choose sizes, never shown.
 SECONDS_PER_CELL = {
@@ -53,11 +55,14 @@ class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
     letters: int
     volumes: tuple[int, ...] = ()
     """Sequences per volume in the order of positions; their sum differs from *sequences* if an alias hides some."""
+    databases: int = 1
+    in_order: bool = True
+    """Whether the volumes' names are in order, so that positions can be counted through them."""
 
     @property
     def addressable(self) -> bool:
         """Tell whether every position of the volumes belongs to the database, so that masks can name subjects."""
-        return self.sequences > 0 and sum(self.volumes) == self.sequences
+        return self.in_order and self.sequences > 0 and sum(self.volumes) == self.sequences
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,12 +114,14 @@ def plan(
     threads: int = 0,
     shards: int | None = None,
     batches: int | None = None,
+    worth_seconds: float = WORTH_A_PROCESS_SECONDS,
 ) -> Plan:
     """Cut a search into units.
 
     *letters*, *offsets* and *sizes* (bytes) are those of each query record in the query file; letters as BLAST+ counts
     them, without what it drops. *unnamed* says that a record has no definition. *slots* are the processes that may run
-    at once, *threads* the most of one process (0: no limit of its own). *shards* and *batches* are wishes: fewer are made where more would not be exact.
+    at once, *threads* the most of one process (0: no limit of its own), *worth_seconds* the work for which another process
+    pays. *shards* and *batches* are wishes: fewer are made where more would not be exact.
     """
     cost = sum(letters) * database.letters * seconds_per_cell(program, task)
     why_whole = whole_database_reason(options, database)
@@ -124,10 +131,10 @@ def plan(
         parts = 1
         why.append(why_whole)
     rounds = query_rounds(program, options, letters, unnamed=unnamed, why=why)
-    wanted = batches if batches is not None else batches_for(cost, slots)
+    wanted = batches if batches is not None else batches_for(cost, slots, worth_seconds)
     cut = _batches(rounds, min(max(wanted, 1), len(rounds)), letters, offsets, sizes)
     free = slots // len(cut)
-    used = threads_for(cost / len(cut), min(free, threads) if threads else free)
+    used = threads_for(cost / len(cut), min(free, threads) if threads else free) if parts == 1 else 1
     if used > 1:
         why.append(f"{used} threads: BLAST+ may keep another of several equal subjects at the limit of max_target_seqs")
     return Plan(batches=cut, shards=parts, units=_units(len(cut), parts, used), why=tuple(why))
@@ -145,6 +152,11 @@ def whole_database_reason(options: Options, database: DatabaseFacts) -> str | No
     for name in WHOLE_DATABASE:
         if name in options:
             return f"the whole database is searched at once: -{name} compares hits of different subjects"
+    for name in SELECT:
+        if name in options:
+            return f"the whole database is searched at once: -{name} selects sequences of it"
+    if database.databases > 1:
+        return "all databases are searched at once: positions can't be counted through several"
     if not database.addressable:
         return "the whole database is searched at once: it is itself a selection from larger volumes"
     return None
@@ -177,9 +189,9 @@ def query_rounds(
     return rounds
 
 
-def batches_for(cost_seconds: float, slots: int) -> int:
+def batches_for(cost_seconds: float, slots: int, worth_seconds: float = WORTH_A_PROCESS_SECONDS) -> int:
     """Return how many processes are worth starting for *cost_seconds* of work."""
-    return max(1, min(int(cost_seconds / WORTH_A_PROCESS_SECONDS), slots * BATCHES_PER_SLOT))
+    return max(1, min(int(cost_seconds / worth_seconds), slots * BATCHES_PER_SLOT))
 
 
 def threads_for(cost_seconds: float, slots: int) -> int:
@@ -228,5 +240,5 @@ def _units(batches: int, shards: int, threads: int) -> tuple[UnitPlan, ...]:
             for shard in range(shards)
         ]
         after = tuple(range(first, first + shards))
-        units.append(UnitPlan(index=len(units), kind=UnitKind.FINISH, batch=batch, after=after, threads=threads))
+        units.append(UnitPlan(index=len(units), kind=UnitKind.FINISH, batch=batch, after=after))
     return tuple(units)

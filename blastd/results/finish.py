@@ -3,7 +3,7 @@
 The run is restricted to the subjects that the stored form names, by a mask over the database that keeps the whole
 database's statistics (`core/alias.py`), so it costs little. That the restricted run is the same search is not taken on
 trust: its stored form is compared with the stored one first, byte for byte. Where they differ, or where a mask can't
-name the subjects (several databases, volumes, a selection by ids), the whole database is searched again.
+name the subjects (several databases, a selection by ids), the whole database is searched again.
 """
 
 import shutil
@@ -15,6 +15,7 @@ import structlog
 from blastd.aio import offload
 from blastd.blastplus import command, exits, process
 from blastd.blastplus.generation import Generation
+from blastd.blastplus.layout import write_alias
 from blastd.blastplus.shelf import Placed
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
@@ -111,51 +112,33 @@ def _inputs(given: Finish, unit: Unit, query: int | None) -> tuple[Path, Path]:
 
 async def _restricted(given: Finish, unit: Unit, stored: Path) -> Path | None:
     """Make a folder with an alias that holds only the stored subjects; None when the whole database is searched."""
-    options = given.job.options
-    generation = given.generations[0]
+    options, layout = given.job.options, given.placed.layout
     if (
-        len(given.generations) != 1
-        or len(generation.volumes) != 1
-        or not has_ids(generation)
+        layout is None
+        or not layout.has_ids
         or alias.selecting(options)
         or any(name in options for name in WHOLE_DATABASE)
     ):
         return None
     names = await offload(_subjects, stored)
-    ref = given.job.databases[0]
-    if not names or len(names) > ref.sequences * WORTH_A_MASK:
+    if not names or len(names) > layout.sequences * WORTH_A_MASK:
         return None
-    positions = await _positions(given, generation, names)
+    positions = await _positions(given, layout, names)
     if positions is None:
         return None
-    layout = alias.Layout(
-        molecule=ref.molecule,
-        argument=given.placed.argument,
-        databases=(
-            alias.Named(
-                name=generation.name, title=ref.title, sequences=ref.sequences, letters=ref.letters, volumes=(0,)
-            ),
-        ),
-        volumes=(alias.Volume(path=str(generation.path), sequences=ref.sequences),),
-        has_ids=True,
-    )
     folder = given.work / f"db-{unit.index}"
-    await offload(_write_alias, alias.restrict(layout, alias.ranges(positions)), layout, folder)
+    await offload(write_alias, alias.restrict(layout, alias.ranges(positions)), layout, folder)
     return folder
 
 
-def has_ids(generation: Generation) -> bool:
-    """Tell whether blastdbcmd finds every sequence by its id: the files of an id index are there."""
-    return any(Path(part.path).suffix[2:] in ("og", "sd", "si") for part in generation.parts)
-
-
-async def _positions(given: Finish, generation: Generation, names: Sequence[str]) -> list[int] | None:
+async def _positions(given: Finish, layout: alias.Layout, names: Sequence[str]) -> list[int] | None:
     """Return the positions of the sequences called *names*; None if they are not found one by one."""
     wanted = given.work / "subjects.txt"
     await offload(wanted.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
-    words = ["-db", given.placed.argument, "-dbtype", generation.molecule, "-entry_batch", str(wanted)]
+    words = ["-db", given.placed.argument, "-dbtype", layout.molecule, "-entry_batch", str(wanted)]
     try:
-        ran = await given.tools.run("blastdbcmd", [*words, "-outfmt", "%o"], cwd=Path(generation.folder), seconds=300.0)
+        folder = Path(given.placed.run_folder)
+        ran = await given.tools.run("blastdbcmd", [*words, "-outfmt", "%o"], cwd=folder, seconds=300.0)
         found = [int(line) for line in ran.text().split()]
     except (ToolFailed, ValueError):
         return None
@@ -166,14 +149,6 @@ def _subjects(stored: Path) -> list[str]:
     at = COLUMN["sseqid"]
     names = {row.split("\t", at + 1)[at]: None for section in sections(stored_lines(stored)) for row in section.rows}
     return list(names)
-
-
-def _write_alias(files: alias.Restriction, layout: alias.Layout, folder: Path) -> None:
-    folder.mkdir()
-    for name, text in files.texts:
-        (folder / name).write_text(alias.placed(text, layout), "utf-8")
-    for mask in files.masks:
-        (folder / mask.name).write_bytes(alias.mask_bytes(mask))
 
 
 async def _blast(given: Finish, fasta: Path, folder: Path, outfmt: str, out: Path) -> None:

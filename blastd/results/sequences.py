@@ -11,8 +11,9 @@ from blastd.aio import offload
 from blastd.blastplus import process
 from blastd.blastplus.blastdb import quoted
 from blastd.blastplus.generation import Generation
+from blastd.blastplus.layout import has_ids
 from blastd.errors import ToolFailed
-from blastd.results.finish import LIMITS, Finish, has_ids
+from blastd.results.finish import LIMITS, Finish
 
 Subject = tuple[str, str, int]
 """sseqid, saccver, length."""

@@ -3,12 +3,14 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from blastd.aio import every
 from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.config import Settings
+from blastd.core.engine import DatabaseAt
 from blastd.core.programs import Catalogue
 from blastd.metrics import Metrics
 from blastd.service.access import Access
@@ -23,6 +25,16 @@ from blastd.store.sqlite import Database
 from blastd.tracking.tracker import Tracker
 
 MEASURE_SECONDS = 15.0
+
+
+class Warmer(Protocol):
+    """What brings databases to nodes: an engine that has some."""
+
+    async def warm(self, database: DatabaseAt) -> str:
+        """Bring a generation to every node; returns what was begun. Raises Unavailable."""
+
+    def warm_nodes(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the nodes that hold a generation."""
 
 
 class Services:
@@ -42,12 +54,15 @@ class Services:
         tools: Tools,
         offered: Catalogue,
         version: str,
+        warmer: Warmer | None = None,
     ) -> None:
         """Take the parts; nothing starts before `roots` run."""
         self.settings, self.clock, self.metrics, self.offered = settings, clock, metrics, offered
         self.version, self.blast_version = version, offered.blast_version
         self.stopping = asyncio.Event()
-        self.databases = databases
+        self.databases, self._shelf, self._warmer = databases, shelf, warmer
+        if warmer is not None:
+            databases.warm_on = warmer.warm_nodes
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
         self.results = Results(store=store, files=files, shelf=shelf, tools=tools, clock=clock)
@@ -92,8 +107,27 @@ class Services:
         return await self.system.ready()
 
     async def warm(self, found: Listed) -> tuple[list[str], str]:
-        """Bring a database to where it is searched; returns the nodes that hold it, and what was done."""
-        return list(found.warm_on), "This machine searches the database where it lies: there is nothing to bring."
+        """Bring a database to where it is searched; returns the nodes that hold it, and what was begun.
+
+        Raises DatabaseBroken, Unavailable.
+        """
+        if self._warmer is None:
+            return list(found.warm_on), "This machine searches the database where it lies: there is nothing to bring."
+        database = found.database
+        made = await self._shelf.pin(database)
+        begun = await self._warmer.warm(
+            DatabaseAt(
+                name=database.name,
+                fingerprint=database.fingerprint,
+                folder=made.folder,
+                molecule=database.molecule,
+                sequences=database.sequences,
+                letters=database.letters,
+                size_bytes=made.size_bytes,
+                pinned=made.pinned,
+            )
+        )
+        return list(self._warmer.warm_nodes(database.fingerprint)), begun
 
     def command_lines(self, parts: JobParts) -> CommandLines:
         """Return what runs for a job."""

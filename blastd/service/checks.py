@@ -10,6 +10,7 @@ from typing import Any
 
 from blastd.blastplus import command
 from blastd.blastplus.blastdb import Database
+from blastd.blastplus.layout import in_order
 from blastd.blastplus.shelf import Shelf
 from blastd.core import plan as planning
 from blastd.core import programs
@@ -224,11 +225,20 @@ class Checks:
                 sequences=sum(database.sequences for database in found),
                 letters=sum(database.letters for database in found),
                 volumes=tuple(volume.sequences for database in found for volume in database.volumes),
+                databases=len(found),
+                in_order=all(in_order([Path(one.path).name for one in database.volumes]) for database in found),
             ),
             slots=int(facts.get("slots") or 1),
             threads=int(facts.get("threads") or 0),
-            shards=facts.get("shards"),
+            worth_seconds=float(facts.get("worth_seconds") or planning.WORTH_A_PROCESS_SECONDS),
+            shards=shards_of(facts, sum(database.bytes for database in found)),
         )
+
+
+def shards_of(facts: Mapping[str, Any], size: int) -> int | None:
+    """Return how many shards an engine wants for a database of *size* bytes; None: no wish."""
+    each = facts.get("shard_bytes")
+    return facts.get("shards") or (-(-size // each) if each else None)
 
 
 def reference(database: Database) -> DatabaseRef:

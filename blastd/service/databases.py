@@ -4,7 +4,7 @@ The catalogue is looked through in the background and when asked; a search sees 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class Databases:
         floor_bytes: int,
     ) -> None:
         """Take the parts; nothing is read before `rescan`."""
+        self.warm_on: Callable[[str], tuple[str, ...]] = lambda _fingerprint: ()
         self._folders = list(folders)
         self._tools, self._store, self._files, self._clock = tools, store, files, clock
         self._rescan_seconds, self._floor = rescan_seconds, floor_bytes
@@ -93,7 +94,10 @@ class Databases:
 
     async def listed(self) -> tuple[list[Listed], tuple[str, ...]]:
         """Return all databases and what could not be looked at; those in the making come as state `building`."""
-        found = [Listed(database=database) for database in self._scan.databases.values()]
+        found = [
+            Listed(database=database, warm_on=self.warm_on(database.fingerprint))
+            for database in self._scan.databases.values()
+        ]
         making = await self._store.read(dbtasks.unfinished)
         found += [Listed(database=_building(task)) for task in making if task.name not in self._scan.databases]
         return found, self._scan.problems

@@ -88,6 +88,7 @@ class Launcher:
             rich_format=RICH_SPEC,
             time_limit_seconds=self._settings.time_limit_seconds,
             memory_limit_bytes=self._settings.memory_limit_bytes,
+            layout=placed.layout,
         )
 
     async def _move(self, job: Job, change: Change) -> Job | None:

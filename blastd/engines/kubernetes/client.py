@@ -45,7 +45,6 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 RELOAD_SECONDS = 300.0  # token files are rotated hourly and stay valid long after; kubelet itself re-reads every 5 min
 CONNECT_SECONDS = 3.0
-LOG_BYTES = 64 * 1024
 PAGE = 250  # objects a page: some 2 MB of JSON, decoded in under 20 ms
 
 
@@ -82,10 +81,6 @@ class Client:
         """Return a Job with all of its fields, to compare it with what we would create."""
         return await self._typed("GET", self._batch("jobs", name), dict[str, Any])
 
-    async def patch_job(self, name: str, patch: Mapping[str, Any]) -> JobObject:
-        """Apply a JSON merge patch to a Job."""
-        return await self._typed("PATCH", self._batch("jobs", name), JobObject, body=patch, content=MERGE_PATCH)
-
     async def delete_job(self, name: str, uid: str = "", grace_seconds: int | None = None) -> None:
         """Delete a Job with its pods, in the background; only the one of *uid* if given. Nothing there: ObjectMissing."""
         await self._delete(self._batch("jobs", name), uid, grace_seconds)
@@ -110,16 +105,6 @@ class Client:
             found += page.items
             if not (token := page.metadata.continue_):
                 return tuple(found)
-
-    async def delete_pod(self, name: str, grace_seconds: int | None = None) -> None:
-        """Delete a Pod."""
-        await self._delete(self._core("pods", name), "", grace_seconds)
-
-    async def pod_log(self, name: str, container: str, tail_lines: int = 200) -> str:
-        """Return the end of a container's log."""
-        query = {"container": container, "tailLines": str(tail_lines), "limitBytes": str(LOG_BYTES)}
-        raw = await self._call("GET", f"{self._core('pods', name)}/log", query=query)
-        return raw.decode(errors="replace")
 
     async def list_events(self, fields: str = "", limit: int = PAGE) -> tuple[EventObject, ...]:
         """Return events chosen by a field selector, one page: they are for diagnosis only."""
@@ -147,10 +132,6 @@ class Client:
         """Return a ConfigMap."""
         return await self._typed("GET", self._core("configmaps", name), dict[str, Any])
 
-    async def patch_config_map(self, name: str, patch: Mapping[str, Any]) -> None:
-        """Apply a JSON merge patch to a ConfigMap."""
-        await self._call("PATCH", self._core("configmaps", name), body=patch, content=MERGE_PATCH)
-
     async def create_daemon_set(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Create a DaemonSet."""
         return await self._typed("POST", self._apps("daemonsets"), dict[str, Any], body=manifest)
@@ -158,10 +139,6 @@ class Client:
     async def get_daemon_set(self, name: str) -> dict[str, Any]:
         """Return a DaemonSet."""
         return await self._typed("GET", self._apps("daemonsets", name), dict[str, Any])
-
-    async def delete_daemon_set(self, name: str) -> None:
-        """Delete a DaemonSet with its pods."""
-        await self._delete(self._apps("daemonsets", name), "", None)
 
     # ------------------------------------------------------------------ lists and watches, for the reflectors
     async def page_of(self, kind: str, shape: type[T], selector: str, token: str = "", *, probe: bool = False) -> T:

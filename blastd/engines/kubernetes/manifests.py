@@ -52,6 +52,7 @@ class JobPlan(Frozen, frozen=True, kw_only=True):
     time_limit_seconds: float
     memory_limit_bytes: int | None = None
     database_bytes: int = 0
+    generations: tuple[str, ...] = ()
     staging: bool = False
 
 
@@ -99,20 +100,27 @@ def scripts(script: str) -> dict[str, Any]:
     }
 
 
-def secret(name: str, its_labels: Mapping[str, str], access: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the Secret with what the pods need to reach the blobs of this job and no others."""
+def secret(
+    name: str, its_labels: Mapping[str, str], access: Mapping[str, Any], plan: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the Secret with what the pods need to reach the blobs of this job and no others, and what they are to do."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": name, "labels": dict(its_labels)},
         "type": "Opaque",
-        "data": access_data(access),
+        "data": access_data(access) | ({} if plan is None else {"plan.json": encoded(plan)}),
     }
 
 
 def access_data(access: Mapping[str, Any]) -> dict[str, str]:
-    """Return the data of the Secret."""
-    return {"access.json": base64.b64encode(json.dumps(access, separators=(",", ":")).encode()).decode()}
+    """Return the data of the Secret that is renewed."""
+    return {"access.json": encoded(access)}
+
+
+def encoded(data: Mapping[str, Any]) -> str:
+    """Return *data* as a Secret holds it."""
+    return base64.b64encode(json.dumps(data, separators=(",", ":")).encode()).decode()
 
 
 def owned_by(name: str, uid: str) -> dict[str, Any]:
@@ -131,6 +139,7 @@ def job(plan: JobPlan, settings: KubernetesSettings, script: str) -> dict[str, A
         PROGRAM: plan.program,
         DATABASE: plan.database,
         TITLE: plan.title[:500],
+        GENERATION: ",".join(plan.generations),
     }
     return {
         "apiVersion": "batch/v1",

@@ -131,6 +131,7 @@ class Reflector(Generic[T]):
         self.reason = "The first listing has not ended."
         self.listed_at: datetime | None = None
         self.relists = 0
+        self.on_health: Callable[[], None] = lambda: None
         self._client, self._kind, self._selector, self._clock, self._jitter = client, kind, selector, clock, jitter
         self._page, self._decoder = shapes[0], msgspec.json.Decoder(shapes[1])
         self._line = msgspec.json.Decoder(WatchLine)
@@ -215,15 +216,21 @@ class Reflector(Generic[T]):
     def _mark_good(self) -> None:
         if self.bad_since is not None:
             log.info("watch_healthy", kind=self._kind, objects=len(self.view))
+        news = self.bad_since is not None
         self.bad_since, self.reason = None, ""
         self._healthy.set()
+        if news:
+            self.on_health()
 
     def _mark_bad(self, reason: str) -> None:
+        news = self.bad_since is None
         if self.bad_since is None:
             self.bad_since = self._clock.now()
             log.warning("watch_lost", kind=self._kind, reason=reason)
         self.reason = reason
         self._healthy.clear()
+        if news:
+            self.on_health()
 
 
 def job_reflector(

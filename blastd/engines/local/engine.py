@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from msgspec.structs import replace
 
 from blastd.aio import Tasks, offload, owning_tasks
-from blastd.blastplus import command, exits, process
+from blastd.blastplus import process
 from blastd.clock import Clock
 from blastd.core.engine import (
     Absent,
@@ -28,12 +27,11 @@ from blastd.core.engine import (
 )
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
-from blastd.durable import publish
+from blastd.engines.local import units
 from blastd.engines.local.slots import Slots
 
 log = structlog.get_logger()
 
-STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: the end, where the cause stands
 NOT_NEEDED = "not needed on this machine"
 
 
@@ -42,6 +40,7 @@ class LocalSettings(Frozen, frozen=True, kw_only=True):
 
     slots: int
     threads: int = 0
+    shards: int = 1
     nice: int
     programs: Mapping[str, str]
     environment: Mapping[str, str]
@@ -75,7 +74,12 @@ class LocalEngine:
         self._changed: dict[JobId, None] = {}
         self._news = asyncio.Event()
         self._tasks: Tasks | None = None
-        self._env = dict(settings.environment) | {process.MARK: str(state_dir)}
+        self._machine = units.Machine(
+            programs=dict(settings.programs),
+            environment=dict(settings.environment) | {process.MARK: str(state_dir)},
+            nice=settings.nice,
+            clock=clock,
+        )
         self._state_dir = state_dir
 
     async def run(self) -> None:
@@ -194,6 +198,7 @@ class LocalEngine:
             facts={
                 "slots": self._slots.total,
                 "threads": self._settings.threads,
+                "shards": self._settings.shards,
                 "used": self._slots.used,
                 "jobs": len(self._held),
             },
@@ -221,13 +226,9 @@ class LocalEngine:
         held.reports[unit.index] = report
         self._tell(job_id)
         try:
-            report = await self._run(held.work, unit, report)
+            report = await units.run(self._machine, held.work, unit, report)
         except OSError as error:
-            trouble = Trouble(
-                code="engine_error",
-                sentence=f"{held.work.job.program} could not be started or its files not written: {error}.",
-                remedy="Check free disk space and 'blastd doctor', then retry.",
-            )
+            trouble = units.trouble_of(held.work.job.program, error)
             report = UnitReport(index=unit.index, state=UnitState.FAILED, attempt=attempt, trouble=trouble)
         except asyncio.CancelledError:
             report = UnitReport(
@@ -246,70 +247,7 @@ class LocalEngine:
             self._tell(job_id)
             self._fill()
 
-    async def _run(self, work: Work, unit: Unit, report: UnitReport) -> UnitReport:
-        limits = process.Limits(
-            seconds=work.time_limit_seconds, memory_bytes=work.memory_limit_bytes, nice=self._settings.nice
-        )
-        folder = Path(work.folder) / "units"
-        stem = folder / f"{unit.index}.{report.attempt}"
-        part, errors = stem.with_suffix(f".{report.attempt}.part"), stem.with_suffix(f".{report.attempt}.err")
-        query = Path(work.query_path)
-        if len(work.units) > 1:
-            query = await offload(command.batch_file, query, Path(work.folder), unit)
-
-        words = command.argv(
-            self._settings.programs[work.job.program],
-            work.arguments,
-            query=str(query),
-            database=work.database_argument,
-            outfmt=work.rich_format,
-            threads=unit.threads,
-        )
-        ended = await process.run(
-            words,
-            cwd=Path(work.run_folder),
-            env=self._env,
-            stdout=part,
-            stderr=errors,
-            limits=limits,
-            clock=self._clock,
-        )
-        stderr = process.tail(errors, STDERR_BYTES)
-        errors.unlink(missing_ok=True)
-        report = UnitReport(
-            index=unit.index,
-            state=UnitState.DONE,
-            attempt=report.attempt,
-            started_at=ended.started_at,
-            ended_at=ended.ended_at,
-            exit_code=ended.exit_code if ended.exit_code is not None else 128 + (ended.signal or 0),
-            stderr=stderr,
-        )
-        if ended.exit_code == 0:
-            final = folder / f"{unit.index}.out"
-            size, sha256 = await offload(publish, part, final)
-            await offload(remove_leftovers, folder, unit.index)
-            return replace(report, path=f"units/{final.name}", size_bytes=size, sha256=sha256)
-        part.unlink(missing_ok=True)
-        trouble = exits.explain(
-            exit_code=ended.exit_code,
-            signal=ended.signal,
-            stderr=stderr,
-            program=work.job.program,
-            timed_out=ended.timed_out,
-            time_limit_seconds=limits.seconds,
-            memory_limit_bytes=limits.memory_bytes,
-        )
-        return replace(report, state=UnitState.FAILED, trouble=trouble)
-
     def _kill(self, held: Held) -> None:
         for name in held.tasks:
             if self._tasks is not None:
                 self._tasks.cancel(name)
-
-
-def remove_leftovers(folder: Path, index: int) -> None:
-    """Remove what attempts left that a crash of the daemon cut off; blocking."""
-    for pattern in (f"{index}.*.part", f"{index}.*.err"):
-        for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)

@@ -1,0 +1,163 @@
+"""From a job's work to its Kubernetes Job: independent operations at once, each timed, then Secret and Job.
+
+Names are deterministic, so everything here may be repeated after a crash or a time-out at any point: what is there
+already is compared and taken over.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from blastd.aio import Operation, together
+from blastd.clock import Clock
+from blastd.config import KubernetesSettings
+from blastd.core.engine import Work
+from blastd.core.ids import JobId
+from blastd.core.model import Frozen, Job
+from blastd.engines.kubernetes import manifests
+from blastd.engines.kubernetes.blob import Blobs
+from blastd.engines.kubernetes.client import Client
+from blastd.engines.kubernetes.failures import ObjectExists, ObjectMissing, ObjectRefused
+from blastd.engines.kubernetes.objects import JobObject
+from blastd.engines.kubernetes.podplan import (
+    SECRET_BYTES,
+    Manifest,
+    database_access,
+    database_blob,
+    job_plan,
+    pod_plan,
+    query_blob,
+    unit_blob,
+)
+
+
+class Made(Frozen, frozen=True, kw_only=True):
+    """The Job that runs now, and the seconds that each operation took."""
+
+    job: JobObject
+    seconds: dict[str, float]
+
+
+class Bootstrap:
+    """Makes a job's objects in cluster and storage account."""
+
+    def __init__(self, client: Client, blobs: Blobs, settings: KubernetesSettings, script: str, clock: Clock) -> None:
+        """Take the parts; *script* is the text of the pod's program."""
+        self._client, self._blobs, self._settings, self._clock = client, blobs, settings, clock
+        self._script = script
+
+    async def run(self, work: Work, databases: Sequence[Manifest], *, staging: bool) -> Made:
+        """Make everything of *work*. Raises OperationFailed, ClusterFailure, BlobFailure; harmless when repeated."""
+        job, seconds = work.job, dict[str, float]()
+        operations: dict[str, Operation] = {
+            "remove stale objects": lambda: self._remove_stale(job),
+            "scripts": self.ensure_scripts,
+            "upload queries": lambda: self._upload_query(job.job_id, Path(work.query_path)),
+        }
+        if self._settings.parallel_bootstrap:
+            await together(operations, self._clock, seconds)
+        else:
+            for name, operation in operations.items():
+                await together({name: operation}, self._clock, seconds)
+        begin = self._clock.monotonic()
+        plan = job_plan(work, self._settings, staging=staging)
+        name = manifests.job_name(job.job_id, job.attempt)
+        access = self.access(job.job_id, job.attempt, units_in(plan), databases, self._clock.now())
+        its_labels = manifests.labels(job.job_id, job.attempt)
+        await self.put_secret(name, its_labels, access, pod_plan(work, plan, databases))
+        made = await self._create(manifests.job(plan, self._settings, self._script))
+        await self._client.patch_secret(name, manifests.owned_by(name, made.metadata.uid))
+        seconds["create job"] = self._clock.monotonic() - begin
+        return Made(job=made, seconds={key: round(value, 3) for key, value in seconds.items()})
+
+    def now(self) -> datetime:
+        """Return the time from which addresses count."""
+        return self._clock.now()
+
+    async def ensure_scripts(self) -> None:
+        """Make the ConfigMap with the pod's program unless it is there: its name says what it holds."""
+        try:
+            await self._client.get_config_map(manifests.scripts_name(self._script))
+        except ObjectMissing:
+            try:
+                await self._client.create_config_map(manifests.scripts(self._script))
+            except ObjectExists:
+                return
+
+    async def put_secret(
+        self, name: str, its_labels: Mapping[str, str], access: Mapping[str, Any], plan: Mapping[str, Any]
+    ) -> None:
+        """Make a Secret, or renew what is there. Raises ObjectRefused when it would be too large."""
+        body = manifests.secret(name, its_labels, access, plan)
+        if sum(map(len, body["data"].values())) > SECRET_BYTES:
+            raise ObjectRefused(
+                "The plan of this search is too large for a Secret: it has too many parts. Use fewer shards, or submit "
+                "the queries in several searches."
+            )
+        try:
+            await self._client.create_secret(body)
+        except ObjectExists:
+            await self._client.patch_secret(name, {"data": body["data"]})
+
+    async def renew(self, name: str, access: Mapping[str, Any]) -> None:
+        """Put fresh addresses into a Secret; a mounted one follows within a minute or so."""
+        await self._client.patch_secret(name, {"data": manifests.access_data(access)})
+
+    def access(
+        self, job_id: JobId, attempt: int, units: Sequence[int], databases: Sequence[Manifest], now: datetime
+    ) -> dict[str, Any]:
+        """Return access.json: addresses of this job's query, its units' results and its databases, and of nothing else."""
+        settings, until = self._blobs.settings, self._blobs.until(now)
+        address = self._blobs.address
+        names = [database_blob(each.fingerprint, one.name) for each in databases for one in each.files]
+        return {
+            "query": address(settings.queries_container, query_blob(job_id), until),
+            "units": {
+                str(unit): address(settings.results_container, unit_blob(job_id, attempt, unit), until, write=True)
+                for unit in units
+            },
+            "databases": database_access(
+                databases, {name: address(settings.databases_container, name, until) for name in names}
+            ),
+        }
+
+    # ------------------------------------------------------------------ operations
+    async def _remove_stale(self, job: Job) -> None:
+        """Remove Jobs and Secrets of earlier attempts of this job."""
+        current = manifests.job_name(job.job_id, job.attempt)
+        for each in await self._client.list_jobs(manifests.of_job(job.job_id)):
+            if each.metadata.name != current:
+                await self._delete(self._client.delete_job(each.metadata.name, each.metadata.uid))
+        for attempt in range(1, job.attempt):
+            await self._delete(self._client.delete_secret(manifests.job_name(job.job_id, attempt)))
+
+    async def _delete(self, deletion: Any) -> None:
+        try:
+            await deletion
+        except ObjectMissing:
+            return
+
+    async def _upload_query(self, job_id: JobId, path: Path) -> None:
+        container, name = self._blobs.settings.queries_container, query_blob(job_id)
+        await self._blobs.upload(container, name, path)
+
+    async def _create(self, wanted: dict[str, Any]) -> JobObject:
+        """Create the Job; one of that name is taken over if it is the same, and refused if it is not."""
+        name = wanted["metadata"]["name"]
+        try:
+            return await self._client.create_job(wanted)
+        except ObjectExists:
+            found = await self._client.get_job_manifest(name)
+            if not manifests.agrees(found, wanted):
+                raise ObjectRefused(
+                    f"There is another Job {name} in the namespace, which blastd did not make: delete it, then retry."
+                ) from None
+            return msgspec.convert(found, JobObject, strict=False)
+
+
+def units_in(plan: manifests.JobPlan) -> list[int]:
+    """Return all units that a Job runs."""
+    return [unit for units in plan.completions for unit in units] + list(plan.riders)

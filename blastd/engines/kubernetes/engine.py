@@ -1,0 +1,457 @@
+"""The Kubernetes engine: a job is one Indexed Job, watched by two reflectors, its results harvested as units finish.
+
+What the cluster says comes from the view while the watches are healthy, and from GET and LIST while they are not. Units
+count as done only when their output lies in the job's folder. `core.engine.Engine` says what each method means.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from random import random
+
+import structlog
+
+from blastd.aio import Tasks, every, offload, owning_tasks
+from blastd.clock import Clock
+from blastd.config import AzureSettings, KubernetesSettings
+from blastd.core.engine import (
+    Absent,
+    DatabaseAt,
+    External,
+    Health,
+    Observation,
+    Present,
+    StepReport,
+    Trouble,
+    Unknown,
+    Work,
+)
+from blastd.core.ids import JobId
+from blastd.core.intervals import Intervals
+from blastd.core.model import Job, Phase, StepName
+from blastd.engines.kubernetes import causes, external, manifests
+from blastd.engines.kubernetes.attend import Attendant, Held
+from blastd.engines.kubernetes.blob import BlobFailure, Blobs, open_blobs
+from blastd.engines.kubernetes.bootstrap import Bootstrap
+from blastd.engines.kubernetes.client import Access, Client, open_client
+from blastd.engines.kubernetes.depot import Depot
+from blastd.engines.kubernetes.failures import (
+    AccessRefused,
+    ClusterAway,
+    ClusterFailure,
+    CoolDown,
+    ObjectMissing,
+    ObjectRefused,
+)
+from blastd.engines.kubernetes.nodes import Nodes
+from blastd.engines.kubernetes.objects import JobObject, PodObject
+from blastd.engines.kubernetes.podplan import query_blob
+from blastd.engines.kubernetes.reading import Known, gone, reading
+from blastd.engines.kubernetes.reflector import job_reflector, pod_reflector
+from blastd.engines.kubernetes.status import Units, parse_indexes, units_of
+from blastd.errors import OperationFailed
+
+log = structlog.get_logger()
+
+SHARD_BYTES = 8 << 30  # a database is split into shards of this size unless the settings say how many
+WORTH_SECONDS = 20.0  # a pod takes seconds to start: less work is not worth another one
+SLOTS = 64
+RENEW_SECONDS = 60.0
+GRACE_SECONDS = 2
+
+
+class KubernetesEngine:
+    """Runs units as pods; made by `open_kubernetes`, used through `core.engine.Engine`."""
+
+    name = "kubernetes"
+    pushed_by = "watch"
+
+    def __init__(self, client: Client, blobs: Blobs, settings: KubernetesSettings, folder: Path, clock: Clock) -> None:
+        """Take the parts; *folder* holds a folder for each job."""
+        self._client, self._blobs, self._settings, self._clock, self._folder = client, blobs, settings, clock, folder
+        script = resources.files("blastd.engines.kubernetes").joinpath(manifests.SCRIPT).read_text("utf-8")
+        self._bootstrap = Bootstrap(client, blobs, settings, script, clock)
+        self._attendant = Attendant(client, blobs, folder, clock, random)
+        self.depot = Depot(client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json"))
+        self.jobs = job_reflector(client, manifests.SELECTOR, clock, random, self._told)
+        self.pods = pod_reflector(client, manifests.SELECTOR, clock, random, self._told)
+        self.jobs.on_health = self.pods.on_health = self._health_changed
+        self._held: dict[JobId, Held] = {}
+        self._ids: dict[str, JobId] = {}
+        self._waiting: dict[JobId, None] = {}
+        self._changed: dict[JobId, None] = {}
+        self._news = asyncio.Event()
+        self._tasks: Tasks | None = None
+
+    # ------------------------------------------------------------------ own work
+    async def run(self) -> None:
+        """Keep the view true, and own the work of jobs, until cancelled."""
+        async with owning_tasks() as tasks, asyncio.TaskGroup() as group:
+            self._tasks = tasks
+            self.depot.start_in(tasks, self._tell_waiting)
+            try:
+                group.create_task(self.jobs.run(), name="watch-jobs")
+                group.create_task(self.pods.run(), name="watch-pods")
+                await every(RENEW_SECONDS, self._renew, self._clock, "renew-access")
+            finally:
+                self._tasks = None
+
+    async def changed(self) -> JobId:
+        """Wait for the next job that something new is known of."""
+        while not self._changed:
+            self._news.clear()
+            await self._news.wait()
+        job_id = next(iter(self._changed))
+        del self._changed[job_id]
+        return job_id
+
+    def health(self) -> Health:
+        """Say how the watches are, and what the planner needs."""
+        bad = [each for each in (self.jobs, self.pods) if not each.healthy]
+        return Health(
+            ok=not bad,
+            reason=bad[0].reason if bad else "",
+            since=min((each.bad_since for each in bad if each.bad_since), default=None),
+            watch=not bad,
+            facts={
+                "jobs": len(self.jobs.view),
+                "pods": len(self.pods.view),
+                "calls": self._client.calls,
+                "slots": SLOTS,
+                "threads": max(1, int(self._settings.cpu)),
+                "shards": self._settings.shards or None,
+                "shard_bytes": SHARD_BYTES,
+                "worth_seconds": WORTH_SECONDS,
+            },
+        )
+
+    def waiting(self) -> Sequence[JobId]:
+        """Nothing waits here: the cluster has its own queue."""
+        return ()
+
+    # ------------------------------------------------------------------ submit
+    async def submit(self, work: Work) -> Trouble | None:
+        """Make the job's objects; what can't be made now is said, and tried again at the next look."""
+        job = work.job
+        self._waiting[job.job_id] = None
+        try:
+            databases, trouble = await self.depot.find(work.databases)
+            if trouble is not None:
+                return trouble
+            warm = all(self.depot.nodes.of(each.fingerprint) for each in work.databases)
+            begin = self._clock.now()
+            made = await self._bootstrap.run(work, databases, staging=not warm)
+        except OperationFailed as error:
+            return refused(error.__cause__ or error, str(error))
+        except (ClusterFailure, BlobFailure, OSError) as error:
+            return refused(error, str(error))
+        held = self._hold(job)
+        held.submitted = StepReport(
+            name=StepName.SUBMITTING, started_at=begin, ended_at=self._clock.now(), parts=made.seconds
+        )
+        held.began = held.signed_at = self._clock.monotonic()
+        held.probed = False
+        self._waiting.pop(job.job_id, None)
+        self._ids[held.name] = job.job_id
+        self.jobs.view.put(made.job)
+        return None
+
+    # ------------------------------------------------------------------ observe
+    def glance(self, job: Job) -> Observation | None:
+        """Say what the view knows of *job*; None while it can't be trusted or is older than the job."""
+        if not (self.jobs.healthy and self.pods.healthy):
+            return None
+        if job.source == "external":
+            return self._glance_external(job)
+        name = manifests.job_name(job.job_id, job.attempt)
+        found = self._object(name)
+        if found is not None:
+            return reading(found, tuple(self.pods.view.of(name).values()), self._known(job), self._clock.now())
+        held = self._hold(job)
+        since = held.submitted.ended_at if held.submitted is not None else None
+        listed = self.jobs.listed_at
+        if since is not None and (listed is None or listed <= since) and held.units is None:
+            return None  # made a moment ago, not seen by the watch yet
+        return self._absent(job, held)
+
+    async def observe(self, job: Job) -> Observation:
+        """Ask the API server: one GET and one LIST of the job's pods."""
+        if job.source == "external":
+            return Unknown(reason=self.jobs.reason or self.pods.reason, since=self.jobs.bad_since)
+        name = manifests.job_name(job.job_id, job.attempt)
+        try:
+            found = await self._client.get_job(name)
+            pods = await self._client.list_pods(manifests.of_job(job.job_id))
+        except ObjectMissing:
+            return self._absent(job, self._hold(job))
+        except ClusterFailure as error:
+            return Unknown(reason=str(error), since=self._client.cool.since)
+        mine = tuple(pod for pod in pods if pod.job_name == name)
+        self._attend(job.job_id, found, {pod.metadata.uid: pod for pod in mine})
+        return reading(found, mine, self._known(job), self._clock.now())
+
+    def _absent(self, job: Job, held: Held) -> Observation:
+        """Say what the absence of the object means: not made yet, or deleted by somebody."""
+        units = held.units or units_from(job)
+        if units is None:
+            return Absent(reason="The Kubernetes Job is not there yet.", resumable=True)
+        held.units = units
+        if not held.probed:
+            self._start(f"probe {held.name}", self._probe(held, units))
+            return Present(phase=Phase.RESULTS_PENDING, waiting_for="results", units=tuple(held.harvested.values()))
+        return gone(held.name, self._known(job), units, held.trouble or causes.lost(held.name))
+
+    async def _probe(self, held: Held, units: Units) -> None:
+        """Fetch what a deleted Job left in the storage account."""
+        left = [unit for unit in units.all if unit not in held.harvested]
+        whole = await self._attendant.fetch(held, left)
+        if whole or held.trouble is None or held.trouble.code == "results_missing":
+            held.probed, held.trouble = True, None
+        else:
+            await asyncio.sleep(1.0)  # the storage account is away: the next look asks again
+        self._tell(held.job_id)
+
+    def _known(self, job: Job) -> Known:
+        held = self._hold(job)
+        return Known(
+            attempt=job.attempt,
+            program=job.program,
+            harvested=held.harvested,
+            harvest_trouble=held.trouble,
+            events=held.events,
+            submitted=held.submitted,
+            blast_version=held.blast_version,
+        )
+
+    def _glance_external(self, job: Job) -> Observation:
+        its_jobs = [each for each in self._all_jobs() if external.id_of(each) == job.job_id]
+        if not its_jobs:
+            return Present(
+                phase=Phase.RUNNING,
+                ended=True,
+                trouble=causes.run_failed("", "its Jobs were deleted before it was seen to end"),
+            )
+        pods = {uid: pod for each in its_jobs for uid, pod in self.pods.view.of(each.metadata.name).items()}
+        return external.observed(its_jobs, pods)
+
+    async def collect(self, job: Job, folder: str) -> Trouble | None:
+        """Do nothing: outputs were fetched before the job counted as ended."""
+        del job, folder
+        return None
+
+    # ------------------------------------------------------------------ cancel, forget
+    async def cancel(self, job: Job) -> bool:
+        """Delete every Job of *job*; True once no pod of it is left."""
+        selector = manifests.of_job(job.job_id)
+        try:
+            if job.source == "external":
+                named = [each for each in self._all_jobs() if external.id_of(each) == job.job_id]
+                selector = (
+                    f"{manifests.ELB_JOB}={external.run_of(named[0])}"
+                    if named and external.run_of(named[0])
+                    else selector
+                )
+            for each in await self._client.list_jobs(selector):
+                if each.metadata.deletion_timestamp is None:
+                    await self._delete_job(each)
+            pods = await self._client.list_pods(selector)
+            left = await self._client.list_jobs(selector)
+        except ClusterFailure as error:
+            log.warning("cancel_refused", job_id=job.job_id, reason=str(error))
+            return False
+        return not pods and not left
+
+    async def forget(self, job: Job) -> bool:
+        """Remove the objects and blobs of an ended *job*; what somebody else started is left alone."""
+        if job.source == "external":
+            self._drop(job.job_id)
+            return True
+        try:
+            for each in await self._client.list_jobs(manifests.of_job(job.job_id)):
+                await self._delete_job(each)
+            for attempt in range(1, job.attempt + 1):
+                await self._delete_secret(manifests.job_name(job.job_id, attempt))
+            await self._blobs.remove(self._blobs.settings.queries_container, query_blob(job.job_id))
+            await self._blobs.remove(self._blobs.settings.results_container, f"{job.job_id}/")
+        except (ClusterFailure, BlobFailure) as error:
+            log.warning("clean_up_failed", job_id=job.job_id, reason=str(error))
+            return False
+        self._drop(job.job_id)
+        return True
+
+    async def _delete_job(self, found: JobObject) -> None:
+        try:
+            await self._client.delete_job(found.metadata.name, found.metadata.uid)
+        except ObjectMissing:
+            return
+
+    async def _delete_secret(self, name: str) -> None:
+        try:
+            await self._client.delete_secret(name)
+        except ObjectMissing:
+            return
+
+    def _drop(self, job_id: JobId) -> None:
+        held = self._held.pop(job_id, None)
+        if held is not None:
+            self._ids.pop(held.name, None)
+        self._changed.pop(job_id, None)
+        self._waiting.pop(job_id, None)
+
+    # ------------------------------------------------------------------ externals, databases
+    async def externals(self) -> Sequence[External]:
+        """List all runs with adoption labels; ours are known to the store, which decides."""
+        if not self._settings.adopt_external or not (self.jobs.healthy and self.pods.healthy):
+            return ()
+        return external.listed(self._all_jobs())
+
+    async def warm(self, database: DatabaseAt) -> str:
+        """Bring a generation to every node ahead of searches; returns what was begun. Raises ClusterFailure, BlobFailure."""
+        return await self.depot.warm(database)
+
+    def warm_nodes(self, fingerprint: str) -> tuple[str, ...]:
+        """Return the nodes that hold a generation."""
+        return self.depot.nodes.of(fingerprint)
+
+    # ------------------------------------------------------------------ parts
+    def _all_jobs(self) -> list[JobObject]:
+        view = self.jobs.view
+        return [each for group in view.groups() for each in view.of(group).values()]
+
+    def _object(self, name: str) -> JobObject | None:
+        return next(iter(self.jobs.view.of(name).values()), None)
+
+    def _hold(self, job: Job) -> Held:
+        held = self._held.get(job.job_id)
+        if held is None or held.attempt != job.attempt:
+            name = manifests.job_name(job.job_id, job.attempt)
+            held = Held(job.job_id, job.attempt, name, began=self._clock.monotonic())
+            self._held[job.job_id] = held
+            self._ids[name] = job.job_id
+            found = self._object(name)
+            if found is not None:
+                self._attend(job.job_id, found, self.pods.view.of(name))
+        return held
+
+    def _told(self, name: str) -> None:
+        """Take news of a Job or of one of its pods, by the Job's name."""
+        if not name:  # a pod of no Job: one that warms its node
+            self.depot.look(self.pods.view.of("").values())
+            return
+        found = self._object(name)
+        job_id = self._ids.get(name) or (external.id_of(found) if found is not None else None)
+        if job_id is None:
+            return
+        if found is not None:
+            self._ids[name] = job_id
+            self._attend(job_id, found, self.pods.view.of(name))
+        self._tell(job_id)
+
+    def _attend(self, job_id: JobId, found: JobObject, pods: Mapping[str, PodObject]) -> None:
+        """Start the outside work of a job of ours that the engine holds."""
+        held = self._held.get(job_id)
+        if held is None or held.name != found.metadata.name:
+            return
+        held.units = units_of(found)
+
+        def now() -> tuple[JobObject | None, Mapping[str, PodObject]]:
+            if self.jobs.healthy:
+                return self._object(held.name), self.pods.view.of(held.name)
+            return (found, pods) if self._held.get(job_id) is held else (None, {})
+
+        def tell() -> None:
+            for node in held.nodes:
+                self.depot.note(found, node)
+            held.nodes.clear()
+            self._tell(job_id)
+
+        self._start(f"attend {held.name}", self._attendant.attend(held, now, tell))
+
+    def _start(self, name: str, work: object) -> None:
+        if self._tasks is None:
+            work.close()  # type: ignore[attr-defined]  # a coroutine
+            return
+        self._tasks.start(name, work)  # type: ignore[arg-type]  # as above
+
+    def _tell(self, job_id: JobId) -> None:
+        self._changed[job_id] = None
+        self._news.set()
+
+    def _tell_waiting(self) -> None:
+        for job_id in tuple(self._waiting):
+            self._tell(job_id)
+
+    def _health_changed(self) -> None:
+        """Let every job look again: rows turn stale, or true again, at once."""
+        for job_id in {*self._held, *self._waiting}:
+            self._tell(job_id)
+
+    async def _renew(self) -> None:
+        """Renew the addresses of jobs that run for long, and of those that an earlier daemon signed."""
+        now, half = self._clock.monotonic(), self._blobs.settings.sas_hours * 1800.0
+        for job_id, held in tuple(self._held.items()):
+            found = self._object(held.name)
+            if found is None or held.units is None or (held.signed_at is not None and now - held.signed_at < half):
+                continue
+            try:
+                databases = await self.depot.of_job(found)
+                access = self._bootstrap.access(job_id, held.attempt, held.units.all, databases, self._clock.now())
+                await self._bootstrap.renew(held.name, access)
+            except (ClusterFailure, BlobFailure) as error:
+                log.warning("access_not_renewed", job_id=job_id, reason=str(error))
+                continue
+            held.signed_at = now
+
+
+def units_from(job: Job) -> Units | None:
+    """Return the units that the row remembers of its Kubernetes Job, None if it never saw one."""
+    ref = job.engine_ref
+    if not isinstance(ref.get("units"), str) or ref.get("name") != manifests.job_name(job.job_id, job.attempt):
+        return None
+    riders = {int(unit): parse_indexes(hosts) for unit, hosts in dict(ref.get("riders") or {}).items()}
+    return Units(own=parse_indexes(ref["units"]), riders=riders)
+
+
+def refused(error: BaseException, text: str) -> Trouble:
+    """Return why a job could not be handed over now; what a later try may mend is retryable."""
+    if isinstance(error, ClusterAway | BlobFailure | AccessRefused):
+        remedies = {
+            "cluster_access": "Give the account the rights of config/kubernetes-rbac.yaml; it is tried again.",
+            "blob_access_denied": "Check the account key and the clock of this machine; it is tried again.",
+        }
+        remedy = remedies.get(error.code, "It is tried again by itself; 'blastd doctor' shows what is down.")
+        return Trouble(code=error.code, sentence=text, remedy=remedy, retryable=True)
+    if isinstance(error, ObjectRefused):
+        quota = "exceeded quota" in text
+        return Trouble(
+            code="quota_exceeded" if quota else "webhook_refused" if "admission webhook" in text else "job_refused",
+            sentence=f"The cluster refuses the search's objects: {text}",
+            remedy="Wait for other searches to end, or raise the quota."
+            if quota
+            else "Correct the settings, then retry.",
+            retryable=quota,
+        )
+    return Trouble(
+        code=getattr(error, "code", "engine_error"),
+        sentence=f"The search could not be handed to the cluster: {text}",
+        remedy="It is tried again.",
+        retryable=True,
+    )
+
+
+@asynccontextmanager
+async def open_kubernetes(
+    kubernetes: KubernetesSettings, azure: AzureSettings, *, kubeconfig: Path | None, jobs_folder: Path, clock: Clock
+) -> AsyncIterator[KubernetesEngine]:
+    """Give the engine; nothing is asked of the cluster yet. *kubeconfig* None: the in-cluster account. Raises ConfigError."""
+    access = Access(
+        kubeconfig=kubeconfig,
+        context=kubernetes.context,
+        namespace=kubernetes.namespace,
+        request_seconds=kubernetes.request_seconds,
+    )
+    cool = CoolDown(clock, Intervals(), random)
+    async with open_client(access, clock, cool) as client, open_blobs(azure) as blobs:
+        yield KubernetesEngine(client, blobs, kubernetes, await offload(jobs_folder.resolve), clock)

@@ -1,0 +1,97 @@
+"""Results from the storage account to the job's folder: streamed, checksummed, named only when whole."""
+
+import base64
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from blastd.aio import offload
+from blastd.core.engine import Trouble, UnitReport
+from blastd.core.ids import JobId
+from blastd.core.model import Frozen, UnitState
+from blastd.durable import digest, publish
+from blastd.engines.kubernetes.blob import BlobFailure, BlobMissing, Blobs
+from blastd.engines.kubernetes.podplan import unit_blob
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pod's program says of a result, in its metadata (podrunner.py: `publish`)."""
+
+    unit: int
+    size: int
+    sha256: str
+    started_at: float
+    ended_at: float
+    stderr: str = ""
+    pod: str = ""
+    node: str = ""
+    blast_version: str = ""
+    seconds: dict[str, float] = {}
+
+
+class Harvested(Frozen, frozen=True, kw_only=True):
+    """A unit whose output lies in the job's folder."""
+
+    report: UnitReport
+    told: Told
+
+
+async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit: int) -> Harvested | None:
+    """Bring a unit's output to *folder*/units; None if there is no result. Raises BlobFailure, also for a damaged one."""
+    target = folder / "units" / f"{unit}.out"
+    part = target.with_name(f"{unit}.harvest.part")
+    try:
+        metadata = await blobs.download(blobs.settings.results_container, unit_blob(job_id, attempt, unit), part)
+        told = decoded(metadata)
+        size, sha256 = await offload(digest, part)
+        if (size, sha256) != (told.size, told.sha256):
+            raise BlobFailure(f"The result of part {unit} arrived damaged: {size:,} of {told.size:,} bytes.")
+        await offload(publish, part, target)
+    except BlobMissing:
+        return None
+    finally:
+        await offload(part.unlink, missing_ok=True)
+    return Harvested(report=report_of(told, attempt), told=told)
+
+
+def decoded(metadata: Any) -> Told:
+    """Return what the metadata of a result says. Raises BlobFailure."""
+    try:
+        return msgspec.json.decode(base64.b64decode(metadata["report"]), type=Told)
+    except (KeyError, ValueError, msgspec.MsgspecError) as error:
+        raise BlobFailure(f"A result in the storage account has no report of the search's pod: {error}.") from error
+
+
+def report_of(told: Told, attempt: int) -> UnitReport:
+    """Return the report of a unit whose output is here."""
+    return UnitReport(
+        index=told.unit,
+        state=UnitState.DONE,
+        attempt=attempt,
+        started_at=moment(told.started_at),
+        ended_at=moment(told.ended_at),
+        exit_code=0,
+        stderr=told.stderr,
+        node=told.node or None,
+        path=f"units/{told.unit}.out",
+        size_bytes=told.size,
+        sha256=told.sha256,
+    )
+
+
+def moment(seconds: float) -> datetime:
+    """Return the UTC time, in whole milliseconds, of seconds since the epoch."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def trouble_of(error: BlobFailure) -> Trouble:
+    """Return what keeps results away."""
+    return Trouble(
+        code=error.code,
+        sentence=f"The search has ended, but its results can't be fetched yet: {error}",
+        remedy="It is tried again; check the storage account and the network to it.",
+        retryable=True,
+    )

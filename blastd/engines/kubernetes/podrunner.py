@@ -1,0 +1,683 @@
+"""The pod's program: `run` a completion's units, `stage` the database, or `warm` a node. Standard library only.
+
+It ships in a ConfigMap, so that any image with BLAST+ and python3 (3.7 or later) serves. What it is to do stands in two
+files of a Secret: plan.json (the units) and access.json (addresses with SAS, renewed while the job runs). It
+
+- keeps databases in a cache on the node, complete or not at all: a lock, checksums, then a rename;
+- fetches its batch of queries, runs BLAST+ (argv, never a shell), uploads the output as blocks that nobody sees, and
+  makes them the unit's result by one conditional write: half a result, or a second one, can't be published;
+- says its last word in /dev/termination-log as JSON: unit, exit_code, cause, stderr, seconds.
+
+SIGTERM ends it and BLAST+ at once with exit code 143. Exit codes 1 to 4 are BLAST+'s own; 43 means that no further try
+can help, 75 that one may.
+"""
+
+import base64
+import concurrent.futures
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+HOPELESS, MAY_PASS, TERMINATED = 43, 75, 143
+BLOCK = 8 << 20  # bytes of one uploaded block; a blob has 50,000 at most
+READ = 1 << 20
+PATIENCE = 120.0  # seconds that a storage account may be away
+REQUEST_SECONDS = 60.0
+PARALLEL = 4  # files of a database fetched at once
+BEAT_SECONDS = 2.0
+LAST_WORD = 4000  # bytes that Kubernetes keeps of a termination message
+REPORT = 6000  # bytes of a blob's metadata; Azure takes 8 KiB
+MARKER = ".complete"
+QUERY_LINE = re.compile(r"(?m)^# Query:.*$")
+POSITION = re.compile(r"<Hit_id>gnl\|BL_ORD_ID\|(\d+)<")
+
+
+class Stop(Exception):
+    """The program can't go on: `cause` as in causes.RUNNER, `code` its exit code."""
+
+    def __init__(self, cause, detail="", code=MAY_PASS):
+        super().__init__(detail)
+        self.cause, self.detail, self.code = cause, detail, code
+
+
+class Failed(Exception):
+    """BLAST+ ended with an error."""
+
+    def __init__(self, code, stderr):
+        super().__init__(stderr)
+        self.code, self.stderr = code, stderr
+
+
+class Place:
+    """Where things are, from the environment."""
+
+    def __init__(self, environ):
+        self.access = environ.get("BLASTD_ACCESS", "/blastd/access/access.json")
+        self.cache = environ.get("BLASTD_CACHE", "/blastd/cache")
+        self.cache_bytes = int(environ.get("BLASTD_CACHE_BYTES") or 0)
+        self.work = environ.get("BLASTD_WORK", "/blastd/work")
+        self.pod = environ.get("BLASTD_POD", "") or uuid.uuid4().hex
+        self.node = environ.get("BLASTD_NODE", "")
+        self.index = int(environ.get("JOB_COMPLETION_INDEX") or 0)
+        self.last_word = environ.get("BLASTD_LAST_WORD", "/dev/termination-log")
+        self.patience = float(environ.get("BLASTD_PATIENCE") or PATIENCE)
+
+
+def say(text):
+    """Write a line to the pod's log."""
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---------------------------------------------------------------------- blobs
+def open_url(place, key, method="GET", headers=None, body=None, query="", allowed=()):
+    """Ask for the address that *key* names in access.json; returns (status, headers, response)."""
+    until, pause = time.monotonic() + place.patience, 0.5
+    while True:
+        url = address(place, key) + query
+        request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))
+        try:
+            answer = urllib.request.urlopen(request, timeout=REQUEST_SECONDS)
+            return answer.status, answer.headers, answer
+        except urllib.error.HTTPError as error:
+            if error.code in allowed:
+                return error.code, error.headers, error
+            reason = "%s %s: HTTP %d %s" % (method, shown(url), error.code, error.headers.get("x-ms-error-code") or "")
+            if error.code == 404:
+                raise Stop("blob_missing", reason) from None
+            if error.code in (401, 403):  # perhaps renewed meanwhile: the mounted file follows within a minute
+                until = min(until, time.monotonic() + place.patience / 2)
+                cause = "blob_denied"
+            elif error.code < 500 and error.code not in (408, 429):
+                raise Stop("blob_denied", reason) from None
+            else:
+                cause = "blob_away"
+        except (OSError, ValueError) as error:  # URLError, time-outs, broken connections
+            reason = "%s %s: %s" % (method, shown(url), getattr(error, "reason", error))
+            cause = "blob_away"
+        if time.monotonic() + pause > until:
+            raise Stop(cause, reason)
+        say("again in %.1f s: %s" % (pause, reason))
+        time.sleep(pause * (0.5 + random.random() / 2))
+        pause = min(pause * 2, 15.0)
+
+
+def address(place, key):
+    """Return an address of access.json; *key* is a tuple of names into it."""
+    try:
+        with open(place.access) as file:
+            found = json.load(file)
+        for part in key:
+            found = found[part]
+        return str(found)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Stop("bad_plan", "access.json: %r" % error, HOPELESS) from None
+
+
+def shown(url):
+    """Return an address without its signature."""
+    return url.split("?", 1)[0]
+
+
+def more(url_query):
+    """Return query parameters that follow a SAS."""
+    return "&" + url_query
+
+
+def read_blob(place, key, headers=None):
+    """Return a whole (small) blob."""
+    for _ in range(5):
+        _, found, answer = open_url(place, key, headers=headers)
+        try:
+            data = answer.read()
+        except OSError as error:
+            say("read again: %s" % error)
+            continue
+        if len(data) == int(found.get("Content-Length") or len(data)):
+            return data
+    raise Stop("blob_away", "the answer broke off again and again")
+
+
+def exists(place, key):
+    """Tell whether a result is there."""
+    return open_url(place, key, "HEAD", allowed=(404,))[0] == 200
+
+
+def publish(place, key, path, report):
+    """Upload a file as blocks and make them the result by one conditional write; False: there was one before."""
+    mine, ids = uuid.uuid4().hex[:24], []
+    sha, size = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while True:
+            block = file.read(BLOCK)
+            if not block:
+                break
+            sha.update(block)
+            size += len(block)
+            name = base64.b64encode(("%s%08d" % (mine, len(ids))).encode()).decode()
+            quoted = name.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+            headers = {"Content-Length": str(len(block)), "Content-Type": "application/octet-stream"}
+            status = open_url(
+                place, key, "PUT", headers, block, more("comp=block&blockid=" + quoted), allowed=(409, 412)
+            )[0]
+            if status != 201:
+                return False
+            ids.append(name)
+    report = dict(report, size=size, sha256=sha.hexdigest())
+    said = base64.b64encode(fit(report, REPORT).encode()).decode()
+    listed = "".join("<Latest>%s</Latest>" % name for name in ids)
+    body = ('<?xml version="1.0" encoding="utf-8"?><BlockList>%s</BlockList>' % listed).encode()
+    headers = {"If-None-Match": "*", "x-ms-meta-report": said, "Content-Type": "application/xml"}
+    status = open_url(place, key, "PUT", headers, body, more("comp=blocklist"), allowed=(400, 409, 412))[0]
+    if status == 201:
+        return True
+    if status == 400 and not exists(place, key):
+        raise Stop("blob_away", "the blocks of the output were lost")
+    return False  # another pod was faster, or our own first request arrived after all: its result stands
+
+
+def fit(report, size):
+    """Return *report* as JSON in at most *size* bytes: of stderr, the end is kept."""
+    while True:
+        text = json.dumps(report)
+        if len(text) <= size or not report.get("stderr"):
+            return text
+        over = len(text) - size
+        report = dict(report, stderr=report["stderr"][max(over, 1) :])
+
+
+# ---------------------------------------------------------------------- the node's cache
+class Held:
+    """A shared lock on a cached database; while it is held, nobody evicts it."""
+
+    def __init__(self, place, fingerprint):
+        self.folder = os.path.join(place.cache, fingerprint)
+        self.part = os.path.join(place.cache, "." + fingerprint + ".part")
+        self.holder = os.path.join(place.cache, "." + fingerprint + ".holder")
+        self.file = open(os.path.join(place.cache, "." + fingerprint + ".lock"), "a+")
+
+    def try_lock(self, how):
+        try:
+            fcntl.flock(self.file, how | fcntl.LOCK_NB)
+            return True
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            return False
+
+    def complete(self):
+        return os.path.exists(os.path.join(self.folder, MARKER))
+
+    def used(self):
+        with contextlib.suppress(OSError):
+            os.utime(os.path.join(self.folder, MARKER))
+
+    def close(self):
+        self.file.close()
+
+
+def hold(place, number, database, seconds):
+    """Find or bring a database; returns the held lock. *seconds* gets "stage" if it was not there."""
+    os.makedirs(place.cache, exist_ok=True)
+    held, said, begun = Held(place, database["fingerprint"]), "", time.monotonic()
+    while True:
+        if held.complete():
+            if held.try_lock(fcntl.LOCK_SH) and held.complete():
+                held.used()
+                return held
+        elif held.try_lock(fcntl.LOCK_EX):
+            if not held.complete():
+                say("staging %s" % database["fingerprint"])
+                bring(place, number, database, held)
+                seconds["download"] = round(time.monotonic() - begun, 3)
+            seconds["stage"] = round(time.monotonic() - begun, 3)
+            continue  # the lock turns into a shared one above
+        else:
+            news = who_holds(held)
+            if news != said:
+                say("waiting for %s" % news)
+                said = news
+            seconds["stage"] = round(time.monotonic() - begun, 3)
+        time.sleep(0.2)
+
+
+def who_holds(held):
+    """Return what the holder of the lock last said of itself."""
+    try:
+        age = time.time() - os.stat(held.holder).st_mtime
+        with open(held.holder) as file:
+            return "%s%s" % (file.read(), " (silent for a while)" if age > 10 * BEAT_SECONDS else "")
+    except OSError:
+        return "another pod"
+
+
+def bring(place, number, database, held):
+    """Fetch all files, compare sizes and checksums, then give the folder its name."""
+    evict(place, database, held)
+    os.makedirs(held.part, exist_ok=True)
+    total, done = sum(each["size"] for each in database["files"]), {}
+    over = threading.Event()
+
+    def beat():
+        while not over.wait(BEAT_SECONDS):
+            with contextlib.suppress(OSError), open(held.holder, "w") as file:
+                file.write("%s: %d of %d MB" % (place.pod, sum(done.values()) >> 20, total >> 20))
+
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+            jobs = [pool.submit(fetch, place, number, each, held.part, done) for each in database["files"]]
+            try:
+                for job in jobs:
+                    job.result()
+            except BaseException:
+                for job in jobs:
+                    job.cancel()
+                raise
+        with open(os.path.join(held.part, MARKER), "w") as file:
+            file.write(database["fingerprint"])
+        os.sync()
+        shutil.rmtree(held.folder, ignore_errors=True)  # one without its marker
+        os.rename(held.part, held.folder)
+    except OSError as error:
+        raise Stop("no_room" if error.errno == errno.ENOSPC else "staging_failed", str(error)) from None
+    finally:
+        over.set()
+        with contextlib.suppress(OSError):
+            os.unlink(held.holder)
+
+
+def fetch(place, number, wanted, folder, done):
+    """Bring one file; a broken connection goes on where it broke, a file of an earlier try is kept if it is right."""
+    name = os.path.basename(wanted["name"])
+    path = os.path.join(folder, name)
+    if os.path.exists(path) and os.path.getsize(path) == wanted["size"] and file_sha256(path) == wanted["sha256"]:
+        done[name] = wanted["size"]
+        return
+    sha, at, breaks = hashlib.sha256(), 0, 0
+    with open(path + ".part", "wb") as file:
+        while at < wanted["size"]:
+            headers = {"Range": "bytes=%d-" % at} if at else {}
+            answer = open_url(place, ("databases", number, name), headers=headers)[2]
+            try:
+                while True:
+                    block = answer.read(READ)
+                    if not block:
+                        break
+                    file.write(block)
+                    sha.update(block)
+                    at += len(block)
+                    done[name] = at
+            except (OSError, ValueError) as error:
+                if getattr(error, "errno", None) == errno.ENOSPC:
+                    raise
+                say("%s broke off at %d: %s" % (name, at, error))
+            if at < wanted["size"]:
+                breaks += 1
+                if breaks > 50:
+                    raise Stop("blob_away", "%s breaks off again and again" % name)
+                time.sleep(min(0.2 * breaks, 5.0))
+        file.flush()
+        os.fsync(file.fileno())
+    if at != wanted["size"] or sha.hexdigest() != wanted["sha256"]:
+        os.unlink(path + ".part")
+        raise Stop("staging_failed", "%s has another checksum than the manifest says" % name)
+    os.rename(path + ".part", path)
+
+
+def file_sha256(path):
+    sha = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(READ), b""):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def evict(place, database, held):
+    """Remove databases that were used longest ago until the new one fits under the limit; one in use is left."""
+    if not place.cache_bytes:
+        return
+    needs = sum(each["size"] for each in database["files"])
+    found = []
+    for name in os.listdir(place.cache):
+        folder = os.path.join(place.cache, name)
+        if not name.startswith(".") and folder != held.folder and os.path.isdir(folder):
+            marker = os.path.join(folder, MARKER)
+            used = os.stat(marker).st_mtime if os.path.exists(marker) else 0.0
+            size = sum(os.path.getsize(os.path.join(folder, each)) for each in os.listdir(folder))
+            found.append((used, name, folder, size))
+    total = sum(each[3] for each in found)
+    for _, name, folder, size in sorted(found):
+        if total + needs <= place.cache_bytes:
+            return
+        other = Held(place, name)
+        try:
+            if other.try_lock(fcntl.LOCK_EX):
+                say("evicting %s" % name)
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(folder, MARKER))
+                shutil.rmtree(folder, ignore_errors=True)
+                total -= size
+        finally:
+            other.close()
+
+
+# ---------------------------------------------------------------------- BLAST+
+class Runner:
+    """Runs the units of one completion."""
+
+    def __init__(self, place, plan, seconds):
+        self.place, self.plan, self.seconds = place, plan, seconds
+        self.folder = os.path.join(place.work, "db")
+        self.volumes = {}
+        self.version = ""
+        self.child = None
+
+    def prepare(self, held):
+        """Link all databases side by side, so that BLAST+ finds them by their bare names, with the lists of ids."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        for one in held:
+            for name in os.listdir(one.folder):
+                if name != MARKER:
+                    os.symlink(os.path.join(one.folder, name), os.path.join(self.folder, name))
+        self.lists(self.folder)
+        self.version = self.ask_version()
+
+    def lists(self, folder):
+        for name, text in self.plan.get("lists", {}).items():
+            with open(os.path.join(folder, os.path.basename(name)), "w") as file:
+                file.write(text)
+
+    def ask_version(self):
+        program = self.plan["program"]
+        try:
+            asked = subprocess.run([program, "-version"], stdout=subprocess.PIPE, timeout=60, check=False)
+            said = asked.stdout.decode()
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Stop("no_blast", "%s: %s" % (program, error), HOPELESS) from None
+        found = re.search(r"(\d+\.\d+\.\d+\+?)", said)
+        return found.group(1) if found else ""
+
+    def unit(self, index):
+        """Run a unit unless its result is there, and publish its output."""
+        unit, key = self.plan["units"][str(index)], ("units", str(index))
+        if exists(self.place, key):
+            say("unit %d has its result already" % index)
+            return
+        started = time.time()
+        query = self.query(unit)
+        out = os.path.join(self.place.work, "out-%d" % index)
+        stderr = self.propose(unit, query, out) if unit["kind"] == "propose" else self.search(unit, query, out)
+        ended = time.time()
+        report = {
+            "unit": index,
+            "exit_code": 0,
+            "stderr": stderr,
+            "started_at": started,
+            "ended_at": ended,
+            "pod": self.place.pod,
+            "node": self.place.node,
+            "blast_version": self.version,
+            "seconds": dict(self.seconds, blast=round(ended - started, 3)),
+        }
+        won = publish(self.place, key, out, report)
+        self.seconds["upload"] = round(time.time() - ended, 3)
+        say("unit %d: %s" % (index, "published" if won else "another pod's result stands"))
+        os.unlink(out)
+
+    def query(self, unit):
+        """Fetch the batch's bytes of the query file."""
+        path = os.path.join(self.place.work, "batch-%d.fa" % unit["batch"])
+        if os.path.exists(path) and os.path.getsize(path) == unit["size"]:
+            return path
+        last = unit["offset"] + unit["size"] - 1
+        data = read_blob(self.place, ("query",), {"Range": "bytes=%d-%d" % (unit["offset"], last)})
+        if len(data) != unit["size"]:
+            raise Stop("blob_missing", "the query blob is shorter than the plan says")
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def search(self, unit, query, out):
+        folder = self.folder
+        if unit["kind"] == "finish":
+            parts = [json.loads(read_blob(self.place, ("units", str(each)))) for each in unit["after"]]
+            kept = union([tuple(span) for part in parts for span in part])
+            folder = self.restrict(kept, "finish")
+        return self.blast(self.plan["words"], query, folder, self.plan["rich"], unit["threads"], out)
+
+    def propose(self, unit, query, out):
+        """Search one shard widely; the positions of what was found are the output, as half-open ranges."""
+        alias, kept = self.plan["alias"], [tuple(span) for span in unit["shard"]]
+        size = sum(end - start for start, end in kept)
+        folder, text = self.restrict(kept, "shard"), os.path.join(self.place.work, "found")
+        stderr = self.blast(alias["words"], query, folder, alias["outfmt"], unit["threads"], text)
+        found = answers(text, alias["has_ids"])
+        again = [at for at, each in enumerate(found) if len(each) >= alias["limit"]]
+        if alias["asks_again"] and again and size > alias["limit"]:
+            few = os.path.join(self.place.work, "again.fa")
+            pick(query, set(again), few)
+            words = [word.replace("{limit}", str(size)) for word in alias["again_words"]]
+            self.blast(words, few, folder, alias["outfmt"], unit["threads"], text)
+            found += answers(text, alias["has_ids"])
+        names = sorted(set().union(*found))
+        positions = self.positions(names)
+        with open(out, "w") as file:
+            json.dump(kept if positions is None else ranges(positions), file)
+        return stderr
+
+    def positions(self, names):
+        """Return the positions of subjects; None, the whole shard, where they can't be found one by one."""
+        if not names or not self.plan["alias"]["has_ids"]:
+            return [int(name) for name in names]
+        wanted, out = os.path.join(self.place.work, "ids"), os.path.join(self.place.work, "oids")
+        with open(wanted, "w", errors="surrogateescape") as file:
+            file.write("".join(name + "\n" for name in names))
+        words = ["blastdbcmd", "-db", self.plan["argument"], "-dbtype", self.plan["molecule"], "-entry_batch", wanted]
+        try:
+            self.execute([*words, "-outfmt", "%o"], self.folder, out)
+            with open(out) as file:
+                found = [int(line) for line in file]
+        except (Failed, ValueError):
+            return None
+        return found if len(set(found)) >= len(names) else None
+
+    def restrict(self, kept, name):
+        """Make an alias folder that holds only the positions *kept*, with the statistics of the whole."""
+        alias, folder = self.plan["alias"], os.path.join(self.place.work, name)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        start = 0
+        for mask, count in alias["masks"]:
+            with open(os.path.join(folder, os.path.basename(mask)), "wb") as file:
+                file.write(mask_bytes(kept, start, count))
+            start += count
+        for file_name, text in alias["texts"]:
+            placed = text
+            for number, volume in enumerate(alias["volumes"]):
+                placed = placed.replace("{volume %d}" % number, os.path.join(self.folder, volume))
+            with open(os.path.join(folder, os.path.basename(file_name)), "w", errors="surrogateescape") as file:
+                file.write(placed)
+        return folder
+
+    def blast(self, words, query, folder, outfmt, threads, out):
+        words = [self.plan["program"], "-query", query, "-db", self.plan["argument"], "-outfmt", outfmt, *words]
+        return self.execute([*words, "-num_threads", str(threads)], folder, out)
+
+    def execute(self, argv, folder, out):
+        """Run a program with its output in a file; returns its stderr. Raises Failed."""
+        errors = os.path.join(self.place.work, "stderr")
+        env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": self.place.work, "LANG": "C.UTF-8"}
+        env.update(BLAST_USAGE_REPORT="false", BLASTDB=self.folder)
+        before = oom_kills()
+        with open(out, "wb") as stdout, open(errors, "wb") as stderr:
+            try:
+                self.child = subprocess.Popen(
+                    argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+                    start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                raise Stop("no_blast", "%s: %s" % (argv[0], error), HOPELESS) from None
+        code = self.child.wait()
+        self.child = None
+        with open(errors, "rb") as file:
+            said = file.read()[-64 * 1024 :].decode("utf-8", "replace")
+        if code < 0 and oom_kills() > before:
+            raise Stop("out_of_memory", "", 137)
+        if code:
+            raise Failed(code if code > 0 else 128 - code, said)
+        return said
+
+    def kill(self):
+        child = self.child
+        if child is not None:
+            with contextlib.suppress(OSError):
+                os.killpg(child.pid, signal.SIGKILL)
+
+
+def oom_kills():
+    """Return how often the kernel killed a process of this container for its memory limit."""
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        with contextlib.suppress(OSError, ValueError), open(path) as file:
+            for line in file:
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+    return 0
+
+
+def answers(path, has_ids):
+    """Return for each query in order the subjects that were printed: ids, or positions as decimal numbers."""
+    with open(path, errors="surrogateescape", newline="\n") as file:
+        text = file.read()
+    if not has_ids:
+        return [set(POSITION.findall(part)) for part in text.split("<Iteration>\n")[1:]]
+    parts = QUERY_LINE.split(text)[1:]
+    return [{line for line in part.split("\n") if line and line[0] != "#"} for part in parts]
+
+
+def pick(path, wanted, target):
+    """Write the records whose numbers are *wanted*."""
+    number = -1
+    with open(path, "rb") as source, open(target, "wb") as out:
+        for line in source:
+            number += line.startswith(b">")
+            if number in wanted:
+                out.write(line)
+
+
+def ranges(positions):
+    """Return positions as ascending half-open ranges."""
+    return union([(each, each + 1) for each in positions], keep_empty=True)
+
+
+def union(spans, keep_empty=False):
+    """Join ranges; BLAST+ needs a database, so nothing becomes the first position."""
+    merged = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged or ([] if keep_empty else [(0, 1)])
+
+
+def mask_bytes(kept, start, count):
+    """Return a volume's mask: the last position, big-endian, then one bit a position, the first in bit 7."""
+    bits = bytearray((count + 31) // 32 * 4)
+    for first, last in kept:
+        low, high = max(first - start, 0), min(last - start, count)
+        at, end = (low + 7) // 8 * 8, high // 8 * 8
+        single = range(low, high) if at >= end else [*range(low, at), *range(end, high)]
+        for position in single:
+            bits[position >> 3] |= 0x80 >> (position & 7)
+        if at < end:
+            bits[at >> 3 : end >> 3] = b"\xff" * ((end - at) >> 3)
+    return max(count - 1, 0).to_bytes(4, "big") + bytes(bits)
+
+
+# ---------------------------------------------------------------------- the whole
+def load_plan(place):
+    path = os.path.join(os.path.dirname(place.access), "plan.json")
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        raise Stop("bad_plan", "plan.json: %s" % error, HOPELESS) from None
+
+
+def work(mode, place, state):
+    """Do what *mode* says; *state* gets what the last word needs."""
+    plan, seconds = load_plan(place), state["seconds"]
+    held = [hold(place, number, each, seconds) for number, each in enumerate(plan["databases"])]
+    if mode == "stage":
+        return
+    os.makedirs(place.work, exist_ok=True)
+    if mode == "warm":
+        open(os.path.join(place.work, "warm"), "w").close()
+        while True:
+            time.sleep(60)
+            for one in held:
+                one.used()
+    runner = state["runner"] = Runner(place, plan, seconds)
+    runner.prepare(held)
+    for index in plan["completions"][place.index]:
+        state["unit"] = index
+        runner.unit(index)
+    for index, hosts in sorted(plan.get("riders", {}).items(), key=lambda each: int(each[0])):
+        needs = plan["units"][index]["after"]
+        if place.index in hosts and all(exists(place, ("units", str(each))) for each in needs):
+            state["unit"] = int(index)
+            runner.unit(int(index))
+
+
+def main(mode, environ):
+    place = Place(environ)
+    state = {"seconds": {}, "unit": None, "runner": None}
+    begun = time.monotonic()
+
+    def end(code, cause="", stderr=""):
+        state["seconds"]["all"] = round(time.monotonic() - begun, 3)
+        word = {"unit": state["unit"], "exit_code": code, "cause": cause, "stderr": stderr, "seconds": state["seconds"]}
+        with contextlib.suppress(OSError), open(place.last_word, "w") as file:
+            file.write(fit(word, LAST_WORD))
+        if stderr or cause:
+            say("%s %s" % (cause, stderr))
+        return code
+
+    def terminate(number, frame):
+        del number, frame
+        if state["runner"] is not None:
+            state["runner"].kill()
+        end(TERMINATED, "", "stopped by SIGTERM")
+        os._exit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        work(mode, place, state)
+    except Failed as error:
+        return end(error.code, "", error.stderr)
+    except Stop as error:
+        return end(error.code, error.cause, error.detail)
+    except OSError as error:
+        return end(MAY_PASS, "no_room" if error.errno == errno.ENOSPC else "staging_failed", str(error))
+    except Exception as error:  # noqa: BLE001  # whatever it is, the last word must name it
+        return end(HOPELESS, "bad_plan", "%s: %s" % (type(error).__name__, error))
+    return end(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "run", os.environ))

@@ -1,0 +1,88 @@
+"""A database generation to the storage account: several files at once, resumable, the manifest last."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from blastd.aio import offload
+from blastd.core.engine import DatabaseAt
+from blastd.durable import digest
+from blastd.engines.kubernetes.blob import BlobMissing, Blobs
+from blastd.engines.kubernetes.podplan import Manifest, Stored, database_blob
+
+log = structlog.get_logger()
+
+MANIFEST = "manifest.json"
+FILES_AT_ONCE = 4
+
+Progress = Callable[[int, int], None]
+"""Gets bytes done and bytes in all."""
+
+
+async def find_manifest(blobs: Blobs, fingerprint: str) -> Manifest | None:
+    """Return the manifest of a generation that is complete in the account, None if it is not. Raises BlobFailure."""
+    try:
+        data = await blobs.get(blobs.settings.databases_container, database_blob(fingerprint, MANIFEST))
+        return msgspec.json.decode(data, type=Manifest)
+    except BlobMissing:
+        return None
+    except msgspec.MsgspecError as error:
+        log.warning("manifest_unreadable", fingerprint=fingerprint, reason=str(error))
+        return None
+
+
+def files_of(database: DatabaseAt) -> list[Path]:
+    """Return the files of a pinned generation; blocking. One that is not pinned is given by its name's files."""
+    folder = Path(database.folder)
+    if database.pinned:
+        return sorted(path for path in folder.iterdir() if path.is_file() and path.name != "generation.json")
+    stem = Path(database.name).name
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.name.startswith(f"{stem}."))
+
+
+async def push_database(blobs: Blobs, database: DatabaseAt, progress: Progress | None = None) -> Manifest:
+    """Upload what is missing of *database*, then its manifest; harmless when repeated. Raises BlobFailure, OSError."""
+    known = await find_manifest(blobs, database.fingerprint)
+    if known is not None:
+        if progress is not None:
+            progress(known.size, known.size)
+        return known
+    container = blobs.settings.databases_container
+    paths = await offload(files_of, database)
+    total = sum([(await offload(path.stat)).st_size for path in paths])
+    done = 0
+
+    def add(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, total)
+
+    gate = asyncio.Semaphore(FILES_AT_ONCE)
+    stored: dict[str, Stored] = {}
+
+    async def one(path: Path) -> None:
+        async with gate:
+            size, sha256 = await offload(digest, path)
+            name = database_blob(database.fingerprint, path.name)
+            if await blobs.size_of(container, name) == size:  # committed at once, under a name made of the content
+                add(size)
+            else:
+                await blobs.upload(container, name, path, add, resume=True)
+            stored[path.name] = Stored(name=path.name, size=size, sha256=sha256)
+
+    async with asyncio.TaskGroup() as group:
+        for path in paths:
+            group.create_task(one(path), name=f"upload {path.name}")
+    made = Manifest(
+        fingerprint=database.fingerprint,
+        name=database.name,
+        molecule=database.molecule,
+        files=tuple(stored[path.name] for path in paths),
+    )
+    await blobs.put(container, database_blob(database.fingerprint, MANIFEST), msgspec.json.encode(made))
+    log.info("database_pushed", database=database.name, fingerprint=database.fingerprint, bytes=total)
+    return made

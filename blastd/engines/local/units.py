@@ -1,0 +1,240 @@
+"""One unit on this machine: a search, a shard's proposals, or the finish on what the shards proposed.
+
+Output gets its name only after exit code 0. A proposing unit's output is the JSON list of half-open ranges of positions.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from blastd.aio import offload
+from blastd.blastplus import command, exits, process
+from blastd.blastplus.layout import records, write_alias
+from blastd.clock import Clock
+from blastd.core import alias, proposals
+from blastd.core.engine import Trouble, UnitReport, Work
+from blastd.core.model import Frozen, Unit, UnitKind, UnitState
+from blastd.durable import publish
+
+STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: the end, where the cause stands
+RANGES = msgspec.json.Decoder(tuple[tuple[int, int], ...])
+
+
+class Machine(Frozen, frozen=True, kw_only=True):
+    """What a unit needs of this machine: paths of BLAST+ programs, their environment, niceness, the clock."""
+
+    programs: dict[str, str]
+    environment: dict[str, str]
+    nice: int
+    clock: Clock
+
+
+class Failed(Exception):
+    """A BLAST+ process of a unit failed; carries how it ended."""
+
+    def __init__(self, ended: process.Ended, stderr: str, program: str) -> None:
+        """Take how it ended, what it said, and which program it was."""
+        super().__init__(program)
+        self.ended, self.stderr, self.program = ended, stderr, program
+
+
+class Running(Frozen, frozen=True, kw_only=True):
+    """A unit with its files: `stem` names its temporary ones, `final` its output."""
+
+    machine: Machine
+    work: Work
+    unit: Unit
+    query: Path
+    stem: Path
+    limits: process.Limits
+
+    @property
+    def final(self) -> Path:
+        """Return where the output belongs."""
+        return self.stem.parent / f"{self.unit.index}.out"
+
+    def file(self, kind: str) -> Path:
+        """Return the temporary file of a *kind*."""
+        return self.stem.with_name(f"{self.stem.name}.{kind}")
+
+
+async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> UnitReport:
+    """Run a unit and return its report with the output's name, or with what went wrong. Raises OSError."""
+    query = Path(work.query_path)
+    if len(work.units) > 1:
+        query = await offload(command.batch_file, query, Path(work.folder), unit)
+    limits = process.Limits(seconds=work.time_limit_seconds, memory_bytes=work.memory_limit_bytes, nice=machine.nice)
+    stem = Path(work.folder) / "units" / f"{unit.index}.{report.attempt}"
+    one = Running(machine=machine, work=work, unit=unit, query=query, stem=stem, limits=limits)
+    try:
+        ended, stderr = await (_propose(one) if unit.kind is UnitKind.PROPOSE else _search(one))
+        size, sha256 = await offload(publish, one.file("part"), one.final)
+    except Failed as error:
+        return _failed(one, report, error)
+    finally:
+        await offload(_clean, one)
+    return replace(
+        report,
+        state=UnitState.DONE,
+        started_at=ended.started_at,
+        ended_at=ended.ended_at,
+        exit_code=0,
+        stderr=stderr,
+        path=f"units/{one.final.name}",
+        size_bytes=size,
+        sha256=sha256,
+    )
+
+
+def _failed(one: Running, report: UnitReport, error: Failed) -> UnitReport:
+    ended = error.ended
+    trouble = exits.explain(
+        exit_code=ended.exit_code,
+        signal=ended.signal,
+        stderr=error.stderr,
+        program=error.program,
+        timed_out=ended.timed_out,
+        time_limit_seconds=one.limits.seconds,
+        memory_limit_bytes=one.limits.memory_bytes,
+    )
+    return replace(
+        report,
+        state=UnitState.FAILED,
+        started_at=ended.started_at,
+        ended_at=ended.ended_at,
+        exit_code=ended.exit_code if ended.exit_code is not None else 128 + (ended.signal or 0),
+        stderr=error.stderr,
+        trouble=trouble,
+    )
+
+
+async def _search(one: Running) -> tuple[process.Ended, str]:
+    """Run the user's own search, a finish on the proposals only; its output is the stored form."""
+    work, folder = one.work, Path(one.work.run_folder)
+    if one.unit.kind is UnitKind.FINISH:
+        parts = await offload(_proposed, one)
+        folder = one.file("db")
+        await _restrict(work, proposals.union(parts), folder)
+    words = command.argv(
+        one.machine.programs[work.job.program],
+        work.arguments,
+        query=str(one.query),
+        database=work.database_argument,
+        outfmt=work.rich_format,
+        threads=one.unit.threads,
+    )
+    return await _run(one, words, folder, one.file("part"))
+
+
+def _proposed(one: Running) -> list[alias.Ranges]:
+    folder = one.stem.parent
+    return [RANGES.decode((folder / f"{index}.out").read_bytes()) for index in one.unit.after]
+
+
+async def _restrict(work: Work, kept: alias.Ranges, folder: Path) -> None:
+    if work.layout is None:
+        raise OSError(f"database {work.database_argument} can no longer be restricted to a shard")
+    await offload(write_alias, alias.restrict(work.layout, kept), work.layout, folder)
+
+
+async def _propose(one: Running) -> tuple[process.Ended, str]:
+    """Search one shard widely and write the positions of all subjects found."""
+    work, unit, layout = one.work, one.unit, one.work.layout
+    shards = sum(other.kind is UnitKind.PROPOSE and other.batch == unit.batch for other in work.units)
+    kept = alias.shard(((0, layout.sequences if layout else 0),), unit.shard or 0, shards)
+    folder = one.file("db")
+    await _restrict(work, kept, folder)
+    assert layout is not None  # noqa: S101  # _restrict has refused
+    job = work.job
+    search = proposals.proposing(job.program, job.task, job.options, job.query_loc)
+    ended, stderr = await _ask(one, search, one.query, folder)
+    found = await offload(_answers, one, layout)
+    limit = proposals.limit_of(search.options)
+    again = proposals.cut(found, limit, alias.size(kept)) if alias.asks_again(job.program, job.options) else []
+    if again:
+        more = proposals.proposing(job.program, job.task, job.options, job.query_loc, alias.size(kept))
+        few = one.file("fa")
+        text = await offload(records, one.query, again)
+        await offload(few.write_text, text, "utf-8", "surrogateescape")
+        await _ask(one, more, few, folder)
+        found += await offload(_answers, one, layout)
+    names = sorted(set().union(*found))
+    positions = await _positions(one, layout, names)
+    chosen = alias.ranges(positions) if positions is not None else kept
+    await offload(one.file("part").write_bytes, msgspec.json.encode(chosen))
+    return replace(ended, ended_at=one.machine.clock.now()), stderr
+
+
+async def _ask(one: Running, search: proposals.Proposing, query: Path, folder: Path) -> tuple[process.Ended, str]:
+    layout = one.work.layout
+    assert layout is not None  # noqa: S101  # as above
+    words = command.argv(
+        one.machine.programs[search.program],
+        command.arguments(search),
+        query=str(query),
+        database=one.work.database_argument,
+        outfmt=proposals.outfmt(layout),
+        threads=one.unit.threads,
+    )
+    return await _run(one, words, folder, one.file("found"))
+
+
+def _answers(one: Running, layout: alias.Layout) -> list[set[str]]:
+    return proposals.answers(one.file("found").read_text("utf-8", "surrogateescape"), layout)
+
+
+async def _positions(one: Running, layout: alias.Layout, names: Sequence[str]) -> list[int] | None:
+    """Return the positions of subjects; None when blastdbcmd does not find them all."""
+    if not names or not layout.has_ids:
+        return [int(name) for name in names]
+    wanted, out = one.file("ids"), one.file("oids")
+    await offload(wanted.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
+    words = [
+        one.machine.programs["blastdbcmd"], "-db", one.work.database_argument, "-dbtype", layout.molecule,
+        "-entry_batch", str(wanted), "-outfmt", "%o",
+    ]  # fmt: skip
+    try:
+        await _run(one, words, Path(one.work.run_folder), out)
+        found = [int(line) for line in (await offload(out.read_text, "ascii")).split()]
+    except (Failed, ValueError):
+        return None
+    return found if len(set(found)) >= len(names) else None
+
+
+async def _run(one: Running, words: Sequence[str], folder: Path, out: Path) -> tuple[process.Ended, str]:
+    errors = one.file("err")
+    ended = await process.run(
+        words,
+        cwd=folder,
+        env=one.machine.environment,
+        stdout=out,
+        stderr=errors,
+        limits=one.limits,
+        clock=one.machine.clock,
+    )
+    stderr = process.tail(errors, STDERR_BYTES)
+    if ended.exit_code != 0:
+        raise Failed(ended, stderr, Path(words[0]).name)
+    return ended, stderr
+
+
+def _clean(one: Running) -> None:
+    """Remove the temporary files of this attempt and of those that a crash of the daemon cut off; blocking."""
+    for path in one.stem.parent.glob(f"{one.unit.index}.*.*"):
+        if path.is_dir():
+            for inner in path.iterdir():
+                inner.unlink(missing_ok=True)
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+
+
+def trouble_of(program: str, error: OSError) -> Trouble:
+    """Return what to say when files or processes of a unit can't be made."""
+    return Trouble(
+        code="engine_error",
+        sentence=f"{program} could not be started or its files not written: {error}.",
+        remedy="Check free disk space and 'blastd doctor', then retry.",
+    )
