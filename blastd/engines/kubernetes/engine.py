@@ -37,20 +37,14 @@ from blastd.engines.kubernetes.blob import BlobFailure, Blobs, open_blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap
 from blastd.engines.kubernetes.client import Access, Client, open_client
 from blastd.engines.kubernetes.depot import Depot
-from blastd.engines.kubernetes.failures import (
-    AccessRefused,
-    ClusterAway,
-    ClusterFailure,
-    CoolDown,
-    ObjectMissing,
-    ObjectRefused,
-)
+from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown, ObjectMissing
 from blastd.engines.kubernetes.nodes import Nodes
 from blastd.engines.kubernetes.objects import JobObject, PodObject
 from blastd.engines.kubernetes.podplan import query_blob
-from blastd.engines.kubernetes.reading import Known, gone, reading
+from blastd.engines.kubernetes.reading import Known, gone, reading, units_from
 from blastd.engines.kubernetes.reflector import job_reflector, pod_reflector
-from blastd.engines.kubernetes.status import Units, parse_indexes, units_of
+from blastd.engines.kubernetes.refusals import refused
+from blastd.engines.kubernetes.status import Units, units_of
 from blastd.errors import OperationFailed
 
 log = structlog.get_logger()
@@ -403,42 +397,6 @@ class KubernetesEngine:
                 log.warning("access_not_renewed", job_id=job_id, reason=str(error))
                 continue
             held.signed_at = now
-
-
-def units_from(job: Job) -> Units | None:
-    """Return the units that the row remembers of its Kubernetes Job, None if it never saw one."""
-    ref = job.engine_ref
-    if not isinstance(ref.get("units"), str) or ref.get("name") != manifests.job_name(job.job_id, job.attempt):
-        return None
-    riders = {int(unit): parse_indexes(hosts) for unit, hosts in dict(ref.get("riders") or {}).items()}
-    return Units(own=parse_indexes(ref["units"]), riders=riders)
-
-
-def refused(error: BaseException, text: str) -> Trouble:
-    """Return why a job could not be handed over now; what a later try may mend is retryable."""
-    if isinstance(error, ClusterAway | BlobFailure | AccessRefused):
-        remedies = {
-            "cluster_access": "Give the account the rights of config/kubernetes-rbac.yaml; it is tried again.",
-            "blob_access_denied": "Check the account key and the clock of this machine; it is tried again.",
-        }
-        remedy = remedies.get(error.code, "It is tried again by itself; 'blastd doctor' shows what is down.")
-        return Trouble(code=error.code, sentence=text, remedy=remedy, retryable=True)
-    if isinstance(error, ObjectRefused):
-        quota = "exceeded quota" in text
-        return Trouble(
-            code="quota_exceeded" if quota else "webhook_refused" if "admission webhook" in text else "job_refused",
-            sentence=f"The cluster refuses the search's objects: {text}",
-            remedy="Wait for other searches to end, or raise the quota."
-            if quota
-            else "Correct the settings, then retry.",
-            retryable=quota,
-        )
-    return Trouble(
-        code=getattr(error, "code", "engine_error"),
-        sentence=f"The search could not be handed to the cluster: {text}",
-        remedy="It is tried again.",
-        retryable=True,
-    )
 
 
 @asynccontextmanager

@@ -9,10 +9,20 @@ from datetime import datetime
 from typing import Any
 
 from blastd.core.engine import Present, StepReport, Trouble, UnitReport
-from blastd.core.model import Frozen, Phase, StepName, UnitState
+from blastd.core.model import Frozen, Job, Phase, StepName, UnitState
 from blastd.engines.kubernetes import diagnosis, manifests
 from blastd.engines.kubernetes.objects import EventObject, JobObject, PodObject
-from blastd.engines.kubernetes.status import End, JobFacts, PodFacts, Stage, Units, by_index, job_facts, units_of
+from blastd.engines.kubernetes.status import (
+    End,
+    JobFacts,
+    PodFacts,
+    Stage,
+    Units,
+    by_index,
+    job_facts,
+    parse_indexes,
+    units_of,
+)
 
 NO_NODES = "the cluster starts its own nodes"
 IN_SUBMITTING = "its parts are timed under submitting"
@@ -170,3 +180,12 @@ def gone(name: str, known: Known, needed: Units, trouble: Trouble) -> Present:
         ref={"name": name},
         blast_version=known.blast_version,
     )
+
+
+def units_from(job: Job) -> Units | None:
+    """Return the units that the row remembers of its Kubernetes Job, None if it never saw one."""
+    ref = job.engine_ref
+    if not isinstance(ref.get("units"), str) or ref.get("name") != manifests.job_name(job.job_id, job.attempt):
+        return None
+    riders = {int(unit): parse_indexes(hosts) for unit, hosts in dict(ref.get("riders") or {}).items()}
+    return Units(own=parse_indexes(ref["units"]), riders=riders)

@@ -1,0 +1,189 @@
+"""What the cluster tier needs: a blob emulator as a process, the cluster as its administrator sees it, and levers.
+
+Settings come from the environment:
+
+BLASTD_TEST_KUBECONFIG  kubeconfig of a cluster where the tests may make namespaces
+BLASTD_TEST_AZURITE     the azurite-blob program
+BLASTD_TEST_POD_HOST    this machine's address as pods reach it
+BLASTD_TEST_IMAGE       an image with BLAST+ and python3 that the nodes have or can pull
+BLASTD_TEST_LEVERS      a folder with the programs pause-apiserver, resume-apiserver, expire-watch ... that break the cluster
+"""
+
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ACCOUNT = "devstoreaccount1"
+# The emulator's well-known key: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+RBAC = Path(__file__).parents[2] / "config" / "kubernetes-rbac.yaml"
+START_SECONDS = 30.0
+
+
+def wanted(name: str) -> str:
+    """Return a setting of the tier; without it the tier can't run."""
+    value = os.environ.get(name, "")
+    assert value, f"{name} is not set: see tests/cluster/parts.py"
+    return value
+
+
+def until(what: str, condition: Callable[[], Any], seconds: float = 30.0, pause: float = 0.1) -> Any:
+    """Wait for *condition* to be true and return what it gave."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(pause)
+    raise AssertionError(f"after {seconds} s still not: {what}")
+
+
+class Emulator:
+    """Azurite as a process, with its log of requests."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder, folder / "access.log"
+        folder.mkdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def connection(self) -> str:
+        url = f"http://127.0.0.1:{self.port}/{ACCOUNT}"
+        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={url};"
+
+    @property
+    def pod_url(self) -> str:
+        return f"http://{wanted('BLASTD_TEST_POD_HOST')}:{self.port}/{ACCOUNT}"
+
+    def start(self) -> "Emulator":
+        argv = [wanted("BLASTD_TEST_AZURITE"), "--blobHost", "0.0.0.0", "--blobPort", str(self.port)]  # noqa: S104  # pods reach it
+        argv += ["--skipApiVersionCheck", "--disableTelemetry", "--location", str(self.folder)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
+        until("the emulator listens", self._listens, START_SECONDS)
+        return self
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Let it write what it has in memory, and end."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+            self.process.wait(20)
+
+    def requests(self, pattern: str) -> list[str]:
+        """Return the logged requests that match."""
+        return [line for line in self.log.read_text(errors="replace").splitlines() if re.search(pattern, line)]
+
+
+class Cluster:
+    """The API server as the administrator, apart from the code under test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config = yaml.safe_load(Path(wanted("BLASTD_TEST_KUBECONFIG")).read_text())
+        self.folder = folder
+        self.namespace = f"blastd-test-{os.getpid()}"
+        cluster, user = self.config["clusters"][0]["cluster"], self.config["users"][0]["user"]
+        self.url = cluster["server"]
+        self.tls = ssl.create_default_context(cafile=self._file(cluster, "certificate-authority"))
+        self.tls.load_cert_chain(self._file(user, "client-certificate"), self._file(user, "client-key"))
+        self.tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+
+    def _file(self, entry: dict[str, str], name: str) -> str:
+        """Return a file of the kubeconfig, be it named there or held in it."""
+        if name in entry:
+            return entry[name]
+        path = self.folder / name
+        path.write_bytes(base64.b64decode(entry[f"{name}-data"]))
+        return str(path)
+
+    def ask(self, method: str, path: str, body: Any = None, *, allowed: tuple[int, ...] = ()) -> Any:
+        """Call the API server; an error status that is not *allowed* fails the test."""
+        data = None if body is None else json.dumps(body).encode()
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": kind}, method=method)
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.tls)
+        )
+        try:
+            with opener.open(request, timeout=20) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code in allowed:
+                return None
+            raise AssertionError((method, path, error.code, error.read()[:500])) from error
+
+    def path(self, kind: str, name: str = "") -> str:
+        group = {"jobs": "/apis/batch/v1", "daemonsets": "/apis/apps/v1"}.get(kind, "/api/v1")
+        return f"{group}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
+
+    def items(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        found = self.ask("GET", self.path(kind) + (f"?labelSelector={selector}" if selector else ""))
+        return list(found["items"])
+
+    def of_job(self, kind: str, job_id: str) -> list[dict[str, Any]]:
+        return self.items(kind, f"blastd.io/job-id={job_id}")
+
+    def make_account(self) -> Path:
+        """Apply the RBAC manifest in a namespace of the tests, and return a kubeconfig of that account alone."""
+        text = RBAC.read_text().replace("namespace: blastd", f"namespace: {self.namespace}")
+        paths = {
+            "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
+            "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
+            "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
+        }
+        self.ask("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        for entry in yaml.safe_load_all(text):
+            if entry["kind"] in paths:
+                self.ask("POST", paths[entry["kind"]].format(self.namespace), entry)
+        until("the default account", lambda: self.ask("GET", self.path("serviceaccounts", "default"), allowed=(404,)))
+        token = self.ask(
+            "POST", self.path("serviceaccounts", "blastd") + "/token", {"spec": {"expirationSeconds": 7200}}
+        )["status"]["token"]
+        made = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "blastd",
+            "contexts": [{"name": "blastd", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": self.config["clusters"][0]["cluster"]}],
+            "users": [{"name": "u", "user": {"token": token}}],
+        }
+        path = self.folder / "blastd.kubeconfig"
+        path.write_text(yaml.safe_dump(made))
+        return path
+
+    def remove(self) -> None:
+        self.ask("DELETE", f"/api/v1/namespaces/{self.namespace}", allowed=(404,))
+
+
+def levers() -> Path | None:
+    """Return the folder of programs that break the cluster, None if there is none."""
+    folder = os.environ.get("BLASTD_TEST_LEVERS", "")
+    return Path(folder) if folder else None
+
+
+def pull(lever: str) -> None:
+    """Run a lever."""
+    folder = levers()
+    assert folder is not None
+    subprocess.run([str(folder / lever)], check=True, capture_output=True, timeout=120)

@@ -1,0 +1,175 @@
+"""What goes wrong on a cluster: each cause has its code while it holds a search up, and nothing is lost."""
+
+import random
+import time
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import Make
+from tests.cluster.parts import Cluster, Emulator, until
+from tests.daemon import Daemon
+from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
+
+
+def held_up(daemon: Daemon, job_id: str, code: str) -> dict[str, Any]:
+    """Wait until a job that has not ended says why it waits."""
+
+    def look() -> dict[str, Any] | None:
+        row = daemon.job(job_id)
+        assert row["status"] in ("queued", "running"), row
+        return row if row["waiting_for"] == code else None
+
+    row: dict[str, Any] = until(f"it waits for {code}", look, 40)
+    assert row["status"] == "queued"
+    assert row["error"]
+    return row
+
+
+def cancelled(daemon: Daemon, job_id: str) -> None:
+    daemon.post(f"/api/blast/jobs/{job_id}/cancel")
+    assert daemon.ended(job_id)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "value"),
+    [
+        ("image_pull_failed", "IMAGE", "registry.invalid/no/such:1"),
+        ("unschedulable", "CPU", "10000"),
+        ("container_config_error", "IMAGE_PULL_POLICY", "Never"),
+    ],
+)
+def test_T17_what_holds_a_pending_search_up_is_named(make: Make, code: str, name: str, value: str) -> None:
+    more = {f"BLASTD_KUBERNETES__{name}": value}
+    if name == "IMAGE_PULL_POLICY":
+        more["BLASTD_KUBERNETES__IMAGE"] = "registry.invalid/no/such:1"
+        code = "image_pull_failed"
+    own = make(**more).start()
+    row = held_up(own, own.submit(LAMBDA_QUERY)["job_id"], code)
+    cancelled(own, row["job_id"])
+
+
+def test_T17_quota_is_named_and_the_search_goes_on_when_it_is_raised(daemon: Daemon, cluster: Cluster) -> None:
+    cluster.ask("POST", cluster.path("resourcequotas"), {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+    until("quota counts", lambda: cluster.ask("GET", cluster.path("resourcequotas", "none"))["status"].get("hard"))
+    row = daemon.submit(LAMBDA_QUERY, reuse=False)
+    try:
+        held_up(daemon, row["job_id"], "quota_exceeded")
+    finally:
+        cluster.ask("DELETE", cluster.path("resourcequotas", "none"))
+    assert daemon.ended(row["job_id"], 90)["status"] == "completed"
+
+
+def test_T17_memory_kill_is_named_and_C11_retry_runs_what_is_missing(make: Make, cluster: Cluster) -> None:
+    own = make(BLASTD_KUBERNETES__MEMORY_LIMIT_BYTES=str(240 << 20), BLASTD_KUBERNETES__RETRIES="0").start()
+    # Words of four letters and any e-value: hits fill 340 MB within two seconds.
+    greedy = {"word_size": 4, "evalue": "1e9", "dust": "no", "ungapped": True}
+    search: dict[str, Any] = {"program": "blastn", "task": "blastn", "database": "slow", "options": greedy}
+    row = own.ended(own.submit(SLOW_QUERY, **search)["job_id"])
+    assert (row["status"], row["error_code"]) == ("failed", "out_of_memory"), row
+    assert own.stop() == 0
+    del own.environ["BLASTD_KUBERNETES__MEMORY_LIMIT_BYTES"]
+    own.start()
+    assert own.post(f"/api/blast/jobs/{row['job_id']}/retry").status == 202
+    running = until(
+        "it runs again", lambda: own.job(row["job_id"])["status"] == "running" and own.job(row["job_id"]), 40
+    )
+    assert running["attempt"] == 2
+    assert [job["metadata"]["name"] for job in cluster.of_job("jobs", row["job_id"])] == [f"blastd-{row['short_id']}-2"]
+    cancelled(own, row["job_id"])
+
+
+def test_T16_a_pod_that_dies_is_a_try_and_not_the_end(daemon: Daemon, cluster: Cluster) -> None:
+    row = daemon.submit(SLOW_QUERY, **SLOW)
+    until("it runs", lambda: daemon.job(row["job_id"])["status"] == "running", 30)
+    pods = cluster.of_job("pods", row["job_id"])
+    pod = next(one for one in pods if one["status"]["phase"] == "Running")
+    before = {one["metadata"]["name"] for one in pods}
+    cluster.ask("DELETE", cluster.path("pods", pod["metadata"]["name"]))
+
+    def another() -> bool:
+        assert daemon.job(row["job_id"])["status"] == "running"
+        return {one["metadata"]["name"] for one in cluster.of_job("pods", row["job_id"])} > before - {
+            pod["metadata"]["name"]
+        }
+
+    until("the Job has made another pod", another, 40)
+    cancelled(daemon, row["job_id"])
+
+
+def test_T18_a_job_that_somebody_deletes_is_failed_with_the_reason(daemon: Daemon, cluster: Cluster) -> None:
+    row = daemon.submit(SLOW_QUERY, **SLOW)
+    until("it runs", lambda: daemon.job(row["job_id"])["status"] == "running", 30)
+    cluster.ask("DELETE", cluster.path("jobs", f"blastd-{row['short_id']}-1") + "?propagationPolicy=Background")
+    ended = daemon.ended(row["job_id"])
+    assert (ended["status"], ended["error_code"]) == ("failed", "kubernetes_job_deleted")
+
+
+def test_T18_a_job_deleted_after_its_results_is_completed(make: Make, cluster: Cluster) -> None:
+    own = make().start()
+    row = own.submit(LAMBDA_QUERY, reuse=False)
+    until("it is with the cluster", lambda: own.job(row["job_id"])["engine_ref"].get("units"), 30)
+    own.kill()
+    name = f"blastd-{row['short_id']}-1"
+
+    def complete() -> bool:
+        conditions = cluster.ask("GET", cluster.path("jobs", name))["status"].get("conditions", [])
+        return any(one["type"] == "Complete" for one in conditions)
+
+    until("the Job is complete", complete, 30)
+    cluster.ask("DELETE", cluster.path("jobs", name) + "?propagationPolicy=Background")
+    until("it is gone", lambda: not cluster.of_job("jobs", row["job_id"]))
+    own.start()
+    assert own.ended(row["job_id"])["status"] == "completed"
+
+
+def test_T19_a_run_of_somebody_else_is_adopted_once_and_cancellable(make: Make, cluster: Cluster) -> None:
+    own = make(BLASTD_TRACKING__RECONCILE_SECONDS="1").start()
+    labels = {"app": "blast", "elb-job-id": "job-7", "program": "blastp", "db": "nr"}
+    image = own.environ["BLASTD_KUBERNETES__IMAGE"]
+    pod = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1}
+    pod["containers"] = [{"name": "blast", "image": image, "command": ["sleep", "120"]}]
+    body = {"metadata": {"name": "blast-batch-000", "labels": labels}}
+    body["spec"] = {"template": {"metadata": {"labels": labels}, "spec": pod}}
+    cluster.ask("POST", cluster.path("jobs"), body)
+
+    def found() -> list[dict[str, Any]]:
+        rows = own.get("/api/blast/jobs").json["jobs"]
+        return [row for row in rows if row["source"] == "external" and "job-7" in row["title"]]
+
+    (row,) = until("the run is listed", found, 30)
+    time.sleep(2.5)
+    assert len(found()) == 1
+    assert own.job(row["job_id"])["status"] == "running"
+    cancelled(own, row["job_id"])
+    until("its pods are gone", lambda: not cluster.items("pods", "elb-job-id=job-7"))
+
+
+def test_results_wait_for_an_emulator_that_is_away(make: Make, emulator: Emulator) -> None:
+    own = make().start()
+    own.run(LAMBDA_QUERY, reuse=False)
+    row = own.submit(LAMBDA_QUERY, reuse=False)
+    until("it is with the cluster", lambda: own.job(row["job_id"])["phase"] == "submitted", 20)
+    emulator.stop()
+    time.sleep(6.0)
+    assert own.job(row["job_id"])["status"] in ("queued", "running")
+    emulator.start()
+    assert own.ended(row["job_id"], 90)["status"] == "completed"
+
+
+def test_C08_C09_killed_at_any_moment_there_is_one_job_and_nothing_is_left(make: Make, cluster: Cluster) -> None:
+    own = make().start()
+    dice = random.Random(20261125)
+    for _ in range(6):
+        row = own.submit(LAMBDA_QUERY, reuse=False)
+        time.sleep(dice.uniform(0.0, 4.0))
+        own.kill()
+        assert len(cluster.of_job("jobs", row["job_id"])) <= 1
+        own.start()
+        ended = own.ended(row["job_id"])
+        assert ended["status"] == "completed", ended
+        assert ended["attempt"] == 1
+    ours = "app.kubernetes.io/managed-by=blastd"
+    until("no Job is left", lambda: not cluster.items("jobs", ours), 90)
+    until("no pod is left", lambda: not cluster.items("pods", ours), 90)
+    until("no Secret is left", lambda: not cluster.items("secrets", ours), 90)
