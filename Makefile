@@ -2,8 +2,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+AZURITE := .azurite/node_modules/.bin/azurite-blob
 
-.PHONY: help run demo test check browser crash bench system install dev clean
+.PHONY: help run demo test check browser cluster crash bench system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -27,6 +28,9 @@ browser: dev ## stories in a real browser (installs chromium if it is missing)
 	@sh config/system.sh chromium
 	$(PYTEST) tests/browser
 
+cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says which variables name it
+	BLASTD_TEST_AZURITE=$${BLASTD_TEST_AZURITE:-$(CURDIR)/$(AZURITE)} $(PYTEST) -o timeout=180 tests/cluster
+
 crash: system dev ## kill -9 the daemon at random moments of a load; CRASH_ROUNDS and CRASH_SEED choose which
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-50} $(PYTEST) tests/acceptance/test_control.py -k random_moments
 
@@ -35,6 +39,10 @@ bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of
 
 system: ## install BLAST+ and Python from the system's packages if they are missing
 	@sh config/system.sh
+
+$(AZURITE): ## the emulator of Azure Blob Storage
+	@sh config/system.sh npm
+	npm install --silent --no-fund --no-audit --prefix .azurite azurite@3
 
 install: $(VENV)/installed
 

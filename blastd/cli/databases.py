@@ -43,6 +43,14 @@ def warm(given: argparse.Namespace) -> int:
     return talk(given, work)
 
 
+def push(given: argparse.Namespace) -> int:
+    """Upload a database of this machine to the storage account."""
+    # Imported here, so that the command line of a machine without a cluster starts quickly.
+    from blastd.cli import cluster  # noqa: PLC0415
+
+    return cluster.push(given)
+
+
 def make(given: argparse.Namespace) -> int:
     """Make a database from FASTA and wait for its end."""
     files = check_files([given.file])

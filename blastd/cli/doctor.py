@@ -46,7 +46,13 @@ def doctor(given: argparse.Namespace) -> int:
 
 async def _all(settings: Settings) -> list[Finding]:
     found = [one async for one in _blast(settings)]
-    return [*found, _disk(settings), _store(settings), *_tools()]
+    found += [_disk(settings), _store(settings), *_tools()]
+    if settings.kubernetes.enabled:
+        # Imported here, so that the command line of a machine without a cluster starts quickly.
+        from blastd.cli.cluster import outside  # noqa: PLC0415
+
+        found += [Finding(one.name, OK if one.ok else FAULT, one.detail, one.mend) async for one in outside(settings)]
+    return found
 
 
 async def _blast(settings: Settings) -> AsyncIterator[Finding]:

@@ -249,7 +249,7 @@ def _db(commands: Sub) -> None:
         commands,
         "db",
         databases.list_databases,
-        "list, make, rescan and warm databases",
+        "list, make, rescan, warm and push databases",
         "blastd db list\nblastd db make 16S.fa --name 16S",
     )
     inner = outer.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
@@ -280,6 +280,16 @@ def _db(commands: Sub) -> None:
     )
     warm.add_argument("name", metavar="NAME", help="database")
     _client(warm)
+    push = _command(
+        inner,
+        "push",
+        databases.push,
+        "upload a database of this machine to the storage account, from where it broke off",
+        "blastd db push nt --config /etc/blastd/blastd.toml",
+    )
+    push.add_argument("name", metavar="NAME", help="database")
+    push.add_argument("--db-dir", metavar="DIR", action="append", help="folder with databases; may be repeated")
+    _settings(push)
 
 
 def _token(commands: Sub) -> None:

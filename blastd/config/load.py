@@ -159,6 +159,8 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append(
             "kubernetes.enabled: needs a storage account: set azure.connection_string_file or BLASTD_AZURE__CONNECTION_STRING"
         )
+    if settings.kubernetes.enabled and not settings.kubernetes.image:
+        faults.append("kubernetes.image: name an image with python3 and BLAST+; the Dockerfile builds one")
     return faults
 
 

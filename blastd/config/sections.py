@@ -244,9 +244,10 @@ class KubernetesSettings(Section, frozen=True, kw_only=True):
     namespace: Annotated[
         str, about("Namespace of the Jobs.", pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
     ] = "blastd"
-    image: Annotated[str, about("Image of the pods: anything with BLAST+ and python3.", min_length=1)] = (
-        "ncbi/blast:2.16.0"
-    )
+    image: Annotated[
+        str,
+        about("Image of the pods: anything with python3 and the BLAST+ version of this machine, like blastd's own."),
+    ] = ""
     image_pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], about("When nodes pull the image.")] = (
         "IfNotPresent"
     )

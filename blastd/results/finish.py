@@ -53,8 +53,15 @@ class Finish(Frozen, frozen=True, kw_only=True):
 async def make_format(given: Finish, outfmt: str, target: Path, query: int | None = None) -> None:
     """Write the result in BLAST+'s *outfmt* to *target*, of all queries or of one (its number from 1).
 
-    Raises ToolFailed when BLAST+ fails, Unsupported when one query alone is another search than it was among all.
+    Raises ToolFailed when BLAST+ fails, Unsupported when one query alone is another search than it was among all, or
+    when this machine has another version of BLAST+ than the search ran with.
     """
+    ran = given.job.blast_version
+    if ran and ran != given.tools.version:
+        raise Unsupported(
+            f"The search ran with BLAST+ {ran} and this machine has {given.tools.version}, so this format would not be of the "
+            "same search. Tables, CSV and hits are stored; for others search again, or bring both to one version."
+        )
     parts: list[Path] = []
     sizes: list[int] = []
     for unit in result_units(given.units):

@@ -11,7 +11,7 @@ from Bio import SearchIO
 from Bio.Blast import NCBIXML
 
 from tests.daemon import Daemon
-from tests.databases import CASES, LAMBDA_QUERY, PROTEIN_QUERY
+from tests.databases import CASES, LAMBDA_QUERY, PROTEIN_QUERY, make
 
 NUMBERS = {"tabular": 6, "commented": 7, "xml": 5, "xml2": 16, "json": 15, "pairwise": 0, "asn1": 11}
 SEARCHES: list[dict[str, Any]] = [
@@ -121,3 +121,40 @@ def test_hits_are_filtered_sorted_and_paged(daemon: Daemon) -> None:
     assert best["statistics"]["hsps"] == len(values)
     subjects = daemon.get(f"{path}?group=subject").json["hits"]
     assert sum(hit["hsps"] for hit in subjects) == len(values)
+
+
+@pytest.mark.parametrize("shards", ["2", "5"])
+def test_R01_shards_on_this_machine_give_what_the_whole_gives(databases: Path, tmp_path: Path, shards: str) -> None:
+    own = Daemon(tmp_path / "state", [databases], {"BLASTD_LOCAL__SHARDS": shards}).start()
+    limited = {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY, "options": {"max_target_seqs": "1"}}
+    for search in [*SEARCHES, limited]:
+        given = dict(search)
+        row = own.run(given.pop("query"), given.pop("program"), given.pop("database"), **given)
+        assert row["progress"]["units_total"] == int(shards) + 1
+        for fmt, number in NUMBERS.items():
+            assert own.results(row["job_id"], fmt) == bare(search, number, databases, tmp_path), (search, fmt)
+    whole = own.run(LAMBDA_QUERY, options={"culling_limit": "1"})
+    assert whole["progress"]["units_total"] == 1
+    assert any("culling_limit" in why for why in whole["plan_why"])
+    assert own.stop() == 0
+
+
+def test_R01_volumes_are_searched_in_shards_and_formatted_exactly(tmp_path: Path) -> None:
+    folder = tmp_path / "db"
+    folder.mkdir()
+    parts = []
+    records = [">" + text for text in (CASES / "db" / "nt.fa").read_text().split(">")[1:]]
+    for number, record in enumerate(records):
+        fasta = tmp_path / f"part{number}.fa"
+        fasta.write_text(record)
+        make(folder, fasta, f"many.{number:02d}", "nucl", "-parse_seqids", "-title", f"part {number}")
+        parts.append(f"many.{number:02d}")
+    alias = ["blastdb_aliastool", "-dblist", " ".join(parts), "-dbtype", "nucl", "-out", "many", "-title", "many"]
+    subprocess.run(alias, cwd=folder, check=True, capture_output=True)
+    own = Daemon(tmp_path / "state", [folder], {"BLASTD_LOCAL__SHARDS": "3"}).start()
+    search: dict[str, Any] = {"program": "blastn", "database": "many", "query": LAMBDA_QUERY, "task": "blastn"}
+    row = own.run(LAMBDA_QUERY, database="many", task="blastn")
+    assert row["progress"]["units_total"] > 1, row["plan_why"]
+    for fmt in ("tabular", "xml", "pairwise"):
+        assert own.results(row["job_id"], fmt) == bare(search, NUMBERS[fmt], folder, tmp_path), fmt
+    assert own.stop() == 0

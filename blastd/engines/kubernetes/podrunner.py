@@ -196,7 +196,7 @@ def fit(report, size):
         if len(text) <= size or not report.get("stderr"):
             return text
         over = len(text) - size
-        report = dict(report, stderr=report["stderr"][max(over, 1) :])
+        report = dict(report, stderr=report["stderr"][over // 6 + 1 :])  # a letter takes six bytes at most
 
 
 # ---------------------------------------------------------------------- the node's cache

@@ -1,0 +1,263 @@
+"""The pod's program as a plain process, against a real blob emulator: staging, publishing once, ends."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blastd.config import AzureSettings, Secret
+from blastd.core.engine import DatabaseAt
+from blastd.core.tabular import RICH_SPEC
+from blastd.engines.kubernetes import podrunner
+from blastd.engines.kubernetes.blob import Blobs, open_blobs
+from blastd.engines.kubernetes.harvest import decoded
+from blastd.engines.kubernetes.push import push_database
+from tests.cluster.parts import Emulator, until
+from tests.databases import LAMBDA_QUERY, SLOW_QUERY, make
+
+PROGRAM = Path(podrunner.__file__)
+
+
+class Pod:
+    """The folders and the environment of one pod of a job."""
+
+    def __init__(self, folder: Path, cache: Path, plan: dict[str, Any], access: dict[str, Any]) -> None:
+        self.folder, self.cache = folder, cache
+        self.access = folder / "access"
+        self.access.mkdir(parents=True)
+        (self.access / "plan.json").write_text(json.dumps(plan))
+        (self.access / "access.json").write_text(json.dumps(access))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, mode: str = "run", **more: str) -> "Pod":
+        environ = os.environ | {
+            "BLASTD_ACCESS": str(self.access / "access.json"),
+            "BLASTD_CACHE": str(self.cache),
+            "BLASTD_WORK": str(self.folder / "work"),
+            "BLASTD_POD": self.folder.name,
+            "BLASTD_NODE": "here",
+            "BLASTD_LAST_WORD": str(self.folder / "word"),
+            "BLASTD_PATIENCE": "4",
+            "JOB_COMPLETION_INDEX": "0",
+        }
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen([sys.executable, "-I", str(PROGRAM), mode], env=environ | more, stderr=log)
+        return self
+
+    def end(self, seconds: float = 60.0) -> int:
+        assert self.process is not None
+        return self.process.wait(seconds)
+
+    @property
+    def word(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "word").read_text())
+        return found
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+class Bench:
+    """A job's blobs and pods."""
+
+    def __init__(self, blobs: Blobs, folder: Path, database: DatabaseAt) -> None:
+        self.blobs, self.folder, self.database = blobs, folder, database
+        self.job = folder.name
+        self.pods = 0
+
+    async def pod(
+        self, query: str = LAMBDA_QUERY, program: str = "blastn", words: tuple[str, ...] = (), cache: str = "cache"
+    ) -> Pod:
+        """Make a pod whose one unit searches the database."""
+        settings = self.blobs.settings
+        manifest = await push_database(self.blobs, self.database)
+        path = self.folder / "query.fa"
+        path.write_text(query)
+        await self.blobs.upload(settings.queries_container, f"{self.job}/query.fa", path)
+        until = self.blobs.until(datetime.now(UTC))
+        files = [{"name": one.name, "size": one.size, "sha256": one.sha256} for one in manifest.files]
+        access = {
+            "query": self.blobs.address(settings.queries_container, f"{self.job}/query.fa", until),
+            "units": {"0": self.blobs.address(settings.results_container, f"{self.job}/1/0.out", until, write=True)},
+            "databases": [
+                {
+                    one["name"]: self.blobs.address(
+                        settings.databases_container, f"{manifest.fingerprint}/{one['name']}", until
+                    )
+                    for one in files
+                }
+            ],
+        }
+        unit = {"kind": "search", "batch": 0, "offset": 0, "size": len(query), "threads": 1}
+        plan = {
+            "program": program,
+            "molecule": "nucl",
+            "argument": self.database.name,
+            "databases": [{"fingerprint": manifest.fingerprint, "files": files}],
+            "words": list(words),
+            "lists": {},
+            "rich": RICH_SPEC,
+            "units": {"0": unit},
+            "completions": [[0]],
+        }
+        self.pods += 1
+        return Pod(self.folder / f"pod{self.pods}", self.folder / cache, plan, access)
+
+    async def result(self) -> tuple[bytes, dict[str, Any]]:
+        target = self.folder / "result"
+        metadata = await self.blobs.download(self.blobs.settings.results_container, f"{self.job}/1/0.out", target)
+        told = decoded(metadata)
+        return target.read_bytes(), {"size": told.size, "sha256": told.sha256, "pod": told.pod, "seconds": told.seconds}
+
+    async def size(self) -> int | None:
+        return await self.blobs.size_of(self.blobs.settings.results_container, f"{self.job}/1/0.out")
+
+
+@pytest.fixture
+async def bench(emulator: Emulator, databases: Path, tmp_path: Path) -> AsyncIterator[Bench]:
+    settings = AzureSettings(connection_string=Secret(emulator.connection))
+    async with open_blobs(settings) as blobs:
+        await blobs.ensure_containers()
+        folder = tmp_path / f"job-{os.getpid()}-{time.monotonic_ns()}"
+        (folder / "db").mkdir(parents=True)
+        fasta = folder / "x.fa"
+        fasta.write_text(LAMBDA_QUERY)
+        make(folder / "db", fasta, "one", "nucl", "-parse_seqids")
+        del databases
+        size = sum(path.stat().st_size for path in (folder / "db").iterdir())
+        database = DatabaseAt(
+            name="one", fingerprint=folder.name.replace("-", ""), folder=str(folder / "db"), molecule="nucl",
+            sequences=1, letters=1, size_bytes=size,
+        )  # fmt: skip
+        yield Bench(blobs, folder, database)
+
+
+def bare(folder: str) -> bytes:
+    argv = ["blastn", "-query", "-", "-db", "one", "-outfmt", RICH_SPEC]
+    return subprocess.run(argv, cwd=folder, input=LAMBDA_QUERY.encode(), capture_output=True, check=True).stdout
+
+
+async def test_result_is_what_blast_writes_and_its_report_says_its_checksum(bench: Bench) -> None:
+    pod = (await bench.pod()).start()
+    assert pod.end() == 0, pod.log
+    data, report = await bench.result()
+    assert data == bare(bench.database.folder)
+    assert report["size"] == len(data)
+    assert pod.word["exit_code"] == 0
+
+
+async def test_C10_two_at_once_publish_one_result(bench: Bench) -> None:
+    pods = [(await bench.pod()).start() for _ in range(2)]
+    assert [pod.end() for pod in pods] == [0, 0]
+    _, report = await bench.result()
+    winners = [pod.folder.name for pod in pods if "unit 0: published" in pod.log]
+    assert winners == [report["pod"]]
+
+
+async def test_C10_a_killed_one_publishes_nothing_and_the_next_does(bench: Bench) -> None:
+    pod = (
+        await bench.pod(SLOW_QUERY[:200_000], words=("-task", "blastn", "-word_size", "4", "-evalue", "1e6"))
+    ).start()
+    until("it searches", (pod.folder / "work" / "out-0").exists, 20, 0.01)
+    assert pod.process is not None
+    pod.process.send_signal(signal.SIGTERM)
+    assert pod.end(5) == 143
+    assert pod.word["exit_code"] == 143
+    assert await bench.size() is None
+    again = (await bench.pod()).start()
+    assert again.end() == 0
+    assert await bench.size() is not None
+
+
+async def test_S05_ten_at_once_on_a_cold_node_download_once(bench: Bench, emulator: Emulator) -> None:
+    pods = [(await bench.pod()).start("stage") for _ in range(10)]
+    assert [pod.end() for pod in pods] == [0] * 10
+    fetched = emulator.requests(rf'"GET /\w+/blast-db/{bench.database.fingerprint}/one\.nsq\?.*sig=')
+    assert len(fetched) == 1
+    assert sum("staging" in pod.log for pod in pods) == 1
+
+
+async def test_a_damaged_database_is_refused_and_leaves_nothing_that_counts(bench: Bench) -> None:
+    pod = await bench.pod()
+    container, name = bench.blobs.settings.databases_container, f"{bench.database.fingerprint}/one.nsq"
+    await bench.blobs.put(container, name, b"x" * (await bench.blobs.size_of(container, name) or 0))
+    assert pod.start().end() == 75
+    assert pod.word["cause"] == "staging_failed"
+    assert "checksum" in pod.word["stderr"]
+    assert not (bench.folder / "cache" / bench.database.fingerprint).exists()
+
+
+async def test_a_killed_stager_is_followed_by_one_that_keeps_whole_files(bench: Bench) -> None:
+    pod = await bench.pod()
+    part = bench.folder / "cache" / f".{bench.database.fingerprint}.part"
+    part.mkdir(parents=True)
+    whole = Path(bench.database.folder, "one.nhr")
+    (part / "one.nhr").write_bytes(whole.read_bytes())
+    (part / "one.nsq.part").write_bytes(b"half")
+    assert pod.start().end() == 0, pod.log
+    names = {path.name for path in (bench.folder / "cache" / bench.database.fingerprint).iterdir()}
+    assert {"one.nhr", "one.nsq", ".complete"} <= names
+    assert not any(name.endswith(".part") for name in names)
+
+
+async def test_old_generations_make_room_and_one_in_use_stays(bench: Bench) -> None:
+    cache = bench.folder / "cache"
+    for name, age in [("old", 1000), ("used", 900)]:
+        (cache / name).mkdir(parents=True)
+        (cache / name / "x.nsq").write_bytes(b"x" * 10_000)
+        (cache / name / ".complete").write_text(name)
+        os.utime(cache / name / ".complete", (time.time() - age, time.time() - age))
+    held = podrunner.Held(podrunner.Place({"BLASTD_CACHE": str(cache)}), "used")
+    assert held.try_lock(fcntl.LOCK_SH)
+    pod = (await bench.pod()).start("stage", BLASTD_CACHE_BYTES="15000")
+    assert pod.end() == 0, pod.log
+    held.close()
+    assert not (cache / "old").exists()
+    assert (cache / "used" / "x.nsq").exists()
+    assert (cache / bench.database.fingerprint / ".complete").exists()
+
+
+@pytest.mark.parametrize(("told", "code"), [({"words": ["-task", "no-such-task"]}, 1), ({"argument": "nowhere"}, 2)])
+async def test_T17_an_error_of_blast_ends_the_pod_with_its_code_and_words(
+    bench: Bench, told: dict[str, Any], code: int
+) -> None:
+    pod = await bench.pod()
+    path = pod.access / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    assert pod.start().end() == code
+    assert pod.word["exit_code"] == code
+    assert pod.word["stderr"]
+    assert await bench.size() is None
+
+
+async def test_no_access_and_no_account_are_told_apart(bench: Bench) -> None:
+    pod = await bench.pod()
+    path = pod.access / "access.json"
+    access = json.loads(path.read_text())
+    path.write_text(json.dumps(access | {"units": {"0": access["units"]["0"].replace("sig=", "sig=x")}}))
+    assert pod.start().end() == 75
+    assert pod.word["cause"] == "blob_denied"
+    assert "sig=" not in pod.log
+    pod = await bench.pod()
+    path = pod.access / "access.json"
+    path.write_text(
+        path.read_text().replace("http://127.0.0.1", "http://127.0.0.2").replace("/devstore", ":1/devstore")
+    )
+    assert pod.start().end() == 75
+    assert pod.word["cause"] == "blob_away"
+
+
+async def test_an_image_without_blast_is_named(bench: Bench) -> None:
+    pod = (await bench.pod(program="blastq")).start()
+    assert pod.end() == 43
+    assert pod.word["cause"] == "no_blast"
