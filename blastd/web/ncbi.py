@@ -49,14 +49,12 @@ async def parameters(request: web.Request) -> list[tuple[str, str]]:
     limit = request.app[SERVICES].settings.limits.body_bytes
     bodies.check_length(request, limit)
     if request.content_type == "multipart/form-data":
-        try:
+        with bodies.reading_form():
             async for part in await request.multipart():
                 if not isinstance(part, BodyPartReader):
                     raise BadRequest("A part of the form is itself multipart.")
                 text = await bodies.whole(bodies.part_blocks(part), "", limit)
                 pairs.append((part.name or "", text.decode("utf-8", "replace")))
-        except (ValueError, AssertionError) as error:
-            raise BadRequest(f"The form can't be read: {error}.") from error
         return pairs
     body = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), limit)
     return pairs + await offload(parse_qsl, body.decode("utf-8", "replace"), keep_blank_values=True)

@@ -11,6 +11,7 @@ from tests.databases import LAMBDA_QUERY
 from tests.service import API, Service, serving
 
 LIMIT = 100_000
+FORM = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n--b--\r\n'
 WHERE = f"{API}?program=blastn&database=tnt"
 
 
@@ -81,9 +82,12 @@ async def test_an_empty_body_is_422(small: Service, body: bytes) -> None:
         ("application/json", b"{"),
         ("application/json", b"[]"),
         ("application/json", b"\xff\xfe"),
+        ("application/json", b'{"a":' * 10_000),
+        ("multipart/form-data; boundary=b", FORM % (b"search", b'{"a":' * 10_000)),
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=b", b"x"),
         ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=x\r\n\r\n1"),
+        ("multipart/form-data; boundary=b", FORM % (b"\x18", b"1")),
         ("multipart/mixed; boundary=b", b"--b--"),
     ],
 )

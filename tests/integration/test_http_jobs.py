@@ -198,6 +198,7 @@ async def test_the_list_filters_and_counts(service: Service) -> None:
     assert pointers(await service.get(f"{API}?status=finished")) == {"/status"}
     assert pointers(await service.get(f"{API}?statsu=failed")) == {"/statsu"}
     assert pointers(await service.get(f"{API}?cursor=x")) == {"/cursor"}
+    assert pointers(await service.get(f"{API}?cursor={'f' * 20}.x")) == {"/cursor"}
 
 
 async def test_S10_pages_are_stable_when_newer_jobs_arrive(service: Service) -> None:

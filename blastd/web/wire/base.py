@@ -18,6 +18,10 @@ class Request(Wire, frozen=True, kw_only=True, forbid_unknown_fields=True):
 Moment = Annotated[str, Meta(description="UTC, RFC 3339 with milliseconds", extra_json_schema={"format": "date-time"})]
 
 
+MOST = 2**53 - 1
+"""Every whole number that a request may hold is exact in JSON for any client, and fits SQLite (which has 64 bits)."""
+
+
 def moment(at: datetime) -> str:
     """Return *at* as it is written on the wire."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -102,7 +102,7 @@ def decode_json(body: bytes) -> dict[str, object]:
     """Return the JSON object of a body. Raises BadRequest when it is not one."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the last: nested too deep to be ours
         raise BadRequest(f"The body is not JSON: {error}.") from error
     if not isinstance(value, dict):
         raise BadRequest("The body must be a JSON object.")

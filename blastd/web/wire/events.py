@@ -4,14 +4,14 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from blastd.web.wire.base import Moment, Request, Wire
+from blastd.web.wire.base import MOST, Moment, Request, Wire
 from blastd.web.wire.jobs import JobRow
 
 
 class EventsQuery(Request, frozen=True, kw_only=True):
     """Where to begin. The header Last-Event-ID, if present, counts more."""
 
-    after: Annotated[int, Meta(ge=0, description="Events with greater ids.")] | None = None
+    after: Annotated[int, Meta(ge=0, le=MOST, description="Events with greater ids.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=1000)] = 500
 
 

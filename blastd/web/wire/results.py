@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from blastd.web.wire.base import Request
+from blastd.web.wire.base import MOST, Request
 
 
 class ResultsQuery(Request, frozen=True, kw_only=True):
@@ -14,7 +14,7 @@ class ResultsQuery(Request, frozen=True, kw_only=True):
     fields: Annotated[str, Meta(description="Columns of tabular, commented and csv, as BLAST+ names them.")] | None = (
         None
     )
-    query: Annotated[int, Meta(ge=1, description="Only this query, counted from 1.")] | None = None
+    query: Annotated[int, Meta(ge=1, le=MOST, description="Only this query, counted from 1.")] | None = None
     subject: Annotated[list[str], Meta(description="For fasta: only these subjects.")] = []
     partial: Annotated[bool, Meta(description="While running: what is done.")] = False
 
@@ -28,7 +28,7 @@ class SubjectsBody(Request, frozen=True, kw_only=True):
 class HitsQuery(Request, frozen=True, kw_only=True):
     """Which hits, in which order."""
 
-    query: Annotated[int, Meta(ge=1)] | None = None
+    query: Annotated[int, Meta(ge=1, le=MOST)] | None = None
     sort: str = "query"
     order: Annotated[str, Meta(pattern="^(asc|desc)$")] | None = None
     min_identity: Annotated[float, Meta(ge=0, le=100)] | None = None
@@ -55,4 +55,4 @@ class QueriesQuery(Request, frozen=True, kw_only=True):
 class StatisticsQuery(Request, frozen=True, kw_only=True):
     """Of which query; of all if absent."""
 
-    query: Annotated[int, Meta(ge=1)] | None = None
+    query: Annotated[int, Meta(ge=1, le=MOST)] | None = None
