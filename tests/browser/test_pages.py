@@ -1,36 +1,18 @@
 """Whole stories in a real browser: Debian's chromium, driven by Playwright. `make browser` runs them."""
 
 import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from Bio.Blast import NCBIXML
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.acceptance.test_service import token
 from tests.daemon import Daemon
-from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY, build_all
+from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
 HOSTILE = '><img src=x onerror="document.title=\'owned\'"> <script>document.title="owned"</script>\n'
-
-
-@pytest.fixture(scope="module")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("db")
-    build_all(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path is not None, "chromium is not installed; 'make browser' installs it"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
