@@ -24,8 +24,8 @@ check: dev ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-browser: dev ## stories in a real browser (installs chromium if it is missing)
-	@sh config/system.sh chromium
+browser: dev ## stories in a real browser (installs chromium and nginx if they are missing)
+	@sh config/system.sh chromium nginx
 	$(PYTEST) tests/browser
 
 crash: system dev ## kill -9 the daemon at random moments of a load; CRASH_ROUNDS and CRASH_SEED choose which

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.daemon import Daemon
 from tests.databases import build_all
 
 
@@ -25,3 +26,23 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def daemon(databases: Path, tmp_path: Path) -> Iterator[Daemon]:
+    own = Daemon(tmp_path / "state", [databases], {"BLASTD_LOCAL__SLOTS": "1"})
+    yield own
+    if own.process is not None and own.process.poll() is None:
+        own.kill()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page whose scripts must not fail."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    failures: list[str] = []
+    opened.on("pageerror", lambda error: failures.append(str(error)))
+    yield opened
+    context.close()
+    assert not failures

@@ -1,38 +1,16 @@
 """Whole stories in a real browser: Debian's chromium, driven by Playwright. `make browser` runs them."""
 
 import io
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from Bio.Blast import NCBIXML
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.acceptance.test_service import token
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
 HOSTILE = '><img src=x onerror="document.title=\'owned\'"> <script>document.title="owned"</script>\n'
-
-
-@pytest.fixture
-def daemon(databases: Path, tmp_path: Path) -> Iterator[Daemon]:
-    own = Daemon(tmp_path / "state", [databases], {"BLASTD_LOCAL__SLOTS": "1"})
-    yield own
-    if own.process is not None and own.process.poll() is None:
-        own.kill()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page whose scripts must not fail."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    failures: list[str] = []
-    opened.on("pageerror", lambda error: failures.append(str(error)))
-    yield opened
-    context.close()
-    assert not failures
 
 
 def test_first_search_from_the_page_to_a_download_that_biopython_reads(daemon: Daemon, page: Page) -> None:
