@@ -15,7 +15,8 @@ run: system install ## install what is missing, start the daemon, show a first s
 demo: system install ## the same, then stop
 	@sh config/demo/demo.sh --once
 
-test: system dev check ## lint, types, layers, then the tests
+test: dev check ## lint, types, layers, then the tests (installs BioPerl's RemoteBlast, which one of them runs)
+	@sh config/system.sh libbio-tools-run-remoteblast-perl
 	$(PYTEST) -n 4 --dist worksteal
 
 check: dev ## lint, types, layers
@@ -24,8 +25,8 @@ check: dev ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-browser: dev ## stories in a real browser (installs chromium if it is missing)
-	@sh config/system.sh chromium
+browser: dev ## stories in a real browser (installs chromium and nginx if they are missing)
+	@sh config/system.sh chromium nginx
 	$(PYTEST) tests/browser
 
 cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says which variables name it

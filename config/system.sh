@@ -5,7 +5,7 @@ packages=
 command -v blastn > /dev/null 2>&1 && command -v makeblastdb > /dev/null 2>&1 || packages="ncbi-blast+"
 python3 -c 'import ensurepip, venv' 2> /dev/null || packages="$packages python3-venv"
 for extra in "$@"; do
-    command -v "$extra" > /dev/null 2>&1 || packages="$packages $extra"
+    command -v "$extra" > /dev/null 2>&1 || dpkg -s "$extra" > /dev/null 2>&1 || packages="$packages $extra"
 done
 [ -z "$packages" ] && exit 0
 as_root=

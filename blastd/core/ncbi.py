@@ -1,7 +1,7 @@
-"""The NCBI URL API as data: parameters of a Put to a search, and RIDs. Pure.
+"""The NCBI URL API as data: parameters of a Put to a search, those of a Get to a shorter report, and RIDs. Pure.
 
 Source: NCBI, "BLAST URL API" (https://blast.ncbi.nlm.nih.gov/doc/blast-help/urlapi.html). Keys and enumerated values are
-read in any case. What only shapes the page is left to Get; what is unknown is ignored as NCBI does; what would change
+read in any case. What only shapes the page is read at Get; what is unknown is ignored as NCBI does; what would change
 the result and is not done here is a fault, never ignored.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen
+from blastd.core.shorten import Most
 from blastd.errors import NotFound
 
 RID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -145,6 +146,25 @@ def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
         query_loc=loc,
         title=given.get("JOB_TITLE", "").strip() or given.get("QUERY_BELIEVE_DEFLINE", "")[:0],
     ), []
+
+
+def most(given: Mapping[str, str]) -> tuple[Most, list[str]]:
+    """Return how many subjects a Get asks for, and every fault. HITLIST_SIZE 0 is NCBI's own default: all that is kept."""
+    faults: list[str] = []
+    numbers: dict[str, int | None] = {}
+    for name in ("DESCRIPTIONS", "ALIGNMENTS", "HITLIST_SIZE"):
+        text = given.get(name, "").strip()
+        numbers[name] = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+        if text and numbers[name] is None:
+            faults.append(f"{name} {text[:40]!r} is not a number of subjects.")
+    return (
+        Most(
+            descriptions=numbers["DESCRIPTIONS"],
+            alignments=numbers["ALIGNMENTS"],
+            hits=numbers["HITLIST_SIZE"] or None,
+        ),
+        faults,
+    )
 
 
 def _task(program: str, service: str, given: Mapping[str, str], faults: list[str]) -> str | None:

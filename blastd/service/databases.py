@@ -13,13 +13,13 @@ from uuid import uuid4
 import structlog
 
 from blastd.aio import offload
-from blastd.blastplus import blastdb, makedb
+from blastd.blastplus import blastdb, entries, makedb
 from blastd.blastplus.blastdb import Database, Scan
 from blastd.blastplus.makedb import BuildFailed, Order, check_name
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.model import Frozen
-from blastd.errors import BlastdError, Conflict, DatabaseBroken, DiskFull, Invalid, NotFound
+from blastd.errors import BlastdError, Conflict, DatabaseBroken, DiskFull, Invalid, NotFound, ToolFailed
 from blastd.service.access import Identity
 from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask
@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 BUILD_SECONDS = 6 * 3600.0
 """makeblastdb takes about a minute for 1 GB; this ends one that hangs."""
+MOST_ACCESSIONS = 100
+"""Of one query; more are better sent as FASTA."""
 PROGRESS_SECONDS = 1.0
 BYTES_PER_SECOND = 15_000_000
 """How fast makeblastdb reads, to guess how far it is: it says nothing itself. Measured with 2.12; never shown."""
@@ -129,6 +131,30 @@ class Databases:
             found = await blastdb.sequence_ids(Path(database.path), database.molecule, self._tools)
             self._ids = {database.fingerprint: frozenset(found)} | dict(list(self._ids.items())[-3:])
         return self._ids[database.fingerprint]
+
+    async def fetch(self, names: Sequence[str], accessions: Sequence[str], molecule: str) -> tuple[str, list[str]]:
+        """Return the sequences called *accessions* as FASTA, in that order, and those that no database holds.
+
+        Only the databases *names* of this molecule are looked at, the first that holds one counts. Raises Invalid.
+        """
+        if len(accessions) > MOST_ACCESSIONS:
+            raise Invalid([("/query", f"More than {MOST_ACCESSIONS} accessions: send the sequences themselves.")])
+        found: dict[str, entries.Entry] = {}
+        for name in names:
+            database = self.current(name)
+            left = [one for one in dict.fromkeys(accessions) if one not in found]
+            if database is None or database.state != "ready" or database.molecule != molecule or not left:
+                continue
+            if database.has_ids:
+                found |= await self._entries(database, left)
+        lost = [one for one in accessions if one not in found]
+        return "".join(found[one].fasta() for one in accessions if one in found), lost
+
+    async def _entries(self, database: Database, accessions: Sequence[str]) -> dict[str, entries.Entry]:
+        try:
+            return await entries.find(database, accessions, self._tools, self.temporary())
+        except ToolFailed as error:
+            raise Invalid([("/query", f"The accessions could not be looked up in {database.name}: {error}")]) from error
 
     async def watch(self) -> None:
         """Look through the folders again and again, until cancelled."""

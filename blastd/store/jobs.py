@@ -88,7 +88,7 @@ class Cursor(Frozen, frozen=True, kw_only=True):
     def parse(text: str) -> "Cursor":
         """Return the cursor of *text*. Raises ValueError."""
         created, dot, identifier = text.partition(".")
-        if not dot or len(identifier) > 36:
+        if not dot or len(identifier) > 36 or len(created) > 15:  # more digits don't fit SQLite's 64 bits
             raise ValueError(text)
         return Cursor(created_ms=int(created, 16), job_id=identifier)
 

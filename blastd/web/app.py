@@ -12,6 +12,7 @@ from blastd.service import Services
 from blastd.web import databases, events, jobs, ncbi, results, submit, system
 from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
 from blastd.web.openapi import Route, document
+from blastd.web.packing import pack
 from blastd.web.pages import PageSettings, page_routes
 from blastd.web.problems import problems
 
@@ -29,7 +30,7 @@ SMALL_BODY = 1 << 20
 
 def make_app(services: Services, settings: Settings) -> web.Application:
     """Return the application that serves *services*."""
-    app = web.Application(middlewares=[observe, problems, guard], client_max_size=SMALL_BODY)
+    app = web.Application(middlewares=[observe, problems, pack, guard], client_max_size=SMALL_BODY)
     app[SERVICES] = services
     app[OPEN_PATHS] = frozenset(route.path for route in ROUTES if route.open)
     app[events.STREAMS] = events.Streams()

@@ -6,9 +6,11 @@ Whether bytes are gzip is told by their start, never by a name: people send gzip
 
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 
 from blastd.aio import offload
 from blastd.errors import BadRequest, TooLarge
@@ -118,3 +120,13 @@ async def part_blocks(part: BodyPartReader) -> AsyncIterator[bytes]:
     """Yield the bytes of a part of a multipart body."""
     while block := await part.read_chunk(SMALL):
         yield block
+
+
+@contextmanager
+def reading_form() -> Iterator[None]:
+    """Turn what aiohttp raises while the parts of a form are read into BadRequest: it has no error of its own for it."""
+    try:
+        yield
+    except (ValueError, AssertionError, HttpProcessingError) as error:
+        reason = error.message if isinstance(error, HttpProcessingError) else str(error)
+        raise BadRequest(f"The form can't be read: {' '.join(reason.split())[:200]}.") from error

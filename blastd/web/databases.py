@@ -108,7 +108,7 @@ async def read_order(request: web.Request, upload: Path, limit: int) -> wire.Dat
         return given
     wire.decode_query(wire.NoQuery, request.query, request.query.items())
     fields: dict[str, object] = {}
-    try:
+    with bodies.reading_form():
         async for part in await request.multipart():
             if not isinstance(part, BodyPartReader):
                 raise BadRequest("A part of the form is itself multipart; send the file as one part.")
@@ -116,8 +116,6 @@ async def read_order(request: web.Request, upload: Path, limit: int) -> wire.Dat
                 await bodies.to_file(bodies.part_blocks(part), part_encoding(part), upload, limit)
             else:
                 fields[part.name or ""] = await plain_text(part, FIELD_BYTES)
-    except (ValueError, AssertionError) as error:  # what aiohttp says of a form that it can't read
-        raise BadRequest(f"The form can't be read: {error}.") from error
     values, faults = wire.gather(wire.DatabaseBody, fields, strict=False)
     if not upload.exists():
         faults.append(("/file", "The FASTA file is missing; send it as the part 'file'."))

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from blastd.aio import offload
 from blastd.errors import RangeUnsatisfiable
+from blastd.web.packing import accepts_gzip
 from blastd.web.replies import disposition, matches, not_modified
 
 BLOCK = 256 * 1024
@@ -129,9 +130,7 @@ async def packed(blocks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
 
 def packs(request: web.Request, stored: Stored) -> bool:
     """Tell whether the answer is gzipped: the client accepts it, and it is worth while."""
-    accepted = request.headers.get("Accept-Encoding", "").lower()
-    offers = {part.partition(";")[0].strip(): part.partition(";")[2].replace(" ", "") for part in accepted.split(",")}
-    return stored.size >= WORTH_PACKING_BYTES and "gzip" in offers and offers["gzip"] not in ("q=0", "q=0.0", "q=0.00")
+    return stored.size >= WORTH_PACKING_BYTES and accepts_gzip(request)
 
 
 def wanted_span(request: web.Request, tag: str, size: int) -> Span | None:

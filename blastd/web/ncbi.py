@@ -1,13 +1,10 @@
 """The NCBI URL API: Put, Get, SearchInfo and Delete on the same jobs as everything else.
 
 What parameters mean is known by `core/ncbi.py`, what the pages say by `web/ncbi_forms.py`. Answers are 200 even for errors,
-as NCBI's are: clients look for `Status=` and `Message ID#`. No answer holds `Status=` but ours, since clients take the
-first that they find: in results it is written as a character reference.
+as NCBI's are: clients look for `Status=` and `Message ID#`. How results are sent is
+known by `web/ncbi_files.py`.
 """
 
-import io
-import zipfile
-from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
@@ -15,34 +12,20 @@ from aiohttp import BodyPartReader, web
 from blastd.aio import offload
 from blastd.core import ncbi
 from blastd.core.model import Job, Status
+from blastd.core.programs import molecules
+from blastd.core.shorten import Most
 from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
 from blastd.service.results import ResultFile, Wanted
 from blastd.service.submit import Submission
-from blastd.web import bodies, ncbi_forms
+from blastd.web import bodies, ncbi_files, ncbi_forms
 from blastd.web.middleware import IDENTITY, NCBI_PATHS, SERVICES
+from blastd.web.ncbi_files import FORMS, ZIP
 
 HOLD_SECONDS = 25.0
 """How long a Get on a search that runs is held: clients sleep for up to a minute between two of them."""
 RTOE_SECONDS = 2
 REFRESH_SECONDS = 2
-BLOCK = 1 << 18
-MOST_ZIPPED_BYTES = 512 << 20
-HTML, TEXT = "text/html", "text/plain"
-# FORMAT_TYPE -> our format, media type, whether it is zipped. NCBI zips what has several files.
-FORMATS = {
-    "XML": ("xml", "application/xml", False),
-    "XML2_S": ("xml2", "application/xml", False),
-    "XML2": ("xml2", "application/zip", True),
-    "JSON2_S": ("json", "application/json", False),
-    "JSON2": ("json", "application/zip", True),
-    "TEXT": ("pairwise", TEXT, False),
-    "TABULAR": ("commented", TEXT, False),
-    "HTML": ("pairwise", HTML, False),
-    "ASN.1": ("asn1", TEXT, False),
-    "CSV": ("csv", "text/csv", False),
-}
-MARK = b"Status="
-ESCAPES = {"application/xml": b"Status&#61;", "application/json": b"Status\\u003d", HTML: b"Status&#61;"}
+HTML = "text/html"
 
 
 async def blast_cgi(request: web.Request) -> web.StreamResponse:
@@ -66,14 +49,12 @@ async def parameters(request: web.Request) -> list[tuple[str, str]]:
     limit = request.app[SERVICES].settings.limits.body_bytes
     bodies.check_length(request, limit)
     if request.content_type == "multipart/form-data":
-        try:
+        with bodies.reading_form():
             async for part in await request.multipart():
                 if not isinstance(part, BodyPartReader):
                     raise BadRequest("A part of the form is itself multipart.")
                 text = await bodies.whole(bodies.part_blocks(part), "", limit)
                 pairs.append((part.name or "", text.decode("utf-8", "replace")))
-        except (ValueError, AssertionError) as error:
-            raise BadRequest(f"The form can't be read: {error}.") from error
         return pairs
     body = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), limit)
     return pairs + await offload(parse_qsl, body.decode("utf-8", "replace"), keep_blank_values=True)
@@ -83,15 +64,14 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
     """Accept a search and answer its RID, or every fault."""
     services = request.app[SERVICES]
     wanted, faults = ncbi.put(given)
-    if wanted is not None and wanted.accessions:
-        faults = [
-            f"QUERY {', '.join(wanted.accessions[:5])!r} looks like accessions; they are not looked up here. "
-            "Send the sequences themselves."
-        ]
     if wanted is None or faults:
         return page(ncbi_forms.refused(24, faults))
+    try:
+        query = await sequences(request, wanted)
+    except Invalid as error:
+        return page(ncbi_forms.refused(24, [text for _, text in error.faults]))
     upload = services.submit.temporary()
-    await offload(upload.write_bytes, wanted.query.encode("utf-8", "surrogateescape"))
+    await offload(upload.write_bytes, query.encode("utf-8", "surrogateescape"))
     submission = Submission(
         program=wanted.program,
         task=wanted.task,
@@ -109,6 +89,27 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
     except TooMany as error:
         return page(ncbi_forms.refused(60, [str(error)]))
     return page(ncbi_forms.accepted(ncbi.rid(accepted.job.job_id), RTOE_SECONDS))
+
+
+async def sequences(request: web.Request, wanted: ncbi.Put) -> str:
+    """Return the query as FASTA; accessions are looked up in the databases of the search. Raises Invalid."""
+    if not wanted.accessions:
+        return wanted.query
+    services = request.app[SERVICES]
+    molecule, _ = molecules(wanted.program)
+    found, lost = await services.databases.fetch(wanted.databases, wanted.accessions, molecule)
+    if lost:
+        kind = "proteins" if molecule == "prot" else "nucleotides"
+        raise Invalid(
+            [
+                (
+                    "/query",
+                    f"QUERY {', '.join(lost[:5])!r} looks like accessions; {' '.join(wanted.databases)} holds no {kind} called "
+                    "so, and other places are not asked. Send the sequences themselves.",
+                )
+            ]
+        )
+    return found
 
 
 async def find(request: web.Request, rid: str) -> Job | None:
@@ -142,69 +143,47 @@ async def get(request: web.Request, given: dict[str, str]) -> web.StreamResponse
         return page(ncbi_forms.status(rid, "WAITING", refresh=REFRESH_SECONDS))
     if given.get("FORMAT_OBJECT", "").strip().lower() == "searchinfo":
         return page(ncbi_forms.status(rid, "READY", hits=bool(job.hits)))
+    return await show(request, rid, job, given)
+
+
+async def show(request: web.Request, rid: str, job: Job, given: dict[str, str]) -> web.StreamResponse:
+    """Answer the result of a completed search in the form that is asked for."""
     kind = given.get("FORMAT_TYPE", "HTML").strip().upper() or "HTML"
     if kind in ("TEXT", "HTML") and given.get("ALIGNMENT_VIEW", "").strip().lower() == "tabular":
         kind = "TABULAR"
-    if kind not in FORMATS:
-        return page(ncbi_forms.refused(35, [f"FORMAT_TYPE {kind[:40]!r}: choose one of {', '.join(FORMATS)}."]))
-    return await send(request, rid, job, kind)
+    if kind not in FORMS:
+        return page(ncbi_forms.refused(35, [f"FORMAT_TYPE {kind[:40]!r}: choose one of {', '.join(FORMS)}."]))
+    most, faults = ncbi.most(given)
+    if faults:
+        return page(ncbi_forms.refused(35, faults))
+    return await send(request, rid, job, kind, most)
 
 
-async def send(request: web.Request, rid: str, job: Job, kind: str) -> web.StreamResponse:
+async def send(request: web.Request, rid: str, job: Job, kind: str, most: Most) -> web.StreamResponse:
     """Send the result of a completed search."""
-    name, media_type, zipped = FORMATS[kind]
+    form = FORMS[kind]
     try:
-        found = await request.app[SERVICES].results.read(job, Wanted(format=name, whole=True))
+        found = await request.app[SERVICES].results.read(job, Wanted(format=form.name, whole=True))
     except BlastdError as error:
         return page(ncbi_forms.status(rid, "FAILED", str(error)))
     if not isinstance(found, ResultFile):
         return page(ncbi_forms.status(rid, "FAILED", "The result can't be read."))
-    if zipped:
-        body = await offload(archive, found, f"{rid}.{'xml' if name == 'xml2' else 'json'}")
+    if form.media_type == ZIP:
+        body = await offload(ncbi_files.archive, found, rid, form.name, most)
         return web.Response(
-            body=body, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{rid}.zip"'}
+            body=body, content_type=ZIP, headers={"Content-Disposition": f'attachment; filename="{rid}.zip"'}
         )
     response = web.StreamResponse()
-    response.content_type, response.charset = media_type, "utf-8"
+    response.content_type, response.charset = form.media_type, "utf-8"
     await response.prepare(request)
-    framed = media_type in (TEXT, HTML) and kind != "ASN.1"
-    if framed:
+    if form.framed:
         await response.write(ncbi_forms.pre(rid))
-    async for block in blocks(found, media_type):
+    async for block in ncbi_files.blocks(found, form, most):
         await response.write(block)
-    if framed:
+    if form.framed:
         await response.write(ncbi_forms.pre(rid, first=False))
     await response.write_eof()
     return response
-
-
-async def blocks(found: ResultFile, media_type: str) -> AsyncIterator[bytes]:
-    """Yield a stored result so that nothing in it reads as ours: `Status=` escaped, in HTML marks of its own as well."""
-    kept = b""
-    with found.path.open("rb") as file:
-        while block := await offload(file.read, BLOCK):
-            data = kept + block
-            cut = len(data) - next((size for size in range(len(MARK) - 1, 0, -1) if data.endswith(MARK[:size])), 0)
-            data, kept = data[:cut], data[cut:]
-            yield escaped(data, media_type)
-    yield escaped(kept, media_type)
-
-
-def escaped(data: bytes, media_type: str) -> bytes:
-    """Return *data* for a document of this type."""
-    if media_type == HTML:
-        data = data.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
-    return data.replace(MARK, ESCAPES[media_type]) if media_type in ESCAPES else data
-
-
-def archive(found: ResultFile, name: str) -> bytes:
-    """Return a zip archive with the result; blocking. Raises BadRequest for one that is too large to hold."""
-    if found.size_bytes > MOST_ZIPPED_BYTES:
-        raise BadRequest("The result is too large for a zip archive here: ask for XML2_S or JSON2_S.")
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
-        made.write(found.path, name)
-    return out.getvalue()
 
 
 async def delete(request: web.Request, given: dict[str, str]) -> web.Response:

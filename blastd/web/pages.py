@@ -15,6 +15,7 @@ import jinja2
 import msgspec
 from aiohttp import web
 
+from blastd.web import bodies
 from blastd.web.session import base_path, end_session, local_target, same_site, set_session
 
 HERE = Path(__file__).parent
@@ -166,7 +167,8 @@ class Pages:
 
     async def login(self, request: web.Request) -> web.Response:
         """Check the token and begin a session; a form that another site sent is refused."""
-        form = await request.post()
+        with bodies.reading_form():
+            form = await request.post()
         token, wanted = str(form.get("token", "")).strip(), str(form.get("next", ""))
         base = base_path(request, self.settings.base_path)
         facts = {"title": "Sign in", "here": "", "next": wanted}

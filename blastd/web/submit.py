@@ -158,7 +158,7 @@ def json_field(name: str, text: str, faults: list[tuple[str, str]]) -> dict[str,
     """Return the JSON object in a field."""
     try:
         return msgspec.json.decode(text.encode("utf-8", "surrogateescape"), type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         faults.append((wire.pointer(name), f"'{name}' must be a JSON object: {error}."))
         return {}
 
@@ -169,7 +169,7 @@ async def from_multipart(request: web.Request, upload: Path, limit: int) -> wire
         raise BadRequest("A multipart body has no Content-Encoding: compress the file in it.")
     raw, faults = address_fields(request)
     seen = 0
-    try:
+    with bodies.reading_form():
         async for part in await request.multipart():
             if not isinstance(part, BodyPartReader):
                 raise BadRequest("A part of the form is itself multipart; send the file as one part.")
@@ -182,8 +182,6 @@ async def from_multipart(request: web.Request, upload: Path, limit: int) -> wire
                 faults += [("/query", "The query was given twice; send a file or text.")] if text.strip() else []
             else:
                 take_field(raw, part.name or "", text, faults)
-    except (ValueError, AssertionError) as error:  # what aiohttp says of a form that it can't read
-        raise BadRequest(f"The form can't be read: {error}.") from error
     if not upload.exists() and raw.get("query") is None:
         raw["query"] = ""
     return await decoded(raw, upload, tuple(faults))

@@ -9,13 +9,14 @@ import urllib.parse
 import zipfile
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
-from Bio import SearchIO
-from Bio.Blast import NCBIWWW, NCBIXML
+from Bio import Blast, SearchIO
+from Bio.Blast import NCBIXML
 
 from tests.daemon import Daemon
-from tests.databases import CASES, LAMBDA_QUERY, NO_HITS_QUERY, PROTEIN_QUERY
+from tests.databases import CASES, DB, LAMBDA_QUERY, NO_HITS_QUERY, PROTEIN_QUERY, make
 
 CGI = "/blast/Blast.cgi"
 
@@ -54,21 +55,48 @@ def test_N01_put_and_get_as_with_curl(daemon: Daemon, path: str) -> None:
         assert call(daemon, path=path, CMD="Get", RID=rid, FORMAT_TYPE=kind).lstrip().startswith(start)
 
 
-def test_N01_biopython_qblast_is_unchanged(daemon: Daemon) -> None:
-    script = (
-        "import sys\nfrom Bio.Blast import NCBIWWW\nimport Bio.Blast.NCBIWWW as w\n"
-        "handle = NCBIWWW.qblast(sys.argv[2], sys.argv[3], sys.stdin.read(), url_base=sys.argv[1])\n"
-        "print(handle.read())\n"
-    )
-    for program, database, query in (("blastn", "tnt", LAMBDA_QUERY), ("blastp", "taa", PROTEIN_QUERY)):
-        ran = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", script, daemon.url + CGI, program, database],
-            input=query, capture_output=True, text=True, timeout=90, check=False,
-        )  # fmt: skip
-        assert ran.returncode == 0, ran.stderr
-        records: list[Any] = list(NCBIXML.parse(io.StringIO(ran.stdout)))
+OLD = "from Bio.Blast import NCBIWWW\nread = lambda *given, **more: NCBIWWW.qblast(*given, **more).read().encode()\n"
+NEW = "from Bio import Blast\nread = lambda *given, **more: Blast.qblast(*given, **more).read()\n"
+ASK = "import sys\nsys.stdout.buffer.write(read(sys.argv[2], sys.argv[3], sys.stdin.read(), url_base=sys.argv[1]))\n"
+
+
+def test_N01_biopython_qblast_is_unchanged(daemon: Daemon, tmp_path: Path) -> None:
+    # Each sleeps for 20 s before it first asks, so they run at the same time.
+    searches = [
+        (api, program, database, query)
+        for api in (OLD, NEW)
+        for program, database, query in (("blastn", "tnt", LAMBDA_QUERY), ("blastp", "taa", PROTEIN_QUERY))
+    ]
+    running = []
+    for number, (api, program, database, query) in enumerate(searches):
+        (tmp_path / f"{number}.fa").write_text(query)
+        with (tmp_path / f"{number}.fa").open("rb") as stdin, (tmp_path / f"{number}.xml").open("wb") as out:
+            argv = [sys.executable, "-W", "ignore", "-c", api + ASK, daemon.url + CGI, program, database]
+            running.append(subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=subprocess.PIPE))
+    for number, process in enumerate(running):
+        _, said = process.communicate(timeout=90)
+        assert process.returncode == 0, said.decode()
+        xml = (tmp_path / f"{number}.xml").read_bytes()
+        records: list[Any] = list(NCBIXML.parse(io.StringIO(xml.decode())))
         assert records[0].alignments
-    assert NCBIWWW.qblast.__module__ == "Bio.Blast.NCBIWWW"
+        new: list[Any] = list(Blast.parse(io.BytesIO(xml)))
+        results: list[Any] = list(SearchIO.parse(io.StringIO(xml.decode()), "blast-xml"))
+        names = [alignment.hit_id for alignment in records[0].alignments]
+        assert [hit.target.id for hit in new[0]] == names
+        assert [hit.id for hit in results[0]] == names
+
+
+def test_N01_bioperl_remoteblast_is_unchanged(daemon: Daemon, tmp_path: Path) -> None:
+    there = subprocess.run(["perl", "-MBio::Tools::Run::RemoteBlast", "-e", "1"], capture_output=True, check=False)
+    assert there.returncode == 0, "BioPerl's RemoteBlast is not installed; 'make test' installs it"
+    (tmp_path / "query.fa").write_text(LAMBDA_QUERY)
+    script = Path(__file__).with_name("remoteblast.pl")
+    ran = subprocess.run(
+        ["perl", str(script), daemon.url + CGI, "blastn", "tnt", str(tmp_path / "query.fa")],
+        capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert [line.split("\t")[:2] for line in ran.stdout.splitlines()] == [["q1", "lam0"], ["q2", "lam1"]]
 
 
 def test_N01_the_row_is_the_same_job(daemon: Daemon) -> None:
@@ -104,12 +132,78 @@ def test_N02_a_title_with_status_in_it_harms_nothing(daemon: Daemon, kind: str) 
         assert "Status=WAITING" in json.dumps(json.loads(text))
 
 
-def test_N02_zip_archives_hold_the_result(daemon: Daemon, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "suffix"), [("JSON2", "json"), ("XML2", "xml")])
+def test_N02_zip_archives_hold_a_file_for_each_query_and_their_index(
+    daemon: Daemon, tmp_path: Path, kind: str, suffix: str
+) -> None:
     rid = rid_of(call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="tnt", QUERY=LAMBDA_QUERY))
     file = tmp_path / "r.zip"
-    file.write_bytes(daemon.get(f"{CGI}?CMD=Get&RID={rid}&FORMAT_TYPE=JSON2").body)
+    file.write_bytes(daemon.get(f"{CGI}?CMD=Get&RID={rid}&FORMAT_TYPE={kind}").body)
     with zipfile.ZipFile(file) as archive:
-        assert json.loads(archive.read(archive.namelist()[0]))["BlastOutput2"]
+        assert archive.namelist() == [f"{rid}_1.{suffix}", f"{rid}_2.{suffix}", f"{rid}.{suffix}"]
+        archive.extractall(tmp_path)
+    index = (tmp_path / f"{rid}.{suffix}").read_text()
+    if kind == "JSON2":
+        names = [entry["File"] for entry in json.loads(index)["BlastJSON"]]
+        reports = [json.loads((tmp_path / name).read_text())["BlastOutput2"]["report"] for name in names]
+        titles = [report["results"]["search"]["query_title"] for report in reports]
+    else:
+        names = [one.attrib["href"] for one in ET.fromstring(index)]
+        trees = [ET.parse(tmp_path / name) for name in names]
+        titles = [tree.findtext(".//{*}query-title") or "" for tree in trees]
+    assert [title.split()[0] for title in titles] == ["q1", "q2"]
+
+
+def test_N01_a_get_may_ask_for_a_shorter_report(daemon: Daemon) -> None:
+    wide = {"EXPECT": "1000", "WORD_SIZE": "7"}
+    rid = rid_of(call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="tnt", QUERY=LAMBDA_QUERY, **wide))
+
+    def shown(**more: str) -> tuple[int, int]:
+        text = call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="Text", **more)
+        first = text[text.index("Query= q1") : text.index("Query= q2")]
+        table = first[first.index("Sequences producing") :].split("\n\n")[1]
+        return len(table.splitlines()), first.count("\n>")
+
+    whole = shown()
+    assert min(whole) > 5
+    assert shown(DESCRIPTIONS="3", ALIGNMENTS="2") == (3, 2)
+    assert shown(DESCRIPTIONS="500", ALIGNMENTS="500") == whole
+    assert shown(HITLIST_SIZE="4", ALIGNMENTS="1") == (4, 1)
+    for kind, mark in (("XML", "<Hit>"), ("XML2_S", "<Hit>"), ("JSON2_S", '"hsps"')):
+        full = call(daemon, CMD="Get", RID=rid, FORMAT_TYPE=kind)
+        assert call(daemon, CMD="Get", RID=rid, FORMAT_TYPE=kind, DESCRIPTIONS="1", ALIGNMENTS="1") == full
+        some = call(daemon, CMD="Get", RID=rid, FORMAT_TYPE=kind, HITLIST_SIZE="3")
+        assert some.count(mark) == 6
+    assert "Error: DESCRIPTIONS" in call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="Text", DESCRIPTIONS="many")
+
+
+def test_N03_accessions_are_found_in_the_databases_of_the_search(fresh: Daemon, tmp_path: Path) -> None:
+    folder = tmp_path / "named"
+    folder.mkdir()
+    _, *lines = (DB / "nt.fa").read_text().split(">")[1].splitlines()
+    records = (("NR_074334.1", 0, 10), ("NR_0743340.2", 10, 20), ("gi|5551234|gb|U12345.1|", 20, 30))
+    text = "".join(f">{name} of {name[:2]}\n" + "".join(lines[a:b]) + "\n" for name, a, b in records)
+    (folder / "named.fa").write_text(text)
+    make(folder, folder / "named.fa", "named", "nucl", "-parse_seqids")
+    fresh.db_dirs.append(folder)
+    fresh.start()
+    base = {"CMD": "Put", "PROGRAM": "blastn", "DATABASE": "named"}
+    for asked, name in (
+        ("NR_074334", "NR_074334.1"), ("nr_0743340.2", "NR_0743340.2"), ("U12345.1", "U12345.1"),
+        ("gi|5551234", "U12345.1"), ("gb|U12345.1|", "U12345.1"), ("5551234", "U12345.1"),
+    ):  # fmt: skip
+        rid = rid_of(call(fresh, "POST", **base, QUERY=asked))
+        xml = call(fresh, CMD="Get", RID=rid, FORMAT_TYPE="XML")
+        record: Any = next(NCBIXML.parse(io.StringIO(xml)))
+        assert record.query.split()[0] == name
+        assert record.alignments[0].accession == name.split(".")[0]
+    two = call(fresh, CMD="Get", RID=rid_of(call(fresh, "POST", **base, QUERY="U12345\nNR_074334")), FORMAT_TYPE="XML")
+    assert [record.query.split()[0] for record in NCBIXML.parse(io.StringIO(two))] == ["U12345.1", "NR_074334.1"]
+    for lost in ("NR_074334.2", "NR_0743", "AB123456", "U12345 AB123456", "NR_0743340.1"):
+        page = call(fresh, "POST", **base, QUERY=lost)
+        assert "Error: QUERY" in page, lost
+        assert re.search(r"RID = \n", page)
+    assert "no proteins" in call(fresh, "POST", CMD="Put", PROGRAM="tblastn", DATABASE="named", QUERY="NR_074334")
 
 
 def test_N03_unknown_parameters_are_ignored_and_unsupported_ones_refused(daemon: Daemon) -> None:

@@ -351,3 +351,33 @@ def test_backup_of_a_running_store_is_whole(fresh: Daemon, tmp_path: Path) -> No
     assert ended.returncode == 0, ended.stderr
     with sqlite3.connect(target) as db:
         assert db.execute("SELECT status FROM job WHERE job_id = ?", (job_id,)).fetchone() == ("completed",)
+
+
+def test_show_ends_with_the_codes_of_elastic_blast(slow: Daemon, tmp_path: Path) -> None:
+    def code(job_id: str, *flags: str) -> int:
+        return cli("show", "--exit-code", job_id, "--url", slow.url, *flags).returncode
+
+    done = slow.run(LAMBDA_QUERY)["job_id"]
+    failed = slow.submit(LAMBDA_QUERY, options={"reward": 1, "penalty": -7})["job_id"]
+    slow.ended(failed)
+    running, waiting = (slow.submit(SLOW_QUERY, **SLOW)["job_id"] for _ in range(2))
+    until = time.monotonic() + 20
+    while slow.job(running)["phase"] != "running":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert [code(job_id) for job_id in (done, failed, waiting, running, "ffffffff")] == [0, 1, 2, 4, 6]
+    for job_id in (running, waiting):
+        slow.post(f"{JOBS}/{job_id}/cancel")
+        slow.ended(job_id)
+    assert code(running) == 1
+    assert cli("show", "--exit-code", done, "--url", "http://127.0.0.1:9").returncode == 6
+    assert cli("show", done, "--url", slow.url).returncode == 0
+    ini = tmp_path / "search.ini"
+    (tmp_path / "q.fa").write_text(LAMBDA_QUERY)
+    ini.write_text(
+        "[cluster]\nnum-nodes = 3\n[blast]\nprogram = blastn\ndb = tnt\nqueries = q.fa\noptions = -evalue 1e-5\n"
+    )
+    sent = cli("submit", "--cfg", str(ini), "--wait", "--format", "tabular", "--url", slow.url)
+    assert sent.returncode == 0, sent.stderr
+    assert "num-nodes" in sent.stderr
+    assert [row.split("\t")[0] for row in sent.stdout.splitlines()] == ["q1", "q2"]

@@ -1,56 +1,16 @@
 """Whole stories in a real browser: Debian's chromium, driven by Playwright. `make browser` runs them."""
 
 import io
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from Bio.Blast import NCBIXML
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from tests.acceptance.test_service import token
 from tests.daemon import Daemon
-from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY, build_all
+from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
 HOSTILE = '><img src=x onerror="document.title=\'owned\'"> <script>document.title="owned"</script>\n'
-
-
-@pytest.fixture(scope="module")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("db")
-    build_all(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path is not None, "chromium is not installed; 'make browser' installs it"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def daemon(databases: Path, tmp_path: Path) -> Iterator[Daemon]:
-    own = Daemon(tmp_path / "state", [databases], {"BLASTD_LOCAL__SLOTS": "1"})
-    yield own
-    if own.process is not None and own.process.poll() is None:
-        own.kill()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page whose scripts must not fail."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    failures: list[str] = []
-    opened.on("pageerror", lambda error: failures.append(str(error)))
-    yield opened
-    context.close()
-    assert not failures
 
 
 def test_first_search_from_the_page_to_a_download_that_biopython_reads(daemon: Daemon, page: Page) -> None:

@@ -11,6 +11,7 @@ from tests.databases import LAMBDA_QUERY
 from tests.service import API, Service, serving
 
 LIMIT = 100_000
+FORM = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n--b--\r\n'
 WHERE = f"{API}?program=blastn&database=tnt"
 
 
@@ -81,9 +82,12 @@ async def test_an_empty_body_is_422(small: Service, body: bytes) -> None:
         ("application/json", b"{"),
         ("application/json", b"[]"),
         ("application/json", b"\xff\xfe"),
+        ("application/json", b'{"a":' * 10_000),
+        ("multipart/form-data; boundary=b", FORM % (b"search", b'{"a":' * 10_000)),
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=b", b"x"),
         ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=x\r\n\r\n1"),
+        ("multipart/form-data; boundary=b", FORM % (b"\x18", b"1")),
         ("multipart/mixed; boundary=b", b"--b--"),
     ],
 )
@@ -91,6 +95,13 @@ async def test_a_body_that_can_not_be_read_is_4xx(small: Service, content_type: 
     answer = await small.post(API, body, headers={"Content-Type": content_type})
     assert 400 <= answer.status < 500, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/login", "/blast/Blast.cgi", "/api/blast/databases"])
+async def test_every_form_that_can_not_be_read_is_400(small: Service, path: str) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = await small.post(path, FORM % (b"\x18", b"1"), headers=headers)
+    assert answer.status == 400, answer.text
 
 
 async def test_an_unknown_content_encoding_is_400(small: Service) -> None:

@@ -198,6 +198,7 @@ async def test_the_list_filters_and_counts(service: Service) -> None:
     assert pointers(await service.get(f"{API}?status=finished")) == {"/status"}
     assert pointers(await service.get(f"{API}?statsu=failed")) == {"/statsu"}
     assert pointers(await service.get(f"{API}?cursor=x")) == {"/cursor"}
+    assert pointers(await service.get(f"{API}?cursor={'f' * 20}.x")) == {"/cursor"}
 
 
 async def test_S10_pages_are_stable_when_newer_jobs_arrive(service: Service) -> None:
@@ -319,3 +320,20 @@ async def test_I10_a_search_that_needs_more_memory_than_there_is_is_refused(
         answer = await service.post(API, {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY})
         assert pointers(answer) == {"/database"}
         assert "1,048,576" in answer.text
+
+
+async def test_long_answers_are_packed_for_those_who_take_it(service: Service) -> None:
+    plain = {"Accept-Encoding": "identity"}
+    for path in ("/api/blast/programs", "/search", "/api/openapi.json"):
+        whole = await service.get(path, headers=plain)
+        async with aiohttp.ClientSession(auto_decompress=False) as raw:
+            async with raw.get(service.url + path, headers={"Accept-Encoding": "gzip"}) as answer:
+                packed = await answer.read()
+                assert answer.headers["Content-Encoding"] == "gzip"
+                assert answer.headers["Content-Length"] == str(len(packed))
+            async with raw.get(service.url + path, headers={"Accept-Encoding": "gzip;q=0"}) as answer:
+                assert "Content-Encoding" not in answer.headers
+        assert "Content-Encoding" not in whole.headers
+        assert "Accept-Encoding" in whole.headers["Vary"]
+        assert gzip.decompress(packed) == whole.body
+        assert len(packed) < len(whole.body) / 2

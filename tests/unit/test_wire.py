@@ -81,3 +81,10 @@ def test_a_parameter_given_twice_is_refused_unless_it_is_a_list() -> None:
 def test_a_body_that_is_no_object_is_a_bad_request(body: bytes) -> None:
     with pytest.raises(BadRequest):
         wire.decode_json(body)
+
+
+def test_whole_numbers_fit_the_store() -> None:
+    assert query(wire.HitsQuery, query=str(2**53 - 1)).query == 2**53 - 1
+    for kind, name in ((wire.HitsQuery, "query"), (wire.ResultsQuery, "query"), (wire.EventsQuery, "after")):
+        with pytest.raises(Invalid):
+            query(kind, **{name: str(2**64)})

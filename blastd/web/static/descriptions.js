@@ -84,7 +84,7 @@ export function descriptions(panel, context) {
   })
   const head = h(
     'div',
-    { class: 'hhead', role: 'row' },
+    { class: 'hhead', role: 'row', 'aria-rowindex': 1 },
     h('span', { role: 'columnheader' }, all),
     COLUMNS.map(([key, name, side, order]) =>
       h(

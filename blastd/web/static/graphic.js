@@ -110,10 +110,7 @@ export function graphic(panel, context) {
       const best = Math.max(...one.parts.map(part => part.bits))
       const link = s(
         'a',
-        {
-          href: `#${encodeURIComponent(one.subject)}`,
-          'aria-label': `${text}, ${fixed(best)} bits, E ${evalue(one.evalue)}`,
-        },
+        { href: `#${encodeURIComponent(one.subject)}` }, // its title is what a screen reader says, too
         s('title', {}, `${text}\n${fixed(best)} bits · E ${evalue(one.evalue)} · ${plural(one.parts.length, 'HSP')}`),
         s('rect', { class: 'hit-bg', x: 0, y: y - 2, width, height: row }),
         narrow

@@ -432,7 +432,7 @@ function gone(error) {
           ? 'More than one job begins like this'
           : "This job can't be shown now"
   $('missing').replaceChildren(
-    h('strong', {}, title),
+    h('h1', {}, title),
     h('p', {}, error.message),
     h('p', {}, h('a', { href: url('/jobs') }, 'All jobs')),
   )

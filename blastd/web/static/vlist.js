@@ -69,8 +69,7 @@ export class VirtualList {
       if (entry.item !== item || entry.index !== i) {
         this.update(entry.element, item, i)
         entry.element.style.transform = `translateY(${i * row}px)`
-        entry.element.setAttribute('aria-posinset', i + 1)
-        entry.element.setAttribute('aria-setsize', this.total ?? this.items.length)
+        this.place(entry.element, i)
         entry.element.classList.toggle('first', i === 0)
         entry.element.classList.toggle('last', i === this.items.length - 1)
         Object.assign(entry, { item, index: i })
@@ -90,6 +89,18 @@ export class VirtualList {
       this.shown.delete(key)
     }
     if (to >= this.items.length - 40) this.near?.()
+  }
+
+  // Tell a screen reader where an element stands among all, which it can't count: most are not in the page.
+  place(element, i) {
+    const size = this.total ?? this.items.length
+    if (element.getAttribute('role') === 'row') {
+      element.setAttribute('aria-rowindex', i + 2) // the heading is the first row
+      this.element.closest('[role=table]')?.setAttribute('aria-rowcount', size + 1)
+    } else {
+      element.setAttribute('aria-posinset', i + 1)
+      element.setAttribute('aria-setsize', size)
+    }
   }
 
   refresh() {

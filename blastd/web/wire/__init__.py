@@ -1,0 +1,96 @@
+"""What goes over the wire: requests and answers as types, and the decoder that finds every fault of a request.
+
+The same types make the OpenAPI document (`web/openapi.py`). Only the shape is checked here; what a search means is
+checked in `core`, and who may do what in `service`. One module a resource; handlers see this package only.
+"""
+
+from blastd.web.wire.base import Fault, Moment, NoQuery, Page, Problem, Request, Wire, maybe, moment
+from blastd.web.wire.databases import DatabaseBody, DatabaseList, DatabaseView, TaskAnswer, TaskList, TaskView, Warmed
+from blastd.web.wire.decode import T, decode, decode_json, decode_query, gather, pointer, query_values, unknown
+from blastd.web.wire.events import EventPage, EventsQuery, EventView
+from blastd.web.wire.jobs import (
+    ArtifactView,
+    AttemptView,
+    Deleted,
+    JobDetail,
+    JobPage,
+    JobRow,
+    JobsQuery,
+    Logs,
+    Progress,
+    QueryView,
+    SearchBody,
+    SearchedDatabase,
+    SearchView,
+    StepView,
+    WaitQuery,
+    WarningView,
+)
+from blastd.web.wire.programs import FormatView, OptionView, Programs, ProgramTaskView, ProgramView
+from blastd.web.wire.results import HitsQuery, QueriesQuery, ResultsQuery, StatisticsQuery, SubjectsBody
+from blastd.web.wire.system import ComponentView, DiskView, EngineView, HealthView, Live, Me, QueueView, Ready, Versions
+
+__all__ = [
+    "ArtifactView",
+    "AttemptView",
+    "ComponentView",
+    "DatabaseBody",
+    "DatabaseList",
+    "DatabaseView",
+    "Deleted",
+    "DiskView",
+    "EngineView",
+    "EventPage",
+    "EventView",
+    "EventsQuery",
+    "Fault",
+    "FormatView",
+    "HealthView",
+    "HitsQuery",
+    "JobDetail",
+    "JobPage",
+    "JobRow",
+    "JobsQuery",
+    "Live",
+    "Logs",
+    "Me",
+    "Moment",
+    "NoQuery",
+    "OptionView",
+    "Page",
+    "Problem",
+    "ProgramTaskView",
+    "ProgramView",
+    "Programs",
+    "Progress",
+    "QueriesQuery",
+    "QueryView",
+    "QueueView",
+    "Ready",
+    "Request",
+    "ResultsQuery",
+    "SearchBody",
+    "SearchView",
+    "SearchedDatabase",
+    "StatisticsQuery",
+    "StepView",
+    "SubjectsBody",
+    "T",
+    "TaskAnswer",
+    "TaskList",
+    "TaskView",
+    "Versions",
+    "WaitQuery",
+    "Warmed",
+    "WarningView",
+    "Wire",
+    "decode",
+    "decode_json",
+    "decode_query",
+    "gather",
+    "maybe",
+    "moment",
+    "pointer",
+    "query_values",
+    "unknown",
+]

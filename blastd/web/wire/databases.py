@@ -1,0 +1,84 @@
+"""Databases on the wire: the catalogue, and the making of one."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from blastd.web.wire.base import Moment, Request, Wire
+
+
+class DatabaseView(Wire, frozen=True, kw_only=True):
+    """A database of the catalogue. `taxonomy` tells whether it can be filtered by taxonomy ids."""
+
+    name: str
+    title: str
+    molecule: str
+    sequences: int
+    letters: int
+    longest: int
+    date: str
+    version: int
+    taxonomy: bool
+    taxonomy_names: bool
+    ids: bool
+    fingerprint: str
+    state: Annotated[str, Meta(extra_json_schema={"enum": ["ready", "broken", "building"]})]
+    reason: str
+    size_bytes: int
+    warm_on: Annotated[list[str], Meta(description="Nodes that hold this content complete.")]
+
+
+class DatabaseList(Wire, frozen=True, kw_only=True):
+    """The catalogue, and what could not be looked at."""
+
+    databases: list[DatabaseView]
+    problems: list[str]
+
+
+class DatabaseBody(Request, frozen=True, kw_only=True):
+    """What is to be made of an uploaded FASTA file."""
+
+    name: Annotated[str, Meta(description="Letters, digits, '.', '_' and '-', up to 100.")]
+    molecule: Annotated[str, Meta(description="nucleotide or protein")]
+    title: Annotated[str, Meta(max_length=500)] = ""
+    parse_seqids: bool = True
+    replace: Annotated[bool, Meta(description="Whether a database of this name that was made here is replaced.")] = (
+        False
+    )
+
+
+class TaskView(Wire, frozen=True, kw_only=True):
+    """The making of a database. `progress` is an estimate."""
+
+    id: str
+    name: str
+    owner: str
+    status: Annotated[str, Meta(extra_json_schema={"enum": ["queued", "running", "completed", "failed"]})]
+    progress: float
+    error_code: str | None
+    error: str | None
+    created_at: Moment
+    updated_at: Moment
+    finished_at: Moment | None
+    fingerprint: str | None
+    links: dict[str, str]
+
+
+class TaskAnswer(Wire, frozen=True, kw_only=True):
+    """A task."""
+
+    task: TaskView
+
+
+class TaskList(Wire, frozen=True, kw_only=True):
+    """The newest tasks first."""
+
+    tasks: list[TaskView]
+
+
+class Warmed(Wire, frozen=True, kw_only=True):
+    """Where a database is complete, and why warming is not needed where it is not."""
+
+    name: str
+    warm_on: list[str]
+    detail: str

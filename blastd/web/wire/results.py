@@ -1,0 +1,58 @@
+"""What may be asked of results; the answers are files and rows of `core`."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from blastd.web.wire.base import MOST, Request
+
+
+class ResultsQuery(Request, frozen=True, kw_only=True):
+    """Which format, of which part."""
+
+    format: Annotated[str, Meta(description="See `formats` of /api/blast/programs.")] = "tabular"
+    fields: Annotated[str, Meta(description="Columns of tabular, commented and csv, as BLAST+ names them.")] | None = (
+        None
+    )
+    query: Annotated[int, Meta(ge=1, le=MOST, description="Only this query, counted from 1.")] | None = None
+    subject: Annotated[list[str], Meta(description="For fasta: only these subjects.")] = []
+    partial: Annotated[bool, Meta(description="While running: what is done.")] = False
+
+
+class SubjectsBody(Request, frozen=True, kw_only=True):
+    """The subjects whose sequences are wanted."""
+
+    subjects: Annotated[list[str], Meta(max_length=1_000_000)]
+
+
+class HitsQuery(Request, frozen=True, kw_only=True):
+    """Which hits, in which order."""
+
+    query: Annotated[int, Meta(ge=1, le=MOST)] | None = None
+    sort: str = "query"
+    order: Annotated[str, Meta(pattern="^(asc|desc)$")] | None = None
+    min_identity: Annotated[float, Meta(ge=0, le=100)] | None = None
+    max_evalue: Annotated[float, Meta(ge=0)] | None = None
+    min_coverage: Annotated[float, Meta(ge=0, le=100)] | None = None
+    q: Annotated[str, Meta(max_length=200, description="Text in the subject's id or title.")] | None = None
+    group: Annotated[str, Meta(pattern="^(hsp|subject)$")] = "hsp"
+    sequences: bool = False
+    statistics: bool = False
+    partial: bool = False
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    cursor: str | None = None
+
+
+class QueriesQuery(Request, frozen=True, kw_only=True):
+    """Which queries of a job."""
+
+    q: Annotated[str, Meta(max_length=200)] | None = None
+    with_hits: bool | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    cursor: str | None = None
+
+
+class StatisticsQuery(Request, frozen=True, kw_only=True):
+    """Of which query; of all if absent."""
+
+    query: Annotated[int, Meta(ge=1, le=MOST)] | None = None

@@ -1,0 +1,84 @@
+"""The service itself on the wire: health, versions, and who asks."""
+
+from blastd.web.wire.base import Moment, Wire
+
+
+class ComponentView(Wire, frozen=True, kw_only=True):
+    """One part: ok, degraded (works with less), or down (what needs it does not work)."""
+
+    name: str
+    status: str
+    detail: str
+    since: Moment | None
+
+
+class QueueView(Wire, frozen=True, kw_only=True):
+    """How many jobs wait and run, and how many BLAST+ processes may run at once."""
+
+    queued: int
+    running: int
+    slots: int
+    slots_busy: int
+
+
+class DiskView(Wire, frozen=True, kw_only=True):
+    """The file system of the state; under the floor no new searches are accepted."""
+
+    free_bytes: int
+    total_bytes: int
+    floor_bytes: int
+    state_bytes: int | None
+
+
+class EngineView(Wire, frozen=True, kw_only=True):
+    """What runs searches, and how busy it is."""
+
+    name: str
+    status: str
+    detail: str
+    slots: int | None
+    slots_busy: int | None
+    running: int
+
+
+class HealthView(Wire, frozen=True, kw_only=True):
+    """The service as a whole: as bad as its worst component."""
+
+    status: str
+    version: str
+    started_at: Moment
+    uptime_seconds: float
+    components: list[ComponentView]
+    queue: QueueView
+    disk: DiskView
+    engines: list[EngineView]
+
+
+class Live(Wire, frozen=True, kw_only=True):
+    """The process serves."""
+
+    status: str
+    version: str
+
+
+class Ready(Wire, frozen=True, kw_only=True):
+    """Searches are accepted."""
+
+    status: str
+
+
+class Me(Wire, frozen=True, kw_only=True):
+    """Who asks; `tokens` tells whether they came with one."""
+
+    owner: str
+    role: str
+    tokens: bool
+
+
+class Versions(Wire, frozen=True, kw_only=True):
+    """Versions of what works here."""
+
+    version: str
+    blast_version: str | None
+    python: str | None
+    sqlite: str | None

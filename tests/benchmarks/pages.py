@@ -1,0 +1,64 @@
+"""How soon the list of jobs shows something in a real browser, and what it weighs.
+
+    python -m tests.benchmarks.pages [--jobs 1000]
+
+Needs chromium on PATH. Prints one line a figure; nothing here passes or fails, since times belong to a machine.
+"""
+
+import argparse
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.benchmarks.local import fill, say
+from tests.daemon import Daemon
+
+REPEATS = 15
+PAINTED = "() => document.querySelectorAll('main [role=listitem], main tbody tr, main .vitem').length > 5"
+FIGURES = """() => {
+  const paint = performance.getEntriesByName('first-contentful-paint')[0].startTime
+  const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+  return [paint, performance.now(), all.reduce((sum, one) => sum + one.transferSize, 0), all.length]
+}"""
+
+
+def visit(browser: Browser, url: str) -> list[float]:
+    """Open the page in a browser that has never seen it: first paint and rows shown in ms, bytes, requests."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_function(PAINTED)
+    figures: Any = page.evaluate(FIGURES)
+    context.close()
+    return [float(one) for one in figures]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=1000)
+    given = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        state = Path(folder) / "state"
+        fill(state, given.jobs)
+        daemon = Daemon(state, []).start()
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            seen = [visit(browser, daemon.url + "/jobs") for _ in range(REPEATS)]
+        finally:
+            browser.close()
+            daemon.stop()
+    paint, rows, weight, requests = (statistics.median(one) for one in zip(*seen, strict=True))
+    worst = max(one[0] for one in seen)
+    name = f"list of {given.jobs:,} jobs"
+    say(f"{name}: first contentful paint", f"{paint:.0f} ms (worst of {REPEATS}: {worst:.0f})")
+    say(f"{name}: rows shown", f"{rows:.0f} ms")
+    say(f"{name}: weight with an empty cache", f"{weight / 1000:.0f} kB in {requests:.0f} requests")
+
+
+if __name__ == "__main__":
+    main()
