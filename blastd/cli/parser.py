@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from blastd import __version__
-from blastd.cli import admin, databases, doctor, jobs, serve
+from blastd.cli import admin, databases, doctor, fsck, jobs, serve
 from blastd.cli.elastic import PROGRAMS
 
 Sub = Any
@@ -53,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
         _doctor,
         _migrate,
         _backup,
+        _fsck,
         _openapi,
     ):
         add(commands)
@@ -344,6 +345,23 @@ def _backup(commands: Sub) -> None:
         "blastd backup /backup/blastd-$(date +%F).sqlite",
     )
     parser.add_argument("target", metavar="FILE", help="new file for the copy")
+    _settings(parser)
+
+
+def _fsck(commands: Sub) -> None:
+    parser = _command(
+        commands,
+        "fsck",
+        fsck.fsck,
+        "compare the store with its files; exit 0 when all is as it should be, 1 with findings",
+        "blastd fsck\nblastd fsck --mend    # with the service stopped",
+    )
+    parser.add_argument(
+        "--mend",
+        action="store_true",
+        help="remove what no row owns and forget formats that are gone (results are never changed); the service must be stopped",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
     _settings(parser)
 
 
