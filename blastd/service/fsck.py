@@ -5,6 +5,7 @@ looked at twice. All functions block; they are for a command beside the daemon, 
 """
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ SHOWN = 100
 """Lines of SQLite's own checks that are shown; a file that is this broken needs its backup."""
 DERIVED = frozenset({"hits.sqlite", "db", "seqids.txt", "negative_seqids.txt", "taxids.txt", "negative_taxids.txt"})
 """Made again from rows and artifacts whenever they are needed (`results.hits`, `blastplus.command`)."""
+TEMPORARY = re.compile(r"\.hits-.*|units/([0-9]+\.(?!out$).*|batch-[0-9]+\.fa\.[0-9]+)")
+"""What a part of a search, its batch file and the index of hits are called while they are made."""
 AGAIN = "search again; asking for the result is answered with result_missing"
 RESTORE = "restore the last backup"
 REMOVE = "--mend removes it"
@@ -212,12 +215,11 @@ class _Check:
         if self._running and not rows.job.status.terminal:
             return
         keep = owned(rows)
-        for path in _below(folder):
-            inside = path.relative_to(folder)
-            if inside.as_posix() in keep or inside.parts[0] in DERIVED or not self._old(path, STRANGER_SECONDS):
-                continue
-            left = path.name.startswith(".hits-") or (inside.parts[0] == "units" and path.suffix in (".part", ".err"))
-            yield self._stray(path, "temporary" if left else "file_unowned", rows.job.job_id)
+        for path in (*_entries(folder), *_entries(folder / "units"), *_entries(folder / "results")):
+            inside = path.relative_to(folder).as_posix()
+            if inside not in keep and path.name not in DERIVED and self._old(path, STRANGER_SECONDS):
+                cut_off = TEMPORARY.fullmatch(inside) is not None
+                yield self._stray(path, "temporary" if cut_off else "file_unowned", rows.job.job_id)
 
     # ------------------------------------------------------------------ folders
     def _strangers(self, known: set[str]) -> Iterator[Finding]:
@@ -289,7 +291,7 @@ def expected(rows: Rows) -> Iterator[Stored]:
 
 def owned(rows: Rows) -> set[str]:
     """Return the files that may lie in a job's folder, by their paths in it."""
-    keep = {"query.fa", "query.ascii.fa"} | {artifact.path for artifact in rows.artifacts}
+    keep = {"units", "results", "query.fa", "query.ascii.fa"} | {artifact.path for artifact in rows.artifacts}
     keep |= {f"units/{unit.index}.out" for unit in rows.units}
     return keep | {f"units/batch-{unit.batch}.fa" for unit in rows.units}
 
@@ -318,12 +320,3 @@ def _remove(path: Path) -> None:
 
 def _entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Yield files and links below *folder*, links not followed."""
-    for path in _entries(folder):
-        if path.is_dir() and not path.is_symlink():
-            yield from _below(path)
-        else:
-            yield path

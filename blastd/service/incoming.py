@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from blastd.core import programs
@@ -201,6 +202,10 @@ def _read_whole(work: Path, contents: Contents) -> None:
     """Read a completed result as at the end of a search, and the query's two forms. Raises BadRequest."""
     if contents.job.standins and not _same_query(work, contents.job):
         raise BadRequest("The archive's two forms of the query are not the same query.")
+    for unit in contents.units:
+        path = work / "units" / f"{unit.index}.out"
+        if unit.kind is UnitKind.PROPOSE and path.exists() and not _are_ranges(path, contents.job):
+            raise BadRequest(f"The archive's {path.name} names no sequences of the databases.")
     if contents.job.status is not Status.COMPLETED:
         return
     try:
@@ -209,6 +214,16 @@ def _read_whole(work: Path, contents: Contents) -> None:
         raise BadRequest(f"The archive's result can't be read: {error}") from error
     if found.hits != contents.job.hits:
         raise BadRequest(f"The archive's result has {found.hits} hits, its row says {contents.job.hits}.")
+
+
+def _are_ranges(path: Path, job: Job) -> bool:
+    """Tell whether a file holds what a proposing part writes: ascending half-open ranges of positions."""
+    try:
+        ranges = msgspec.json.decode(path.read_bytes(), type=tuple[tuple[int, int], ...])
+    except msgspec.MsgspecError:
+        return False
+    ends = [0, *(end for pair in ranges for end in pair), sum(ref.sequences for ref in job.databases)]
+    return all(begin < end for begin, end in ranges) and ends == sorted(ends)
 
 
 def _same_query(work: Path, job: Job) -> bool:

@@ -269,6 +269,10 @@ def set_job(**values: Any) -> Callable[[Any], None]:
     return lambda rows: rows["job"].update(values)
 
 
+def set_unit(**values: Any) -> Callable[[Any], None]:
+    return lambda rows: rows["units"][0].update(values)
+
+
 def set_artifact(**values: Any) -> Callable[[Any], None]:
     return lambda rows: rows["artifacts"][0].update(values)
 
@@ -293,9 +297,9 @@ def set_artifact(**values: Any) -> Callable[[Any], None]:
         (set_job(units_total=9), "units"),
         (set_job(error="but it failed"), "not sound"),
         (lambda rows: rows["job"]["databases"][0].update(title="x\nDBLIST /etc/passwd"), "control characters"),
-        (lambda rows: rows["units"][0].update(output_sha256="0" * 64), "units/0.out"),
-        (lambda rows: rows["units"][0].update(state="failed"), "result of unit 0 is missing"),
-        (lambda rows: rows["units"][0].update(job_id="00000000-0000-4000-8000-000000000000"), "several jobs"),
+        (set_unit(output_sha256="0" * 64), "units/0.out"),
+        (set_unit(state="failed"), "result of unit 0 is missing"),
+        (set_unit(job_id="00000000-0000-4000-8000-000000000000"), "several jobs"),
         (lambda rows: rows.update(artifacts=[]), "result of unit 0 is missing"),
         (set_artifact(path="../../../escaped"), "none that blastd makes"),
         (set_artifact(name="results/../../x"), "none that blastd makes"),
@@ -312,6 +316,28 @@ def test_rows_that_blastd_would_not_write_are_refused(
 ) -> None:
     members = with_rows(taken_apart(exported["archive"]), change)
     refused(tmp_path / "state", put_together(members, tmp_path / "rows.tar.gz"), says)
+
+
+def test_a_job_in_shards_travels_and_its_proposals_are_checked(
+    elsewhere: Daemon, tmp_path: Path, database_folder: Path
+) -> None:
+    daemon = Daemon(tmp_path / "shards", [database_folder], {"BLASTD_LOCAL__SHARDS": "2"}).start()
+    job = daemon.run(LAMBDA_QUERY)["job_id"]
+    table = daemon.results(job, "tabular")
+    daemon.stop()
+    assert main(["fsck", "--state-dir", str(daemon.state)]) == 0
+    archive = tmp_path / "shards.tar.gz"
+    assert main(["export", job, "--state-dir", str(daemon.state), "--out", str(archive)]) == 0
+    members = taken_apart(archive)
+    assert {"units/0.out", "units/1.out", "units/2.out"} <= set(members)
+    for said in (b"[[0,99999999]]", b"[[5,2]]", b"[[-4,2]]", b"no list"):
+        sums: dict[str, Any] = {"output_sha256": hashlib.sha256(said).hexdigest(), "output_bytes": len(said)}
+        bad = with_rows(members, set_unit(**sums)) | {"units/0.out": said}
+        refused(tmp_path / "state", put_together(bad, tmp_path / "bad.tar.gz"), "names no sequences")
+    assert bring(elsewhere, archive) == 0
+    elsewhere.start()
+    assert elsewhere.results(job, "tabular") == table
+    elsewhere.kill()
 
 
 def test_what_is_too_large_is_refused_before_it_is_unpacked(exported: dict[str, Any], tmp_path: Path) -> None:

@@ -126,6 +126,9 @@ def test_what_no_row_owns_is_removed_and_nothing_else(
     (stranger / "link").symlink_to(outside)
     (job / "note.txt").write_text("?")
     (job / "units" / "0.1.1.part").write_text("half")
+    (job / "units" / "0.2.db").mkdir()
+    (job / "units" / "0.2.db" / "tnt.msk").write_text("half")
+    (job / "units" / "batch-0.fa.1").write_text("half")
     (job / ".hits-1234").write_text("half")
     (state / "tmp" / "upload").write_text("half")
     (state / "tmp" / "linked").symlink_to(outside)
@@ -138,6 +141,8 @@ def test_what_no_row_owns_is_removed_and_nothing_else(
         ("folder_unowned", f"jobs/{stranger.name}"),
         ("file_unowned", f"jobs/{kept[1]}/note.txt"),
         ("temporary", f"jobs/{kept[1]}/units/0.1.1.part"),
+        ("temporary", f"jobs/{kept[1]}/units/0.2.db"),
+        ("temporary", f"jobs/{kept[1]}/units/batch-0.fa.1"),
         ("temporary", f"jobs/{kept[1]}/.hits-1234"),
         ("temporary", "tmp/upload"),
         ("temporary", "tmp/linked"),
