@@ -17,6 +17,7 @@ AFTER_ALL = "SELECT * FROM event WHERE event_id > :after ORDER BY event_id LIMIT
 AFTER_OWNER = "SELECT * FROM event WHERE owner = :owner AND event_id > :after ORDER BY event_id LIMIT :limit"
 AFTER_JOB = "SELECT * FROM event WHERE job_id = :job_id AND event_id > :after ORDER BY event_id LIMIT :limit"
 ALL_OF_JOB = "SELECT * FROM event WHERE job_id = :job_id ORDER BY event_id"
+KINDS = "SELECT kind, count(*) AS number, max(event_id) AS last FROM event WHERE event_id > :after GROUP BY kind"
 LAST = "SELECT coalesce(max(event_id), 0) FROM event"
 ADD = """INSERT INTO event (job_id, owner, at, kind, status, phase, data)
          VALUES (:job_id, :owner, :now, :kind, :status, :phase, :data)"""
@@ -55,6 +56,12 @@ def after(
     values = {"after": event_id, "job_id": job_id, "owner": owner, "limit": limit}
     text = AFTER_JOB if job_id is not None else AFTER_OWNER if owner is not None else AFTER_ALL
     return [event_from(row) for row in db.execute(text, values)]
+
+
+def kinds_after(db: sqlite3.Connection, event_id: int) -> tuple[dict[str, int], int]:
+    """Return how many events of each kind came after *event_id*, and the id of the newest."""
+    rows = db.execute(KINDS, {"after": event_id}).fetchall()
+    return {row["kind"]: row["number"] for row in rows}, max((row["last"] for row in rows), default=event_id)
 
 
 def last_id(db: sqlite3.Connection) -> int:
