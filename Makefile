@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 AZURITE := .azurite/node_modules/.bin/azurite-blob
 
-.PHONY: help run demo test check browser cluster crash bench system install dev clean
+.PHONY: help run demo test check browser cluster crash bench load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -37,6 +37,9 @@ crash: system dev ## kill -9 the daemon at random moments of a load; CRASH_ROUND
 
 bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of the benchmark set
 	$(BIN)/python -m tests.benchmarks.local --data $(BENCH_DATA)
+
+load: system dev ## event listeners, parallel submits and a list of 100,000 jobs at once; LOAD are more flags
+	$(BIN)/python -m tests.benchmarks.load $(LOAD)
 
 system: ## install BLAST+ and Python from the system's packages if they are missing
 	@sh config/system.sh

@@ -4,13 +4,11 @@ What opens last closes first, and no step of the way down is without a limit.
 """
 
 import asyncio
-import fcntl
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import TextIO
 
 import structlog
 from aiohttp import web
@@ -31,6 +29,7 @@ from blastd.service.bundle import Warmer
 from blastd.service.databases import Databases
 from blastd.store import tokens
 from blastd.store.files import Files
+from blastd.store.lock import try_hold
 from blastd.store.sqlite import Database, open_database
 from blastd.tracking.finish import Finisher
 from blastd.tracking.launch import Launcher, LaunchSettings
@@ -51,20 +50,10 @@ NO_LIMIT_SECONDS = 10 * 365 * 86400.0
 def only_one(folder: Path) -> Iterator[None]:
     """Hold the state folder: two daemons on one store would both follow every job. Raises ConfigError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                f"{folder}: another blastd runs on this state folder; stop it, or give --state-dir."
-            ) from error
-        _write_pid(file)
+    with try_hold(folder) as held:
+        if not held:
+            raise ConfigError(f"{folder}: another blastd runs on this state folder; stop it, or give --state-dir.")
         yield
-
-
-def _write_pid(file: TextIO) -> None:
-    file.write(f"{os.getpid()}\n")
-    file.flush()
 
 
 async def serve(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 Whoever measures is given the Metrics object by `daemon.py`; `render` is what /metrics answers.
 """
 
+import sys
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -33,7 +34,6 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.table: list[Described] = []
         self.jobs = self._gauge("blastd_jobs", "Jobs in the store.", "status")
-        self.job_moves = self._counter("blastd_job_moves_total", "Changes of phase.", "engine", "phase")
         self.step_seconds = self._histogram(
             "blastd_step_seconds", "Length of a step of a job.", STEP_BUCKETS, "engine", "step"
         )
@@ -50,7 +50,7 @@ class Metrics:
             "blastd_engine_call_seconds", "Length of such a call.", CALL_BUCKETS, "engine", "operation"
         )
         self.engine_healthy = self._gauge("blastd_engine_healthy", "1 while the engine can be asked.", "engine")
-        self.watch_healthy = self._gauge("blastd_watch_healthy", "1 while the watch is fresh.", "engine", "kind")
+        self.watch_healthy = self._gauge("blastd_watch_healthy", "1 while the engine's watch is fresh.", "engine")
         self.pollers = self._gauge("blastd_pollers", "Jobs that a poller follows.")
         self.poller_failures = self._counter("blastd_poller_failures_total", "Pollers that ended by a fault of ours.")
         self.reconcile_seconds = self._histogram(
@@ -66,11 +66,14 @@ class Metrics:
             "method",
         )
         self.streams = self._gauge("blastd_event_streams", "Open event streams.")
-        self.events = self._counter("blastd_events_total", "Events written to the store.", "kind")
+        self.events = self._counter("blastd_events_total", "Events of jobs: accepted, moved, failed and so on.", "kind")
         self.artifact_bytes = self._counter(
-            "blastd_artifact_bytes_total", "Bytes of result files that were stored.", "format"
+            "blastd_artifact_bytes_total", "Bytes that searches stored as their results."
         )
         self.disk_free_bytes = self._gauge("blastd_disk_free_bytes", "Free space where the state lies.")
+        self.disk_floor_bytes = self._gauge(
+            "blastd_disk_floor_bytes", "Free space under which no searches are accepted."
+        )
         self.databases = self._gauge("blastd_databases", "BLAST databases in the catalogue.", "state")
         self.loop_lag_seconds = self._histogram(
             "blastd_loop_lag_seconds", "How late the event loop runs what is due.", LAG_BUCKETS
@@ -87,6 +90,12 @@ class Metrics:
             return text, OPEN_METRICS
         return generate_latest(self.registry), CONTENT_TYPE
 
+    def markdown(self) -> str:
+        """Return the table of all metrics as the README has it."""
+        rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+        rows += [f"| `{one.name}` | {one.kind} | {', '.join(one.labels)} | {one.meaning} |" for one in self.table]
+        return "\n".join(rows) + "\n"
+
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         self.table.append(Described(name, "gauge", labels, meaning))
         return Gauge(name, meaning, labels, registry=self.registry)
@@ -98,3 +107,7 @@ class Metrics:
     def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         self.table.append(Described(name, "histogram", labels, meaning))
         return Histogram(name, meaning, labels, buckets=buckets, registry=self.registry)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(Metrics().markdown())

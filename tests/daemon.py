@@ -37,6 +37,7 @@ class Daemon:
 
     def __init__(self, state: Path, db_dirs: Sequence[Path], environ: Mapping[str, str] | None = None) -> None:
         self.state, self.db_dirs, self.environ = state, list(db_dirs), dict(environ or {})
+        self.command, self.folder = [sys.executable, "-m", "blastd.cli.main"], Path.cwd()
         self.log = state.with_name(state.name + ".log")
         self.process: subprocess.Popen[bytes] | None = None
         self.url = ""
@@ -44,16 +45,7 @@ class Daemon:
 
     def start(self, *flags: str) -> "Daemon":
         """Start and wait until it listens."""
-        argv = [
-            sys.executable,
-            "-m",
-            "blastd.cli.main",
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--state-dir",
-            str(self.state),
-        ]
+        argv = [*self.command, "serve", "--listen", "127.0.0.1:0", "--state-dir", str(self.state)]
         for folder in self.db_dirs:
             argv += ["--db-dir", str(folder)]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BLASTD_")}
@@ -63,6 +55,7 @@ class Daemon:
                 [*argv, *flags],
                 stdout=log,
                 stderr=log,
+                cwd=self.folder,
                 env=inherited | {"BLASTD_LOGGING__FORMAT": "json"} | self.environ,
             )
         until = time.monotonic() + START_SECONDS

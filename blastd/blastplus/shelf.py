@@ -60,8 +60,9 @@ class Shelf:
         if current is not None and current.fingerprint == ref.fingerprint:
             return await self.pin(current)
         raise DatabaseGone(
-            f"Database {ref.name} of {ref.date or 'the time of the search'} is gone: it was replaced or removed, and could "
-            "not be pinned. Formats that are stored can still be read; for others search again."
+            f"Database {ref.name} of {ref.date or 'the time of the search'} is gone: it was replaced or removed and could "
+            "not be pinned, or the search was imported from where it is. Tables, hits and formats that are stored can "
+            "still be read; for others search again."
         )
 
     async def place(self, refs: Sequence[DatabaseRef], folder: Path) -> Placed:

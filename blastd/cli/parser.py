@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from blastd import __version__
-from blastd.cli import admin, databases, doctor, jobs, serve
+from blastd.cli import admin, archive, databases, doctor, fsck, jobs, serve
 from blastd.cli.elastic import PROGRAMS
 
 Sub = Any
@@ -53,6 +53,9 @@ def make_parser() -> argparse.ArgumentParser:
         _doctor,
         _migrate,
         _backup,
+        _fsck,
+        _export,
+        _import,
         _openapi,
     ):
         add(commands)
@@ -354,6 +357,56 @@ def _backup(commands: Sub) -> None:
         "blastd backup /backup/blastd-$(date +%F).sqlite",
     )
     parser.add_argument("target", metavar="FILE", help="new file for the copy")
+    _settings(parser)
+
+
+def _fsck(commands: Sub) -> None:
+    parser = _command(
+        commands,
+        "fsck",
+        fsck.fsck,
+        "compare the store with its files; exit 0 when all is as it should be, 1 with findings",
+        "blastd fsck\nblastd fsck --mend    # with the service stopped",
+    )
+    parser.add_argument(
+        "--mend",
+        action="store_true",
+        help="remove what no row owns and forget formats that are gone (results are never changed); the service must be stopped",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _settings(parser)
+
+
+def _export(commands: Sub) -> None:
+    parser = _command(
+        commands,
+        "export",
+        archive.export_job,
+        "write a job that has ended into one file, from the state folder; prints the file's SHA-256",
+        "blastd export 3f9c27a81b04 --out job.tar.gz",
+    )
+    parser.add_argument("job", metavar="ID", help="id, or its first 8 or more digits")
+    parser.add_argument("--out", metavar="FILE", required=True, help="new file for the archive, a tar.gz")
+    _settings(parser)
+
+
+def _import(commands: Sub) -> None:
+    parser = _command(
+        commands,
+        "import",
+        archive.import_job,
+        "take a job over from such a file, into the state folder; prints its id",
+        "blastd import job.tar.gz\nblastd import job.tar.gz --owner ada",
+    )
+    parser.add_argument("file", metavar="FILE", help="archive that 'blastd export' wrote")
+    parser.add_argument("--owner", metavar="NAME", help="whose job it becomes (default: the owner that it had)")
+    parser.add_argument(
+        "--max-bytes",
+        metavar="N",
+        type=int,
+        default=16 << 30,
+        help="most that it may unpack to (default: 17179869184, 16 GiB)",
+    )
     _settings(parser)
 
 

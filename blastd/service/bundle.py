@@ -59,6 +59,7 @@ class Services:
         """Take the parts; nothing starts before `roots` run."""
         self.settings, self.clock, self.metrics, self.offered = settings, clock, metrics, offered
         self.version, self.blast_version = version, offered.blast_version
+        metrics.build.labels(version=version, blast_version=offered.blast_version).set(1)
         self.stopping = asyncio.Event()
         self.databases, self._shelf, self._warmer = databases, shelf, warmer
         if warmer is not None:
@@ -94,8 +95,10 @@ class Services:
 
     def roots(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return the background work by name, for the daemon's task group."""
+        now = asyncio.Event()
+        now.set()  # events are counted from the start on
         return {
-            "measure": lambda: every(MEASURE_SECONDS, self.system.measure, self.clock, "measure"),
+            "measure": lambda: every(MEASURE_SECONDS, self.system.measure, self.clock, "measure", now),
             "rescan": self.databases.watch,
             "build-databases": self.databases.build,
         }

@@ -11,10 +11,11 @@ from typing import Any
 
 from blastd.aio import offload
 from blastd.clock import Clock
+from blastd.core.engine import Engine
 from blastd.core.model import Frozen
 from blastd.errors import StoreBroken
 from blastd.metrics import Metrics
-from blastd.store import jobs
+from blastd.store import events, jobs
 from blastd.store.files import Files, walk
 from blastd.store.sqlite import Database
 from blastd.tracking.tracker import Tracker
@@ -80,6 +81,7 @@ class System:
         self._started_at, self._begin = clock.now(), clock.monotonic()
         self._state_bytes: int | None = None
         self._measured = -SIZE_SECONDS
+        self._counted: int | None = None
 
     async def health(self) -> Health:
         """Return how every component is."""
@@ -135,9 +137,38 @@ class System:
         for state, number in self._count_databases().items():
             self._metrics.databases.labels(state=state).set(number)
         for name, engine in self._tracker.engines.items():
-            self._metrics.engine_healthy.labels(engine=name).set(engine.health().ok)
+            self._measure_engine(name, engine)
+        self._metrics.pollers.set(self._tracker.pollers)
+        await self._count_events()
+        self._metrics.disk_floor_bytes.set(self._floor)
         self._metrics.disk_free_bytes.set((await offload(_disk, self._files))[0])
         self._metrics.memory_bytes.set(await offload(_resident_bytes))
+
+    def _measure_engine(self, name: str, engine: Engine) -> None:
+        health = engine.health()
+        self._metrics.engine_healthy.labels(engine=name).set(health.ok)
+        if health.watch is not None:
+            self._metrics.watch_healthy.labels(engine=name).set(health.watch)
+        self._metrics.queue_length.labels(engine=name).set(len(engine.waiting()))
+        if (running := _number(health.facts.get("units"))) is not None:
+            self._metrics.running_units.labels(engine=name).set(running)
+
+    async def _count_events(self) -> None:
+        """Count the events since the last time; what was written before this start is not ours to count."""
+        try:
+            since = self._counted
+            if since is None:
+                last = await self._store.read(events.last_id)
+                self._counted = last if self._counted is None else self._counted
+                return
+            kinds, last = await self._store.read(lambda db: events.kinds_after(db, since))
+        except StoreBroken:
+            return  # its component says so
+        if self._counted != since:
+            return  # somebody else, asking at the same time, has counted them
+        self._counted = last
+        for kind, number in kinds.items():
+            self._metrics.events.labels(kind=kind).inc(number)
 
     async def _look_at_store(self) -> tuple[dict[str, int], Component]:
         try:

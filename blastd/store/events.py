@@ -5,16 +5,19 @@ The log is the truth; the Feed is a hint without content, so a missed or doubled
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
-from blastd.clock import from_ms
+from blastd.clock import from_ms, to_ms
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Event, Phase, Status
-from blastd.store.rows import load
+from blastd.store.rows import dump, load
 
 AFTER_ALL = "SELECT * FROM event WHERE event_id > :after ORDER BY event_id LIMIT :limit"
 AFTER_OWNER = "SELECT * FROM event WHERE owner = :owner AND event_id > :after ORDER BY event_id LIMIT :limit"
 AFTER_JOB = "SELECT * FROM event WHERE job_id = :job_id AND event_id > :after ORDER BY event_id LIMIT :limit"
+ALL_OF_JOB = "SELECT * FROM event WHERE job_id = :job_id ORDER BY event_id"
+KINDS = "SELECT kind, count(*) AS number, max(event_id) AS last FROM event WHERE event_id > :after GROUP BY kind"
 LAST = "SELECT coalesce(max(event_id), 0) FROM event"
 ADD = """INSERT INTO event (job_id, owner, at, kind, status, phase, data)
          VALUES (:job_id, :owner, :now, :kind, :status, :phase, :data)"""
@@ -55,9 +58,41 @@ def after(
     return [event_from(row) for row in db.execute(text, values)]
 
 
+def kinds_after(db: sqlite3.Connection, event_id: int) -> tuple[dict[str, int], int]:
+    """Return how many events of each kind came after *event_id*, and the id of the newest."""
+    rows = db.execute(KINDS, {"after": event_id}).fetchall()
+    return {row["kind"]: row["number"] for row in rows}, max((row["last"] for row in rows), default=event_id)
+
+
 def last_id(db: sqlite3.Connection) -> int:
     """Return the id of the newest event, 0 if there is none."""
     return int(db.execute(LAST).fetchone()[0])
+
+
+def restore(db: sqlite3.Connection, identifier: JobId, its_events: Sequence[Event]) -> None:
+    """Add the events of a job as they were elsewhere, under new ids; those that are here already are left as they are.
+
+    They were committed now, so a reader of the log sees them after everything before, with their old times.
+    """
+    here = {_key(event_from(row)) for row in db.execute(ALL_OF_JOB, {"job_id": identifier})}
+    for event in its_events:
+        if _key(event) not in here:
+            db.execute(
+                ADD,
+                {
+                    "job_id": identifier,
+                    "owner": event.owner,
+                    "now": to_ms(event.at),
+                    "kind": event.kind,
+                    "status": str(event.status),
+                    "phase": str(event.phase),
+                    "data": dump(event.data),
+                },
+            )
+
+
+def _key(event: Event) -> tuple[object, ...]:
+    return event.at, event.kind, event.phase, dump(event.data)
 
 
 def event_from(row: sqlite3.Row) -> Event:

@@ -44,6 +44,7 @@ REUSABLE = """SELECT * FROM job WHERE owner = :owner AND reuse_key = :key AND st
 REPLAY = "SELECT job_id, body_sha256 FROM idempotency WHERE owner = :owner AND key = :key"
 REMEMBER = "INSERT INTO idempotency VALUES (:owner, :key, :body_sha256, :job_id, :now)"
 REMOVE = "DELETE FROM job WHERE job_id = :job_id AND status IN ('completed', 'failed', 'cancelled')"
+UNBURY = "DELETE FROM gone WHERE job_id = :job_id"
 BURY = "INSERT OR IGNORE INTO gone VALUES (:job_id, :owner, :now, :reason)"
 FINISHED_BEFORE = "SELECT * FROM job WHERE finished_at < :before ORDER BY finished_at LIMIT :limit"
 POSITION = """UPDATE job SET queue_position = :position, version = version + 1, updated_at = :now
@@ -112,6 +113,12 @@ def insert(
             },
         )
     add_event(db, job, "accepted", now, {"source": job.source})
+
+
+def restore(db: sqlite3.Connection, job: Job) -> None:
+    """Add the row of an ended *job* as it was elsewhere, or here before it was removed; its events are the caller's."""
+    db.execute(INSERT, row_values(job) | {"database_names": database_names(job)})
+    db.execute(UNBURY, {"job_id": job.job_id})
 
 
 def database_names(job: Job) -> str:

@@ -71,6 +71,14 @@ def attempts(db: sqlite3.Connection, identifier: JobId, limit: int = 10_000) -> 
     ]
 
 
+def restore_attempts(db: sqlite3.Connection, identifier: JobId, its_attempts: Sequence[Attempt]) -> None:
+    """Add ended attempts as they were elsewhere."""
+    for attempt in its_attempts:
+        values = {name: getattr(attempt, name) for name in Attempt.__struct_fields__ if name != "unit"}
+        values |= {"started_at": ms(attempt.started_at), "ended_at": ms(attempt.ended_at)}
+        db.execute(KEEP, values | {"job_id": identifier, "idx": attempt.unit})
+
+
 def values_of(unit: Unit) -> dict[str, Any]:
     """Return the columns of *unit*."""
     values = {name: getattr(unit, name) for name in COLUMNS}

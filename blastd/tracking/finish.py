@@ -86,7 +86,7 @@ class Finisher:
         change = lifecycle.completed(job, now, by, fields, its_units)
         done = await self._store.write(lambda db: jobs.move(db, job, change, now, its_units, artifacts))
         if done is not None:
-            self._metrics.job_moves.labels(engine=done.engine, phase="completed").inc()
+            self._metrics.artifact_bytes.inc(sum(one.size_bytes for one in artifacts))
             for step in done.steps:
                 if step.duration_ms is not None:
                     self._metrics.step_seconds.labels(engine=done.engine, step=str(step.name)).observe(

@@ -106,7 +106,11 @@ class Looks:
         if not may_look(job.phase, self._last.get(job.job_id), now, self._policy):
             return away
         self._last[job.job_id] = now
+        begin = self._clock.monotonic()
         seen = await engine.observe(job)
+        self._metrics.engine_call_seconds.labels(engine=engine.name, operation="observe").observe(
+            self._clock.monotonic() - begin
+        )
         self._metrics.engine_calls.labels(
             engine=engine.name, operation="observe", outcome=type(seen).__name__.lower()
         ).inc()
@@ -152,7 +156,6 @@ class Looks:
             change = Change(kind="progress")
         moved = await self._store.write(lambda db: jobs.move(db, job, change, now, decision.units))
         if moved is not None:
-            self._metrics.job_moves.labels(engine=moved.engine, phase=str(moved.phase)).inc()
             log.info("job_moved", job_id=moved.job_id, kind=change.kind, status=moved.status, phase=moved.phase)
         return moved
 

@@ -70,6 +70,11 @@ class Tracker:
         """Tell whether *job_id* has a poller."""
         return self._tasks is not None and f"poll-{job_id}" in self._tasks
 
+    @property
+    def pollers(self) -> int:
+        """Return how many jobs are followed."""
+        return len(self._wakes)
+
     async def refresh(self, active: Sequence[Job], seconds: float = 0.25) -> None:
         """Look at the active jobs among *active* for a reader, within the throttle and *seconds* in total.
 

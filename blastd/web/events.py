@@ -5,8 +5,11 @@ behind. One that takes nothing for a while is cut off, and resumes where it was 
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -26,19 +29,63 @@ HEARTBEAT_SECONDS = 15.0
 DRAIN_SECONDS = 30.0
 """A reader that takes nothing for this long is cut off."""
 BATCH = 200
+KEPT_BATCHES = 16
+"""Of the few places where listeners are; each is a few hundred KB at most."""
+FRESH_SECONDS = 1.0
+"""How old the rows beside events may be that one listener shares with another."""
 MAX_STREAMS = 1000
 """Open streams at once: each holds a connection and some memory."""
 EVENT_STREAM = "text/event-stream"
+RETRY = b"retry: 2000\n\n"
+HEARTBEAT = b": still here\n\n"
 
 log = structlog.get_logger()
 
 
+Place = tuple[Owner | None, int, str]
+"""Whose events (None: all), after which one, under which base path."""
+
+
+class Batch(NamedTuple):
+    """The events that follow one: the id of the last, their text (empty: none yet), as of which commit and when."""
+
+    last: int
+    text: bytes
+    commits: int
+    read_at: float
+
+
 class Streams:
-    """Counts the open streams."""
+    """Counts the open streams, and reads for all that are at the same place once.
+
+    Every commit wakes every listener. Events never change, so that what was read for one serves the others; only the
+    rows shown beside them grow old, which `FRESH_SECONDS` bounds.
+    """
 
     def __init__(self) -> None:
         """Begin with none."""
         self.open = 0
+        self._kept: OrderedDict[Place, Batch] = OrderedDict()
+        self._locks: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
+
+    async def after(self, services: Services, place: Place, seen: int) -> Batch:
+        """Return what follows at *place*, at least as of commit *seen*."""
+        lock = self._locks.setdefault(place, asyncio.Lock())
+        async with lock:
+            kept = self._kept.get(place)
+            now = services.clock.monotonic()
+            if kept is not None and (kept.commits >= seen or (kept.text and now - kept.read_at < FRESH_SECONDS)):
+                return kept
+            owner, after, base = place
+            commits = services.jobs.commits()
+            found = await services.jobs.events_after(owner, None, after, BATCH)
+            text = b"".join(block(view) for view in await event_views(services, found, base)) if found else b""
+            made = Batch(found[-1].event_id if found else after, text, commits, now)
+            self._kept[place] = made
+            self._kept.move_to_end(place)
+            while len(self._kept) > KEPT_BATCHES:
+                self._kept.popitem(last=False)
+        return made
 
 
 STREAMS = web.AppKey("streams", Streams)
@@ -122,7 +169,13 @@ async def stream(request: web.Request, owner: Owner | None, job_id: JobId | None
     services.metrics.streams.set(streams.open)
     try:
         await response.prepare(request)
-        async with aclosing(lines(services, owner, job_id, after, rows.base_of(request))) as blocks:
+        base = rows.base_of(request)
+        told = (
+            lines(services, job_id, after, base)
+            if job_id is not None
+            else shared(services, streams, owner, after, base)
+        )
+        async with aclosing(told) as blocks:
             async for text in blocks:
                 async with asyncio.timeout(DRAIN_SECONDS):
                     await response.write(text)
@@ -146,25 +199,42 @@ async def over(services: Services, owner: Owner | None, job_id: JobId, after: in
     return not await services.jobs.events_after(owner, job_id, after, 1)
 
 
-async def lines(
-    services: Services, owner: Owner | None, job_id: JobId | None, after: int, base: str
+async def shared(
+    services: Services, streams: Streams, owner: Owner | None, after: int, base: str
 ) -> AsyncGenerator[bytes, None]:
-    """Yield blocks of a stream: events in batches, and a comment when there was nothing for a while."""
-    yield b"retry: 2000\n\n"
+    """Yield blocks of a stream of all events of *owner* (None: of everybody), read once for all who listen."""
+    yield RETRY
     clock, quiet = services.clock, services.clock.monotonic()
     while not services.stopping.is_set():
         seen = services.jobs.commits()
-        found = await services.jobs.events_after(owner, job_id, after, BATCH)
+        batch = await streams.after(services, (owner, after, base), seen)
+        if batch.text:
+            after, quiet = batch.last, clock.monotonic()
+            yield batch.text
+            continue
+        if clock.monotonic() - quiet >= HEARTBEAT_SECONDS:
+            quiet = clock.monotonic()
+            yield HEARTBEAT
+        await services.jobs.next_commit(seen, HEARTBEAT_SECONDS)
+
+
+async def lines(services: Services, job_id: JobId, after: int, base: str) -> AsyncGenerator[bytes, None]:
+    """Yield blocks of the stream of one job: events in batches, and a comment when there was nothing for a while."""
+    yield RETRY
+    clock, quiet = services.clock, services.clock.monotonic()
+    while not services.stopping.is_set():
+        seen = services.jobs.commits()
+        found = await services.jobs.events_after(None, job_id, after, BATCH)
         if found:
             after, quiet = found[-1].event_id, clock.monotonic()
             views = await event_views(services, found, base)
             yield b"".join(block(view) for view in views)
-            if job_id is not None and ended(views[-1]):
+            if ended(views[-1]):
                 return
             continue
         if clock.monotonic() - quiet >= HEARTBEAT_SECONDS:
             quiet = clock.monotonic()
-            yield b": still here\n\n"
+            yield HEARTBEAT
         await services.jobs.next_commit(seen, HEARTBEAT_SECONDS)
 
 

@@ -1,0 +1,27 @@
+"""Who holds a state folder: the daemon for as long as it runs, a command that mends it meanwhile."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NAME = "lock"
+
+
+@contextmanager
+def try_hold(folder: Path) -> Iterator[bool]:
+    """Hold *folder* for the block; yields False when another process holds it. Raises OSError for a folder that can't be written.
+
+    The kernel lets go of it when its holder dies, so a crash leaves nothing to clean.
+    """
+    with (folder / NAME).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield True
