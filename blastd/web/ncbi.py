@@ -26,6 +26,8 @@ HOLD_SECONDS = 25.0
 RTOE_SECONDS = 2
 REFRESH_SECONDS = 2
 BLOCK = 1 << 18
+FORM_BYTES = 64 << 20
+"""A form is held in memory; larger queries are sent to the API as a file."""
 MOST_ZIPPED_BYTES = 512 << 20
 HTML, TEXT = "text/html", "text/plain"
 # FORMAT_TYPE -> our format, media type, whether it is zipped. NCBI zips what has several files.
@@ -63,7 +65,7 @@ async def parameters(request: web.Request) -> list[tuple[str, str]]:
     pairs = list(request.query.items())
     if request.method != "POST":
         return pairs
-    limit = request.app[SERVICES].settings.limits.body_bytes
+    limit = min(request.app[SERVICES].settings.limits.body_bytes, FORM_BYTES)
     bodies.check_length(request, limit)
     if request.content_type == "multipart/form-data":
         try:
@@ -71,6 +73,7 @@ async def parameters(request: web.Request) -> list[tuple[str, str]]:
                 if not isinstance(part, BodyPartReader):
                     raise BadRequest("A part of the form is itself multipart.")
                 text = await bodies.whole(bodies.part_blocks(part), "", limit)
+                limit -= len(text)
                 pairs.append((part.name or "", text.decode("utf-8", "replace")))
         except (ValueError, AssertionError) as error:
             raise BadRequest(f"The form can't be read: {error}.") from error

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from blastd import errors
+from blastd.log import mask
 from blastd.web.wire import Fault, Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -128,7 +129,7 @@ def refusal(request: web.Request, error: errors.BlastdError) -> web.Response:
 def foreign(request: web.Request, error: web.HTTPException) -> web.Response:
     """Return the answer for what aiohttp refuses: no such route, no such method, a body that is too large."""
     detail = {
-        404: f"There is nothing at {request.path}.",
+        404: f"There is nothing at {mask(request.path)}.",
         405: f"{request.method} is not possible here.",
     }.get(error.status, error.reason)
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
