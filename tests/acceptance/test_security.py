@@ -342,6 +342,14 @@ def test_S03_secrets_appear_nowhere(fresh: Daemon) -> None:
         assert [name for name, text in shown.items() if part in text] == []
 
 
+def test_S03_the_state_is_for_its_own_account(fresh: Daemon) -> None:
+    make_token(fresh.state, "ada")  # a command that runs before the first start makes the folder, too
+    assert fresh.state.stat().st_mode & 0o777 == 0o700
+    fresh.start()
+    fresh.stop()
+    assert fresh.state.stat().st_mode & 0o777 == 0o700
+
+
 def send_secrets(daemon: Daemon, good: str, bad: str) -> list[str]:
     """Send tokens in all the places where people put them by mistake; returns the answers."""
     basic = [base64.b64encode(f"x:{token}".encode()).decode() for token in (good, bad)]
