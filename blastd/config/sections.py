@@ -171,6 +171,14 @@ class LimitsSettings(Section, frozen=True, kw_only=True):
     query_sequences: Annotated[int, about("Most sequences in one search.", ge=1)] = 1_000_000
     active_jobs_per_owner: Annotated[int, about("Jobs of one owner that wait or run; one more is a 429.", ge=1)] = 2000
     queued_jobs_per_owner: Annotated[int, about("Jobs of one owner that wait; one more is a 429.", ge=1)] = 1000
+    letters_per_day: Annotated[
+        int,
+        about(
+            "Letters that one owner may search within 24 hours; more is a 429 that says when there is room. Stored results "
+            "and retries don't count, deleted searches do. 0: no limit.",
+            ge=0,
+        ),
+    ] = 0
 
 
 class RetentionSettings(Section, frozen=True, kw_only=True):

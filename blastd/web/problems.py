@@ -42,6 +42,7 @@ STATUS: dict[type[errors.BlastdError], int] = {
     errors.Unsupported: 422,
     errors.DatabaseBroken: 422,
     errors.TooMany: 429,
+    errors.QuotaUsed: 429,
     errors.ConfigError: 500,
     errors.SchemaTooNew: 500,
     errors.ToolFailed: 500,
@@ -123,6 +124,8 @@ def refusal(request: web.Request, error: errors.BlastdError) -> web.Response:
         log.warning("request_refused", code=error.code, error=str(error))
     faults = error.faults if isinstance(error, errors.Invalid) else ()
     headers = {"Content-Range": f"bytes */{error.facts['size_bytes']}"} if "size_bytes" in error.facts else {}
+    if "retry_after_seconds" in error.facts:
+        headers["Retry-After"] = str(error.facts["retry_after_seconds"])
     return problem(request, status, error.code, str(error), faults=faults, facts=error.facts, headers=headers)
 
 
