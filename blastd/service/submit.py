@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class Submission(Frozen, frozen=True, kw_only=True):
     molecule_check: bool = True
     source: str = "api"
     idempotency_key: str | None = None
+    webhook: str | None = None
 
 
 class Accepted(Frozen, frozen=True, kw_only=True):
@@ -85,10 +86,12 @@ class Submit:
         limits: LimitsSettings,
         floor_bytes: int,
         stopping: asyncio.Event,
+        webhook_fault: Callable[[str], str | None],
     ) -> None:
-        """Take the parts."""
+        """Take the parts; *webhook_fault* says why an address may not be told of ends."""
         self._store, self._files, self._tracker, self._clock = store, files, tracker, clock
         self._checks, self._limits, self._floor, self._stopping = checks, limits, floor_bytes, stopping
+        self._webhook_fault = webhook_fault
         self._reuse = Reuse(store, files, clock)
 
     async def admit(self, who: Identity) -> None:
@@ -133,7 +136,8 @@ class Submit:
             query_loc=given.query_loc,
             engine=given.engine,
         )
-        checked = await self._checks.check(asked, intake)
+        wrong = self._webhook_fault(given.webhook) if given.webhook is not None else None
+        checked = await self._checks.check(asked, intake, [("/webhook", wrong)] if wrong else [])
         key = _reuse_key(intake, checked)
         job_id, now = ids.job_id(uuid4()), self._clock.now()
         job = self._job(job_id, who.owner, given, intake, checked, key, now)
@@ -161,7 +165,7 @@ class Submit:
             if not job.status.terminal:
                 self._room(db, job.owner)
                 self._spend(db, job)
-            jobs.insert(db, job, its_units, job.created_at, idempotency)
+            jobs.insert(db, job, its_units, job.created_at, idempotency, given.webhook)
             for artifact in kept:
                 artifacts.put(db, artifact)
             return None
@@ -273,7 +277,7 @@ def body_sha256(given: Submission, intake: Intake) -> str:
     """Return what tells two requests apart: their meaning, not their bytes (a multipart border differs each time)."""
     words = [
         given.program, given.databases, given.task, given.options, given.title, given.engine, given.priority,
-        given.query_loc, given.reuse, given.molecule_check, intake.info.sha256,
+        given.query_loc, given.reuse, given.molecule_check, intake.info.sha256, given.webhook,
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 
