@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run demo test check browser crash bench system install dev clean
+.PHONY: help run demo test check table browser crash bench system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -32,6 +32,9 @@ crash: system dev ## kill -9 the daemon at random moments of a load; CRASH_ROUND
 
 bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of the benchmark set
 	$(BIN)/python -m tests.benchmarks.local --data $(BENCH_DATA)
+
+table: dev ## write README's table of acceptance ids, and say which have no test
+	@$(BIN)/python -m tests.acceptance_table
 
 system: ## install BLAST+ and Python from the system's packages if they are missing
 	@sh config/system.sh
