@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 AZURITE := .azurite/node_modules/.bin/azurite-blob
 
-.PHONY: help run demo test check browser cluster crash bench load system install dev clean
+.PHONY: help run demo test check table browser cluster crash bench load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -40,6 +40,8 @@ bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of
 
 load: system dev ## event listeners, parallel submits and a list of 100,000 jobs at once; LOAD are more flags
 	$(BIN)/python -m tests.benchmarks.load $(LOAD)
+table: dev ## write README's table of acceptance ids, and say which have no test
+	@$(BIN)/python -m tests.acceptance_table
 
 system: ## install BLAST+ and Python from the system's packages if they are missing
 	@sh config/system.sh

@@ -119,6 +119,12 @@ class TooMany(BlastdError):
     code = "too_many_jobs"
 
 
+class QuotaUsed(TooMany):
+    """You have searched as many letters within a day as this service allows."""
+
+    code = "quota_used"
+
+
 class DiskFull(BlastdError):
     """Free disk space is under the floor: no new searches until there is room."""
 

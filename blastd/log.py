@@ -16,8 +16,10 @@ from blastd.config import LoggingSettings
 
 SECRET_NAMES = re.compile(r"(?i)token$|secret|password|authorization|connection_string|account_key|^sas$|cookie")
 SECRET_TEXTS = re.compile(
-    r"(?i)(blastd_[0-9a-z]{8}_)[\w-]{43}|((?:\?|&|\b)sig=)[^&\s'\"]+|(AccountKey=)[^;\s'\"]+|(Bearer )\S+"
+    r"(?i)(blastd_[0-9a-z]{8}_)[\w-]{8,}|((?:\?|&|\b)sig=)[^&\s'\"]+|(AccountKey=)[^;\s'\"]+|(Bearer )\S+"
 )
+CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+TRACES = ("exception", "stack")
 QUIET = {
     "azure": logging.WARNING,  # logs each request with its headers at INFO
     "aiohttp.access": logging.ERROR,  # web/middleware.py writes the one line a request
@@ -52,6 +54,8 @@ def configure(settings: LoggingSettings, stream: TextIO | None = None) -> None:
             colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=28
         )
     )
+    if not as_json:  # JSON escapes them itself
+        processors.append(_one_line)
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -78,4 +82,13 @@ def _masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Muta
             event[name] = "***"
         elif isinstance(value, str):
             event[name] = mask(value)
+    return event
+
+
+def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape what would begin a line of its own, or steer a terminal, in texts that a client sent (a path, say)."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            lines = value.split("\n") if name in TRACES else [value]
+            event[name] = "\n    ".join(CONTROLS.sub(lambda found: ascii(found[0])[1:-1], line) for line in lines)
     return event

@@ -67,6 +67,7 @@ class Metrics:
         )
         self.streams = self._gauge("blastd_event_streams", "Open event streams.")
         self.events = self._counter("blastd_events_total", "Events of jobs: accepted, moved, failed and so on.", "kind")
+        self.webhooks = self._counter("blastd_webhooks_total", "Tries to deliver a webhook.", "outcome")
         self.artifact_bytes = self._counter(
             "blastd_artifact_bytes_total", "Bytes that searches stored as their results."
         )

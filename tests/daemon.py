@@ -15,6 +15,21 @@ from typing import Any
 
 START_SECONDS = 30.0
 WAIT_SECONDS = 60.0
+PROBLEM = "application/problem+json"
+
+
+def cli(*words: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command of blastd."""
+    argv = [sys.executable, "-m", "blastd.cli.main", *words]
+    given = os.environ | dict(environ or {})
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=given)
+
+
+def make_token(state: Path, owner: str, role: str = "user", *more: str) -> str:
+    """Create a token in a state folder and return its text."""
+    made = cli("token", "create", "--owner", owner, "--role", role, "--state-dir", str(state), *more)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
 
 
 class Answer:
@@ -30,6 +45,13 @@ class Answer:
     @property
     def text(self) -> str:
         return self.body.decode()
+
+
+def is_problem(answer: Answer, method: str, status: int) -> bool:
+    """Tell whether an answer is an error of the one shape."""
+    if answer.status != status or not answer.headers["Content-Type"].startswith(PROBLEM):
+        return False
+    return method == "HEAD" or {"type", "title", "status", "detail", "code", "request_id"} <= answer.json.keys()
 
 
 class Daemon:

@@ -315,6 +315,7 @@ def _search(given: argparse.Namespace, ini: Imported | None) -> dict[str, Any]:
         "title": given.title,
         "engine": given.engine,
         "priority": given.priority,
+        "webhook": given.webhook,
         "query_loc": given.query_loc,
         "reuse": False if given.no_reuse else None,
     }

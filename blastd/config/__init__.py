@@ -20,6 +20,7 @@ from blastd.config.sections import (
     StoreSettings,
     Toleration,
     TrackingSettings,
+    WebhooksSettings,
 )
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "StoreSettings",
     "Toleration",
     "TrackingSettings",
+    "WebhooksSettings",
     "load",
     "shown",
 ]

@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from blastd.config.sections import Secret, Section, Settings
+from blastd.core import webhook
 from blastd.errors import ConfigError
 
 SECTIONS: dict[str, type[Section]] = {
@@ -24,7 +25,7 @@ KEYS: dict[str, Any] = {
 }
 
 
-SECRET_KEY = "azure.connection_string"  # noqa: S105  # the name of a key, not a secret
+SECRET_KEYS = ("azure.connection_string", "webhooks.secret")
 LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):\d{1,5}")
 
 
@@ -90,9 +91,10 @@ def _from_file(file: Path, faults: list[str]) -> dict[str, tuple[object, str]]:
             faults.append(f"{file}: {section}: expected a section [{section}] with keys, got a value")
         else:
             given |= {f"{section}.{key}": (value, f"{file}: {section}.{key}") for key, value in table.items()}
-    if SECRET_KEY in given:
-        origin = given.pop(SECRET_KEY)[1]
-        faults.append(f"{origin}: a secret; put it into a file of its own and name that in {SECRET_KEY}_file")
+    for key in SECRET_KEYS:
+        if key in given:
+            origin = given.pop(key)[1]
+            faults.append(f"{origin}: a secret; put it into a file of its own and name that in {key}_file")
     return given
 
 
@@ -130,7 +132,7 @@ def _decode(kind: type, value: object) -> object:
 
 
 def _fill_in(values: dict[str, dict[str, Any]], environ: Mapping[str, str], faults: list[str]) -> None:
-    """Find the state folder, and read the secret that a file holds."""
+    """Find the state folder, and read the secrets that files hold."""
     store = values["store"]
     if store.get("state_dir") is None:
         if directory := environ.get("STATE_DIRECTORY", "").partition(":")[0]:
@@ -141,13 +143,14 @@ def _fill_in(values: dict[str, dict[str, Any]], environ: Mapping[str, str], faul
     store["state_dir"] = store["state_dir"].absolute()
     if "dirs" in values["databases"]:
         values["databases"]["dirs"] = [folder.absolute() for folder in values["databases"]["dirs"]]
-    azure = values["azure"]
-    if (file := azure.get("connection_string_file")) and "connection_string" not in azure:
-        try:
-            azure["connection_string"] = Secret(file.read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            faults.append(f"azure.connection_string_file: {file} can't be read: {reason}")
+    for key in SECRET_KEYS:
+        section, _, name = key.partition(".")
+        if (file := values[section].get(f"{name}_file")) and name not in values[section]:
+            try:
+                values[section][name] = Secret(file.read_text(encoding="utf-8").strip())
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not text"
+                faults.append(f"{key}_file: {file} can't be read: {reason}")
 
 
 def _contradictions(settings: Settings) -> list[str]:
@@ -161,6 +164,13 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if settings.kubernetes.enabled and not settings.kubernetes.image:
         faults.append("kubernetes.image: name an image with python3 and BLAST+; the Dockerfile builds one")
+    if settings.webhooks.secret:
+        try:
+            webhook.key(settings.webhooks.secret.reveal())
+        except ValueError as error:
+            faults.append(f"webhooks.secret: {error}")
+    elif settings.webhooks.secret_file is not None:
+        faults.append(f"webhooks.secret_file: {settings.webhooks.secret_file} is empty")
     return faults
 
 
@@ -177,7 +187,7 @@ def _suggestion(key: str) -> str:
 
 def _reason(error: msgspec.ValidationError, key: str, value: object) -> str:
     """Return msgspec's sentence with the value, unless that is a secret."""
-    if key == SECRET_KEY:
+    if key in SECRET_KEYS:
         return "Expected a text"
     sentence = str(error).replace("`", "")
     return f"{sentence}, the value is {value!r}"

@@ -171,6 +171,14 @@ class LimitsSettings(Section, frozen=True, kw_only=True):
     query_sequences: Annotated[int, about("Most sequences in one search.", ge=1)] = 1_000_000
     active_jobs_per_owner: Annotated[int, about("Jobs of one owner that wait or run; one more is a 429.", ge=1)] = 2000
     queued_jobs_per_owner: Annotated[int, about("Jobs of one owner that wait; one more is a 429.", ge=1)] = 1000
+    letters_per_day: Annotated[
+        int,
+        about(
+            "Letters that one owner may search within 24 hours; more is a 429 that says when there is room. Stored results "
+            "and retries don't count, deleted searches do. 0: no limit.",
+            ge=0,
+        ),
+    ] = 0
 
 
 class RetentionSettings(Section, frozen=True, kw_only=True):
@@ -300,6 +308,29 @@ class AzureSettings(Section, frozen=True, kw_only=True):
     request_seconds: Annotated[Seconds, about("Time limit of one call to the storage account.", gt=0)] = 30.0
 
 
+class WebhooksSettings(Section, frozen=True, kw_only=True):
+    """Telling an address of the end of a job. Off without a secret."""
+
+    secret: Annotated[
+        Secret, about("Secret that signs each message. From the environment only; in a file use the next key.")
+    ] = Secret()
+    secret_file: Annotated[
+        Path | None,
+        about("File with the secret, 16 bytes or more; 'whsec_' and base64 as in Standard Webhooks, or text."),
+    ] = None
+    allowed_hosts: Annotated[
+        list[str],
+        about("HOST or HOST:PORT that may be reached without https, and at addresses that are not public."),
+    ] = []
+    timeout_seconds: Annotated[Seconds, about("Longest that one try may take.", gt=0, le=120)] = 10.0
+    max_attempts: Annotated[int, about("Tries until a message is given up, which is an event of the job.", ge=1)] = 36
+    first_delay_seconds: Annotated[
+        Seconds, about("About how long to wait after the first failure; then twice that.", gt=0)
+    ] = 5.0
+    longest_delay_seconds: Annotated[Seconds, about("Longest wait between two tries.", gt=0)] = 3600.0
+    at_once: Annotated[int, about("Messages that are sent at once, one for each receiving host.", ge=1, le=100)] = 8
+
+
 class LoggingSettings(Section, frozen=True, kw_only=True):
     """The log, on standard error."""
 
@@ -322,4 +353,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracking: TrackingSettings = TrackingSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
     azure: AzureSettings = AzureSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
     logging: LoggingSettings = LoggingSettings()

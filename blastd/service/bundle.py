@@ -20,6 +20,7 @@ from blastd.service.jobs import JobParts, Jobs
 from blastd.service.results import Results
 from blastd.service.submit import Submit
 from blastd.service.system import Component, System
+from blastd.service.webhooks import Webhooks
 from blastd.store.files import Files
 from blastd.store.sqlite import Database
 from blastd.tracking.tracker import Tracker
@@ -67,6 +68,7 @@ class Services:
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
         self.results = Results(store=store, files=files, shelf=shelf, tools=tools, clock=clock)
+        self.webhooks = Webhooks(store, clock, settings.webhooks, metrics, version)
         self.submit = Submit(
             store=store,
             files=files,
@@ -82,6 +84,7 @@ class Services:
             limits=settings.limits,
             floor_bytes=settings.retention.disk_floor_bytes,
             stopping=self.stopping,
+            webhook_fault=self.webhooks.fault,
         )
         self.system = System(
             store=store,
@@ -101,6 +104,7 @@ class Services:
             "measure": lambda: every(MEASURE_SECONDS, self.system.measure, self.clock, "measure", now),
             "rescan": self.databases.watch,
             "build-databases": self.databases.build,
+            "webhooks": self.webhooks.run,
         }
 
     async def ready(self) -> list[Component]:

@@ -83,9 +83,9 @@ class Checks:
         self.offered = offered
         self._databases, self._shelf, self._tracker, self._memory = databases, shelf, tracker, memory_bytes
 
-    async def check(self, asked: Asked, intake: Intake) -> Checked:
-        """Return the search with everything it needs. Raises Invalid with every fault."""
-        faults: Faults = []
+    async def check(self, asked: Asked, intake: Intake, known: Faults) -> Checked:
+        """Return the search with everything it needs. Raises Invalid with every fault, those *known* before too."""
+        faults: Faults = [*known]
         search = Search(
             program=asked.program,
             database=asked.databases,

@@ -4,6 +4,7 @@ The catalogue is looked through in the background and when asked; a search sees 
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from blastd.blastplus.makedb import BuildFailed, Order, check_name
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.model import Frozen
-from blastd.errors import BlastdError, Conflict, DatabaseBroken, DiskFull, Invalid, NotFound, ToolFailed
+from blastd.errors import BlastdError, Conflict, DatabaseBroken, DiskFull, Forbidden, Invalid, NotFound, ToolFailed
 from blastd.service.access import Identity
 from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask
@@ -178,7 +179,10 @@ class Databases:
             raise DiskFull(f"Free disk space ({free:,} bytes) is under the floor of {self._floor:,}.")
 
     async def make(self, who: Identity, wanted: NewDatabase) -> DatabaseTask:
-        """Accept the making of a database as a task that is tracked. Raises Invalid, Conflict."""
+        """Accept the making of a database as a task that is tracked. Raises Invalid, Conflict, Forbidden.
+
+        Everybody may search what somebody made; only the maker, or an admin, may replace it.
+        """
         faults = [] if wanted.molecule in ("nucl", "prot") else [("/molecule", "molecule is nucleotide or protein.")]
         try:
             check_name(wanted.name)
@@ -200,7 +204,18 @@ class Databases:
             "fasta": kept.name, "title": wanted.title, "molecule": wanted.molecule,
             "parse_seqids": wanted.parse_seqids, "replace": wanted.replace,
         }  # fmt: skip
-        await self._store.write(lambda db: dbtasks.insert(db, task_id, who.owner, wanted.name, settings, now))
+
+        def write(db: sqlite3.Connection) -> None:
+            before = dbtasks.maker(db, wanted.name)
+            if before is not None and before != who.owner and not who.admin:
+                raise Forbidden(f"The database {wanted.name} is somebody else's: choose another name, or ask an admin.")
+            dbtasks.insert(db, task_id, who.owner, wanted.name, settings, now)
+
+        try:
+            await self._store.write(write)
+        except BaseException:
+            await offload(kept.unlink, missing_ok=True)
+            raise
         self._wake.set()
         return await self.task(who, task_id)
 

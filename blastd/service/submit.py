@@ -6,9 +6,10 @@ files, row. A crash leaves at worst a folder that no row owns, which the sweep r
 
 import asyncio
 import hashlib
+import math
 import sqlite3
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,19 +20,20 @@ import structlog
 from blastd.aio import offload
 from blastd.clock import Clock
 from blastd.config import LimitsSettings
-from blastd.core import ids, steps
+from blastd.core import ids, quota, steps
 from blastd.core.fasta import Limits
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Unit, Warned
 from blastd.core.offered import TITLES
 from blastd.core.programs import molecules
+from blastd.core.quota import Spent
 from blastd.durable import flush
-from blastd.errors import DiskFull, Expired, IdempotencyMismatch, TooMany, Unavailable
+from blastd.errors import DiskFull, Expired, IdempotencyMismatch, Invalid, QuotaUsed, TooMany, Unavailable
 from blastd.service.access import Identity
 from blastd.service.checks import Asked, Checked, Checks
 from blastd.service.intake import Intake, take_in
 from blastd.service.reuse import Reuse
-from blastd.store import artifacts, jobs
+from blastd.store import artifacts, jobs, usage
 from blastd.store.files import Files
 from blastd.store.jobs import Idempotency
 from blastd.store.sqlite import Database
@@ -40,6 +42,8 @@ from blastd.tracking.tracker import Tracker
 log = structlog.get_logger()
 
 ASCII_QUERY = "query.ascii.fa"
+ROUND_UP = timedelta(seconds=59)
+"""The minute in which there is room is shown, never the one before."""
 
 
 class Submission(Frozen, frozen=True, kw_only=True):
@@ -58,6 +62,7 @@ class Submission(Frozen, frozen=True, kw_only=True):
     molecule_check: bool = True
     source: str = "api"
     idempotency_key: str | None = None
+    webhook: str | None = None
 
 
 class Accepted(Frozen, frozen=True, kw_only=True):
@@ -81,10 +86,12 @@ class Submit:
         limits: LimitsSettings,
         floor_bytes: int,
         stopping: asyncio.Event,
+        webhook_fault: Callable[[str], str | None],
     ) -> None:
-        """Take the parts."""
+        """Take the parts; *webhook_fault* says why an address may not be told of ends."""
         self._store, self._files, self._tracker, self._clock = store, files, tracker, clock
         self._checks, self._limits, self._floor, self._stopping = checks, limits, floor_bytes, stopping
+        self._webhook_fault = webhook_fault
         self._reuse = Reuse(store, files, clock)
 
     async def admit(self, who: Identity) -> None:
@@ -129,7 +136,8 @@ class Submit:
             query_loc=given.query_loc,
             engine=given.engine,
         )
-        checked = await self._checks.check(asked, intake)
+        wrong = self._webhook_fault(given.webhook) if given.webhook is not None else None
+        checked = await self._checks.check(asked, intake, [("/webhook", wrong)] if wrong else [])
         key = _reuse_key(intake, checked)
         job_id, now = ids.job_id(uuid4()), self._clock.now()
         job = self._job(job_id, who.owner, given, intake, checked, key, now)
@@ -156,7 +164,8 @@ class Submit:
                 return before
             if not job.status.terminal:
                 self._room(db, job.owner)
-            jobs.insert(db, job, its_units, job.created_at, idempotency)
+                self._spend(db, job)
+            jobs.insert(db, job, its_units, job.created_at, idempotency, given.webhook)
             for artifact in kept:
                 artifacts.put(db, artifact)
             return None
@@ -202,6 +211,13 @@ class Submit:
                 f"You have {queued + running} active jobs, as many as this service allows; wait for some to end."
             )
 
+    def _spend(self, db: sqlite3.Connection, job: Job) -> None:
+        """Note the letters of *job*, in the transaction that accepts it. Raises QuotaUsed, Invalid."""
+        letters, now = job.query.letters, job.created_at
+        if self._limits.letters_per_day:
+            check_quota(usage.spent(db, job.owner, now), letters, self._limits.letters_per_day, now)
+        usage.add(db, job.owner, letters, now)
+
     def _job(
         self,
         job_id: JobId,
@@ -240,11 +256,28 @@ class Submit:
         )
 
 
+def check_quota(spent: Sequence[Spent], letters: int, limit: int, now: datetime) -> None:
+    """Raise QuotaUsed when a search of *letters* has to wait, Invalid when it never fits."""
+    at = quota.room_at(spent, letters, limit, now)
+    if at is None:
+        text = f"The query has {letters:,} letters; one owner may search {limit:,} within 24 hours. Send a smaller one."
+        raise Invalid([("/query", text)])
+    if at > now:
+        used = quota.used(spent)
+        raise QuotaUsed(
+            f"You have searched {used:,} of {limit:,} letters within 24 hours, and this needs {letters:,}: "
+            f"there is room for it from {at + ROUND_UP:%Y-%m-%d %H:%M} UTC.",
+            used_letters=used,
+            limit_letters=limit,
+            retry_after_seconds=math.ceil((at - now).total_seconds()),
+        )
+
+
 def body_sha256(given: Submission, intake: Intake) -> str:
     """Return what tells two requests apart: their meaning, not their bytes (a multipart border differs each time)."""
     words = [
         given.program, given.databases, given.task, given.options, given.title, given.engine, given.priority,
-        given.query_loc, given.reuse, given.molecule_check, intake.info.sha256,
+        given.query_loc, given.reuse, given.molecule_check, intake.info.sha256, given.webhook,
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 

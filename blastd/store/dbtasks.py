@@ -14,6 +14,8 @@ INSERT = """INSERT INTO database_task (task_id, owner, name, status, progress, s
 GET = "SELECT * FROM database_task WHERE task_id = :task_id"
 PAGE = "SELECT * FROM database_task ORDER BY created_at DESC, task_id LIMIT :limit"
 UNFINISHED = "SELECT * FROM database_task WHERE status IN ('queued', 'running') ORDER BY created_at LIMIT :limit"
+MAKER = """SELECT owner FROM database_task WHERE name = :name AND status <> 'failed'
+           ORDER BY created_at DESC, task_id LIMIT 1"""
 PROGRESS = """UPDATE database_task SET status = 'running', progress = max(progress, :progress), updated_at = :now
               WHERE task_id = :task_id AND finished_at IS NULL"""
 END = """UPDATE database_task SET status = :status, progress = :progress, error_code = :error_code, error = :error,
@@ -59,6 +61,12 @@ def page(db: sqlite3.Connection, limit: int = 50) -> list[DatabaseTask]:
 def unfinished(db: sqlite3.Connection, limit: int = 1000) -> list[DatabaseTask]:
     """Return the tasks that have not ended, oldest first."""
     return [task_from(row) for row in db.execute(UNFINISHED, {"limit": limit})]
+
+
+def maker(db: sqlite3.Connection, name: str) -> Owner | None:
+    """Return whose order made the database of this name, or is about to; None for one that was not made here."""
+    row = db.execute(MAKER, {"name": name}).fetchone()
+    return None if row is None else Owner(row["owner"])
 
 
 def progress(db: sqlite3.Connection, task_id: str, fraction: float, now: datetime) -> None:

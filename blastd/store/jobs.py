@@ -13,7 +13,7 @@ from blastd.core.ids import JobId, Owner, prefix_range
 from blastd.core.lifecycle import legal
 from blastd.core.model import Artifact, Change, DatabaseRef, Frozen, Job, Phase, QueryInfo, Status, Step, Unit, Warned
 from blastd.errors import Ambiguous, Expired, NotFound
-from blastd.store import artifacts, events, units
+from blastd.store import artifacts, events, outbox, units
 from blastd.store.rows import dump, load, moment, ms
 
 JSON_COLUMNS: dict[str, Any] = {
@@ -95,9 +95,14 @@ class Cursor(Frozen, frozen=True, kw_only=True):
 
 
 def insert(
-    db: sqlite3.Connection, job: Job, its_units: Sequence[Unit], now: datetime, idempotency: Idempotency | None = None
+    db: sqlite3.Connection,
+    job: Job,
+    its_units: Sequence[Unit],
+    now: datetime,
+    idempotency: Idempotency | None = None,
+    webhook: str | None = None,
 ) -> None:
-    """Add *job* with its units, its first event and its idempotency key."""
+    """Add *job* with its units, its first event, its idempotency key, and the address to be told of its end."""
     values = row_values(job) | {"database_names": database_names(job)}
     db.execute(INSERT, values)
     units.insert(db, its_units)
@@ -112,7 +117,11 @@ def insert(
                 "now": to_ms(now),
             },
         )
-    add_event(db, job, "accepted", now, {"source": job.source})
+    event_id = add_event(db, job, "accepted", now, {"source": job.source})
+    if webhook is not None:
+        outbox.subscribe(db, job.job_id, webhook)
+    if job.status.terminal:  # answered from a stored result
+        outbox.put(db, job, event_id, now)
 
 
 def restore(db: sqlite3.Connection, job: Job) -> None:
@@ -245,13 +254,15 @@ def move(
     for artifact in its_artifacts:
         artifacts.put(db, artifact)
     job = job_from(row)
-    add_event(db, job, change.kind, now, change.data)
+    event_id = add_event(db, job, change.kind, now, change.data)
+    if job.status.terminal:
+        outbox.put(db, job, event_id, now)
     return job
 
 
-def add_event(db: sqlite3.Connection, job: Job, kind: str, now: datetime, data: dict[str, Any]) -> None:
-    """Add the event of a change of *job*."""
-    db.execute(
+def add_event(db: sqlite3.Connection, job: Job, kind: str, now: datetime, data: dict[str, Any]) -> int:
+    """Add the event of a change of *job* and return its id."""
+    added = db.execute(
         events.ADD,
         {
             "job_id": job.job_id,
@@ -263,6 +274,7 @@ def add_event(db: sqlite3.Connection, job: Job, kind: str, now: datetime, data: 
             "data": dump(data),
         },
     )
+    return int(added.lastrowid or 0)
 
 
 def replay(db: sqlite3.Connection, owner: Owner, key: str) -> tuple[JobId, str] | None:

@@ -102,7 +102,7 @@ def copy(db: sqlite3.Connection, target: Path) -> None:
 @asynccontextmanager
 async def open_database(path: Path) -> AsyncIterator[Database]:
     """Open the store at *path*, made or migrated if need be. Raises SchemaTooNew, StoreBroken."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         try:
             writer = await stack.enter_async_context(_connect(path, read_only=False))
@@ -117,7 +117,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
 
 def open_sync(path: Path) -> sqlite3.Connection:
     """Open the store for a command that runs beside the daemon: same settings, migrated. The caller closes it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     _set_up(db)
     migrate.migrate(db)

@@ -66,8 +66,8 @@ def create(
 
 
 def digest(text: str) -> str:
-    """Return the stored form of a token."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the stored form of a token; a header may hold bytes that are no UTF-8, which come as surrogates."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def verify(db: sqlite3.Connection, text: str, now: datetime) -> Token | None:

@@ -40,7 +40,10 @@ def make_app(services: Services, settings: Settings) -> web.Application:
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, route.handler)
     pages = PageSettings(
-        version=services.version, base_path=settings.server.base_path or None, tokens=not settings.server.loopback
+        version=services.version,
+        base_path=settings.server.base_path or None,
+        tokens=not settings.server.loopback,
+        session_seconds=settings.server.session_hours * 3600,
     )
     app.router.add_routes(page_routes(pages, services.access.valid))
     app.router.add_routes(ncbi.routes())

@@ -4,7 +4,6 @@ Who may see which job is decided by `service.access`; how an error looks by `web
 """
 
 import base64
-import binascii
 import re
 from time import perf_counter
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import structlog
 from aiohttp import web
 from structlog.contextvars import bound_contextvars
 
+from blastd.core import ncbi
 from blastd.errors import Forbidden, Unauthorized
 from blastd.service import Services
 from blastd.service.access import Identity
@@ -136,7 +136,7 @@ def credentials(request: web.Request) -> tuple[str | None, bool]:
 def _password(value: str) -> str:
     try:
         _, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no base64, no UTF-8, or letters that are not ASCII
         raise Unauthorized("The Basic authorization can't be read.") from error
     return password
 
@@ -145,8 +145,10 @@ def changes_state(request: web.Request) -> bool:
     """Tell whether the request may change something; the NCBI interface does so by GET, too."""
     if request.method not in SAFE_METHODS:
         return True
-    command = next((value for name, value in request.query.items() if name.upper() == "CMD"), "")
-    return request.path in NCBI_PATHS and command.lower() in NCBI_CHANGES
+    if request.path not in NCBI_PATHS:
+        return False
+    command = ncbi.keys(request.query.items()).get("CMD", "")  # read as the handler reads it, repeated or padded
+    return command.strip().lower() in NCBI_CHANGES
 
 
 def from_other_site(request: web.Request) -> bool:

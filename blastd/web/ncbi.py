@@ -25,6 +25,8 @@ HOLD_SECONDS = 25.0
 """How long a Get on a search that runs is held: clients sleep for up to a minute between two of them."""
 RTOE_SECONDS = 2
 REFRESH_SECONDS = 2
+FORM_BYTES = 64 << 20
+"""A form is held in memory; larger queries are sent to the API as a file."""
 HTML = "text/html"
 
 
@@ -46,7 +48,7 @@ async def parameters(request: web.Request) -> list[tuple[str, str]]:
     pairs = list(request.query.items())
     if request.method != "POST":
         return pairs
-    limit = request.app[SERVICES].settings.limits.body_bytes
+    limit = min(request.app[SERVICES].settings.limits.body_bytes, FORM_BYTES)
     bodies.check_length(request, limit)
     if request.content_type == "multipart/form-data":
         with bodies.reading_form():
@@ -54,6 +56,7 @@ async def parameters(request: web.Request) -> list[tuple[str, str]]:
                 if not isinstance(part, BodyPartReader):
                     raise BadRequest("A part of the form is itself multipart.")
                 text = await bodies.whole(bodies.part_blocks(part), "", limit)
+                limit -= len(text)
                 pairs.append((part.name or "", text.decode("utf-8", "replace")))
         return pairs
     body = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), limit)

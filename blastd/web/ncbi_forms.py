@@ -4,11 +4,19 @@ Clients read these pages with regular expressions (`RID = (.*)\\n`, `Status=(\\w
 Source: NCBI, "BLAST URL API"; Biopython's Bio.Blast.NCBIWWW and BioPerl's RemoteBlast read them so.
 """
 
+import re
 from collections.abc import Sequence
 from html import escape
 
 DOCTYPE = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n<body>\n'
 END = "</body></html>\n"
+SIGNS = re.compile(r"((?:Status|RID|RTOE|ThereAreHits)\s*)=", re.IGNORECASE)
+"""What clients search a page for."""
+
+
+def shown(text: str) -> str:
+    """Return a text of somebody else for a page: no mark-up, and nothing that clients read as a sign of ours."""
+    return SIGNS.sub(r"\1&#61;", escape(text))
 
 
 def accepted(rid: str, rtoe: int) -> str:
@@ -25,7 +33,7 @@ def accepted(rid: str, rtoe: int) -> str:
 def refused(number: int, sentences: Sequence[str]) -> str:
     """Return the error page of a Put: no RID, and each fault in NCBI's form `Message ID#NN Error: ...`."""
     lines = "\n".join(
-        f'<li class="error"><div class="error msInf">Message ID#{number} Error: {escape(text)}</div></li>'
+        f'<li class="error"><div class="error msInf">Message ID#{number} Error: {shown(text)}</div></li>'
         for text in sentences
     )
     return (
@@ -43,15 +51,15 @@ def status(rid: str, word: str, detail: str = "", *, hits: bool | None = None, r
     text = f"<!--\nQBlastInfoBegin\n\tStatus={word}\nQBlastInfoEnd\n-->\n"
     if hits is not None:
         text += f"<!--\nQBlastInfoBegin\n\tThereAreHits={'yes' if hits else 'no'}\nQBlastInfoEnd\n-->\n"
-    shown = {
+    sentences = {
         "WAITING": "This page will be updated when the search has ended.",
         "UNKNOWN": "There is no such search here.",
     }
-    paragraph = escape(detail or shown.get(word, "")).replace("Status=", "Status&#61;")
+    paragraph = shown(detail or sentences.get(word, ""))
     return (
         head
         + text
-        + f'<p>Request ID {escape(rid)}: {word.lower()}.</p>\n<p class="{word.lower()}">{paragraph}</p>\n'
+        + f'<p>Request ID {shown(rid)}: {word.lower()}.</p>\n<p class="{word.lower()}">{paragraph}</p>\n'
         + END
     )
 

@@ -48,12 +48,13 @@ class PageSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the pages need to know of the service.
 
     `base_path` is the path that a reverse proxy serves us under, None to take it from X-Forwarded-Prefix; `tokens`
-    tells whether requests need one, and so whether there is a way to sign out.
+    tells whether requests need one, and so whether there is a way to sign out; `session_seconds` how long a sign-in lasts.
     """
 
     version: str
     base_path: str | None = None
     tokens: bool = False
+    session_seconds: float = 12 * 3600.0
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +180,7 @@ class Pages:
             fault = "This token is not valid here. It may have been mistyped, revoked, or have expired."
             return self.render(request, "login.html", facts | {"fault": fault}, 401)
         response = web.Response(status=303, headers=SECURITY_HEADERS | {"Location": local_target(wanted, base)})
-        set_session(response, request, token, base)
+        set_session(response, request, token, base, self.settings.session_seconds)
         return response
 
     async def logout(self, request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from blastd import errors
+from blastd.log import mask
 from blastd.web.wire import Fault, Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,6 +42,7 @@ STATUS: dict[type[errors.BlastdError], int] = {
     errors.Unsupported: 422,
     errors.DatabaseBroken: 422,
     errors.TooMany: 429,
+    errors.QuotaUsed: 429,
     errors.ConfigError: 500,
     errors.SchemaTooNew: 500,
     errors.ToolFailed: 500,
@@ -122,13 +124,15 @@ def refusal(request: web.Request, error: errors.BlastdError) -> web.Response:
         log.warning("request_refused", code=error.code, error=str(error))
     faults = error.faults if isinstance(error, errors.Invalid) else ()
     headers = {"Content-Range": f"bytes */{error.facts['size_bytes']}"} if "size_bytes" in error.facts else {}
+    if "retry_after_seconds" in error.facts:
+        headers["Retry-After"] = str(error.facts["retry_after_seconds"])
     return problem(request, status, error.code, str(error), faults=faults, facts=error.facts, headers=headers)
 
 
 def foreign(request: web.Request, error: web.HTTPException) -> web.Response:
     """Return the answer for what aiohttp refuses: no such route, no such method, a body that is too large."""
     detail = {
-        404: f"There is nothing at {request.path}.",
+        404: f"There is nothing at {mask(request.path)}.",
         405: f"{request.method} is not possible here.",
     }.get(error.status, error.reason)
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}

@@ -14,8 +14,6 @@ COOKIE = "blastd_session"
 CSRF_HEADER = "X-Requested-With"
 CSRF_VALUE = "blastd"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-SESSION_SECONDS = 30 * 24 * 3600
-"""How long a browser keeps the cookie; a token that is revoked or expires earlier ends the session at once."""
 
 TOKEN = re.compile(r"blastd_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{1,256}")
 PREFIX = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9._~-]*)+")
@@ -71,16 +69,19 @@ def local_target(wanted: str, base: str) -> str:
     """Return *wanted* if it is a path of ours to go to after login, else the start page."""
     parts = urlsplit(wanted)
     plain = not parts.scheme and not parts.netloc and "\\" not in wanted and not re.search(r"[\x00-\x20\x7f]", wanted)
-    if plain and parts.path.startswith(f"{base}/") and not parts.path.startswith("//"):
+    if plain and parts.path.startswith(f"{base}/") and not wanted.startswith("//"):  # "///x" is a host to browsers
         return wanted
     return f"{base}/"
 
 
-def set_session(response: web.StreamResponse, request: web.Request, token: str, base: str) -> None:
-    """Put *token* into the session cookie: not for scripts, not for other sites, and only over TLS where there is TLS."""
+def set_session(response: web.StreamResponse, request: web.Request, token: str, base: str, seconds: float) -> None:
+    """Put *token* into the session cookie: not for scripts, not for other sites, and only over TLS where there is TLS.
+
+    The browser keeps it for *seconds*; a token that is revoked or expires earlier ends the session at once.
+    """
     secure = request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
     response.set_cookie(
-        COOKIE, token, path=base or "/", max_age=SESSION_SECONDS, httponly=True, samesite="Strict", secure=secure
+        COOKIE, token, path=base or "/", max_age=round(seconds), httponly=True, samesite="Strict", secure=secure
     )
 
 

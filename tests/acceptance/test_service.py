@@ -1,99 +1,27 @@
-"""S, I05-I10: access, limits, damage and configuration, against a daemon as a process."""
+"""S, I05-I10: limits, damage and configuration, against a daemon as a process."""
 
 import gzip
 import http.client
 import json
-import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from tests.daemon import Daemon
+from tests.daemon import Daemon, cli
 from tests.databases import DB, LAMBDA_QUERY, NO_HITS_QUERY, SLOW, SLOW_QUERY, make
 
 JOBS = "/api/blast/jobs"
-OPEN = {"/livez", "/readyz", "/health", "/api/health", "/metrics", "/api/version", "/api/openapi.json"}
-
-
-def cli(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "blastd.cli.main", *words], capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-def token(daemon: Daemon, owner: str, role: str = "user") -> str:
-    made = cli("token", "create", "--owner", owner, "--role", role, "--state-dir", str(daemon.state))
-    assert made.returncode == 0, made.stderr
-    found = re.search(r"blastd_\S+", made.stdout)
-    assert found is not None
-    return found[0]
-
-
-@pytest.fixture
-def guarded(fresh: Daemon) -> tuple[Daemon, str, str, str]:
-    """A daemon with tokens of two users and an admin."""
-    ada, bob, ops = token(fresh, "ada"), token(fresh, "bob"), token(fresh, "ops", "admin")
-    fresh.start()
-    return fresh, ada, bob, ops
 
 
 def test_S01_off_loopback_without_a_token_is_refused(fresh: Daemon) -> None:
     ended = cli("serve", "--listen", "0.0.0.0:0", "--state-dir", str(fresh.state))  # refused
     assert ended.returncode == 2
     assert "token" in ended.stderr
-
-
-def test_S01_wrong_or_no_token_is_401_and_others_jobs_are_404_on_every_route(
-    guarded: tuple[Daemon, str, str, str],
-) -> None:
-    daemon, ada, bob, ops = guarded
-    daemon.token = ada
-    job_id = daemon.run(LAMBDA_QUERY)["job_id"]
-    routes = daemon.get("/api/openapi.json").json["paths"]
-    tried = 0
-    body = {"subjects": ["lam0"]}
-    for path, methods in routes.items():
-        if path in OPEN:
-            continue
-        for method in methods:
-            here = re.sub(r"\{[^}]*\}", job_id, path)
-            for given in (None, "blastd_0000_wrong", ada[:-1] + ("1" if ada[-1] == "0" else "0")):
-                daemon.token = given
-                answer = daemon.ask(method.upper(), here, body if method == "post" else None)
-                assert answer.status == 401, (method, here, answer.status)
-                assert "WWW-Authenticate" in answer.headers
-            if path.startswith(JOBS + "/{"):
-                daemon.token = bob
-                answer = daemon.ask(method.upper(), here, body if method == "post" else None)
-                assert answer.status == 404, (method, here, answer.status, answer.text)
-                tried += 1
-    assert tried >= 10
-    daemon.token = bob
-    assert daemon.get(JOBS).json["jobs"] == []
-    assert daemon.get("/api/blast/events").json["events"] == []
-    daemon.token = ops
-    assert [job["job_id"] for job in daemon.get(JOBS).json["jobs"]] == [job_id]
-
-
-def test_S03_secrets_appear_nowhere(guarded: tuple[Daemon, str, str, str]) -> None:
-    daemon, ada, _, _ = guarded
-    daemon.token = ada
-    daemon.run(LAMBDA_QUERY)
-    daemon.get(f"{JOBS}?token={ada}")
-    secret = ada.rsplit("_", 1)[1]
-    assert daemon.process is not None
-    words = " ".join(psutil.Process(daemon.process.pid).cmdline())
-    shown = [daemon.log.read_text(), daemon.get("/metrics").text, words]
-    shown += [cli("doctor", "--state-dir", str(daemon.state)).stdout]
-    assert not any(secret in text for text in shown)
 
 
 def test_S04_fifty_parallel_submits_are_fifty_rows(fresh: Daemon) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.acceptance.test_service import token
-from tests.daemon import Daemon
+from tests.daemon import Daemon, make_token
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
 AXE = Path(__file__).with_name("axe").joinpath("axe.min.js").read_text()
@@ -79,7 +78,7 @@ def test_a_search_that_runs_has_no_accessibility_fault(jobs: tuple[Daemon, dict[
 
 def test_the_login_has_no_accessibility_fault(databases: Path, tmp_path: Path, themed: Page) -> None:
     daemon = Daemon(tmp_path / "state", [databases])
-    token(daemon, "ada")
+    make_token(daemon.state, "ada")
     daemon.start()
     try:
         themed.goto(f"{daemon.url}/jobs")

@@ -6,8 +6,7 @@ import pytest
 from Bio.Blast import NCBIXML
 from playwright.sync_api import Page
 
-from tests.acceptance.test_service import token
-from tests.daemon import Daemon
+from tests.daemon import Daemon, make_token
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
 HOSTILE = '><img src=x onerror="document.title=\'owned\'"> <script>document.title="owned"</script>\n'
@@ -56,7 +55,7 @@ def test_a_failure_shows_its_cause(daemon: Daemon, page: Page) -> None:
 
 
 def test_tokens_need_a_login(daemon: Daemon, page: Page) -> None:
-    secret = token(daemon, "ada")
+    secret = make_token(daemon.state, "ada")
     daemon.start()
     page.goto(f"{daemon.url}/jobs")
     page.wait_for_url("**/login*")

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.acceptance.test_service import cli, token
-from tests.daemon import Daemon
+from tests.daemon import Daemon, cli, make_token
 from tests.databases import LAMBDA_QUERY
 
 CONFIG = Path(__file__).parents[2] / "config" / "nginx.conf"
@@ -80,7 +79,7 @@ def test_a_search_from_the_page_under_a_sub_path(site: str, page: Page) -> None:
 
 
 def test_the_login_stays_under_the_sub_path(daemon: Daemon, request: pytest.FixtureRequest, page: Page) -> None:
-    secret = token(daemon, "ada")
+    secret = make_token(daemon.state, "ada")
     site = request.getfixturevalue("site")
     page.goto(f"{site}/jobs")
     page.wait_for_url("**/blastd/login*")

@@ -53,6 +53,17 @@ async def test_I06_a_bomb_in_a_form_is_413(small: Service) -> None:
     await refused(small, data=form)
 
 
+async def test_I06_parts_of_an_ncbi_form_are_413_together(small: Service) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for number in range(3):
+            yield b'--b\r\nContent-Disposition: form-data; name="N%d"\r\n\r\n' % number
+            yield b"x" * (LIMIT // 2) + b"\r\n"
+        yield b"--b--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert (await small.ask("POST", "/blast/Blast.cgi", data=parts(), headers=headers)).status == 413
+
+
 async def test_I06_a_long_json_is_413(small: Service) -> None:
     answer = await small.post(API, {"program": "blastn", "database": "tnt", "query": "A" * LIMIT})
     assert answer.status == 413

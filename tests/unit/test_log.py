@@ -65,3 +65,25 @@ def test_S03_secrets_are_masked(out: io.StringIO, form: str) -> None:
 
 def test_mask_leaves_other_text_alone() -> None:
     assert mask("design=1 assign blastd_abc") == "design=1 assign blastd_abc"
+
+
+def test_S02_a_text_from_outside_is_one_line_on_a_terminal(out: io.StringIO) -> None:
+    configure(LoggingSettings(format="console"), out)
+    log = structlog.get_logger()
+    log.info("request_served", path="/a\n2026-01-01 [info] FORGED\r\x1b[2J\u2028FORGED\x9b")
+    try:
+        raise ValueError("a\nFORGED")
+    except ValueError:
+        log.exception("failed", title="b\nFORGED")
+    logging.getLogger("some.package").warning("c\nFORGED")
+    text = out.getvalue()
+    assert text.count("FORGED") == 6
+    assert "\x1b" not in text
+    assert "\x9b" not in text
+    assert not any(line.startswith(("FORGED", "2026-01-01")) for line in text.splitlines())
+    assert "Traceback" in text
+
+
+@pytest.mark.parametrize("text", [TOKEN, TOKEN[:-4], TOKEN + "x"])
+def test_S03_mistyped_tokens_are_masked_too(text: str) -> None:
+    assert mask(f"/no/such/{text}?") == "/no/such/blastd_abcd1234_***?"

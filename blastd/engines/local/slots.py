@@ -1,8 +1,9 @@
 """The fair queue of units for the slots of this machine. Pure: it starts nothing.
 
-Slots go to the owner who has the fewest in use, then to that owner's job of the highest priority with the fewest in
-use, then to the oldest. So two owners share the machine evenly, and a small job waits for one unit of a big one at
-most, not for all of them.
+Slots go to the owner who has the fewest in use, among equals to the one who has waited longest for a turn; then to that
+owner's job of the highest priority with the fewest in use, among equals to the one that has waited longest. Who comes
+new has waited less than all but the one who was served last. So owners share the machine evenly, a small job waits for
+at most one unit of each big one that its owner has, and nobody waits for ever, whatever comes after him.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,9 @@ from dataclasses import dataclass, field
 
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Unit
+
+Turn = tuple[int, bool, int]
+"""When somebody last had a turn: number of starts before, whether it was a start (else the arrival), order of arrival."""
 
 
 @dataclass
@@ -19,7 +23,7 @@ class Waiting:
     job_id: JobId
     owner: Owner
     priority: int
-    number: int
+    turn: Turn
     units: dict[int, Unit]
     done: set[int] = field(default_factory=set)
     running: dict[int, int] = field(default_factory=dict)
@@ -36,7 +40,8 @@ class Slots:
         """Begin with *total* free slots."""
         self.total = total
         self._jobs: dict[JobId, Waiting] = {}
-        self._numbers = 0
+        self._owners: dict[Owner, Turn] = {}
+        self._arrivals = self._starts = 0
 
     @property
     def used(self) -> int:
@@ -45,9 +50,11 @@ class Slots:
 
     def add(self, job_id: JobId, owner: Owner, priority: int, units: Iterable[Unit], done: Iterable[int]) -> None:
         """Queue the units of a job; *done* are those that need not run."""
-        self._numbers += 1
+        self._arrivals += 1
+        turn = (self._starts, False, self._arrivals)
+        self._owners.setdefault(owner, turn)
         waiting = {unit.index: unit for unit in units}
-        self._jobs[job_id] = Waiting(job_id, owner, priority, self._numbers, waiting, set(done))
+        self._jobs[job_id] = Waiting(job_id, owner, priority, turn, waiting, set(done))
 
     def drop(self, job_id: JobId) -> None:
         """Forget the units of a job that have not started; what runs keeps its slots until `free`."""
@@ -68,6 +75,8 @@ class Slots:
                 return None  # slots are kept for it: others overtaking would starve it
             del job.units[unit.index]
             job.running[unit.index] = self._width(unit)
+            self._starts += 1
+            job.turn = self._owners[job.owner] = (self._starts, True, 0)
             return job.job_id, unit
         return None
 
@@ -97,16 +106,19 @@ class Slots:
         return max(1, min(unit.threads, self.total))
 
     def _in_turn(self) -> list[Waiting]:
-        """Return all jobs in the order of their claims: owners with fewer slots, priority, jobs with fewer slots, age."""
+        """Return all jobs in the order of their claims."""
         loads: dict[Owner, int] = {}
         for job in self._jobs.values():
             loads[job.owner] = loads.get(job.owner, 0) + sum(job.running.values())
 
-        def claim(job: Waiting) -> tuple[int, int, int, int]:
-            return loads[job.owner], -job.priority, sum(job.running.values()), job.number
+        def claim(job: Waiting) -> tuple[int, Turn, int, int, Turn]:
+            running = sum(job.running.values())
+            return loads[job.owner], self._owners[job.owner], -job.priority, running, job.turn
 
         return sorted(self._jobs.values(), key=claim)
 
     def _prune(self, job: Waiting) -> None:
         if not job.units and not job.running:
             self._jobs.pop(job.job_id, None)
+            if all(other.owner != job.owner for other in self._jobs.values()):
+                self._owners.pop(job.owner, None)

@@ -1,0 +1,186 @@
+"""Telling others of the end of a job: what the outbox holds is sent until it was taken, or given up.
+
+At least once: a letter leaves the outbox only after a 2xx, so a crash between the two sends it again, with the same id.
+Each host has one letter at a time, so a slow one keeps nobody else waiting; nothing here is ever waited for by the tracker.
+"""
+
+import asyncio
+import socket
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from random import random
+
+import aiohttp
+import structlog
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from blastd.aio import Tasks, owning_tasks
+from blastd.clock import Clock
+from blastd.config import WebhooksSettings
+from blastd.core import webhook
+from blastd.errors import StoreBroken
+from blastd.metrics import Metrics
+from blastd.store import jobs, outbox
+from blastd.store.outbox import Letter
+from blastd.store.sqlite import Database
+
+log = structlog.get_logger()
+
+PAUSE_SECONDS = 0.2
+"""Between looks into the outbox: every commit wakes us, and most have nothing for us."""
+SLICE_SECONDS = 30.0
+
+
+class Refused(OSError):
+    """A name led to an address where webhooks may not go."""
+
+
+class Guard(AbstractResolver):
+    """Resolves names to public addresses only, except for hosts that the operator lists.
+
+    The connection is made to what this returns, so a name can't lead elsewhere between the check and its use.
+    """
+
+    def __init__(self, allowed: Collection[str], inner: AbstractResolver) -> None:
+        """Take the hosts that may be anywhere, and what asks the DNS."""
+        self._allowed, self._inner = allowed, inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of *host*. Raises Refused when one of them is not public."""
+        found = await self._inner.resolve(host, port, family)
+        for one in found:
+            check_address(one["host"], webhook.Where(scheme="https", host=host.lower(), port=port), self._allowed)
+        return found
+
+    async def close(self) -> None:
+        """Close what asks the DNS."""
+        await self._inner.close()
+
+
+def check_address(text: str, to: webhook.Where, allowed: Collection[str]) -> None:
+    """Raise Refused unless the address *text* of *to* is public, or the operator allows the host."""
+    address = webhook.address(text.partition("%")[0])
+    if not webhook.is_allowed(to, allowed) and (address is None or not webhook.is_public(address)):
+        raise Refused(f"{to.host} is not a public address")
+
+
+class Webhooks:
+    """The owner of all deliveries."""
+
+    def __init__(
+        self, store: Database, clock: Clock, settings: WebhooksSettings, metrics: Metrics, version: str
+    ) -> None:
+        """Take the parts; `run` starts the work."""
+        self._store, self._clock, self._settings, self._metrics = store, clock, settings, metrics
+        self._agent = f"blastd/{version}"
+        self._key = webhook.key(settings.secret.reveal()) if settings.secret else None
+        self._busy: set[str] = set()
+
+    def fault(self, url: str) -> str | None:
+        """Return why a job may not name *url*, None if it may."""
+        if self._key is None:
+            return "Webhooks are switched off here; the operator switches them on with webhooks.secret_file."
+        return webhook.fault(url, self._settings.allowed_hosts)
+
+    async def run(self) -> None:
+        """Deliver what the outbox holds, as it comes, until cancelled."""
+        if self._key is None:
+            await asyncio.Event().wait()
+        async with owning_tasks() as tasks, self._session() as http:
+            while True:
+                seen = self._store.feed.count
+                try:
+                    pause = await self._start(tasks, http)
+                except StoreBroken as error:
+                    log.warning("outbox_not_read", reason=str(error))
+                    pause = SLICE_SECONDS
+                await asyncio.sleep(PAUSE_SECONDS)
+                await self._store.feed.wait(seen, pause)
+
+    async def _start(self, tasks: Tasks, http: aiohttp.ClientSession) -> float:
+        """Start what is due and has room; returns seconds until the next one is."""
+        room = self._settings.at_once - len(self._busy)
+        if room <= 0:
+            return SLICE_SECONDS  # the end of a delivery is a commit, which wakes us
+        letters = await self._store.read(lambda db: outbox.next_ones(db, self._busy, room))
+        for letter in letters:
+            wait = (letter.due_at - self._clock.now()).total_seconds()
+            if wait > 0:
+                return min(wait, SLICE_SECONDS)
+            self._busy.add(letter.host)
+            tasks.start(f"webhook-{letter.event_id}", self._deliver(http, letter))
+        return SLICE_SECONDS
+
+    async def _deliver(self, http: aiohttp.ClientSession, letter: Letter) -> None:
+        try:
+            problem, final = await self._send(http, letter)
+            await self._note(letter, problem, final=final)
+        except StoreBroken as error:  # the letter is still there and is sent again, but not at once
+            log.warning("webhook_not_noted", job_id=letter.job_id, reason=str(error))
+            await asyncio.sleep(SLICE_SECONDS)
+        finally:
+            self._busy.discard(letter.host)
+            self._store.feed.wake()
+
+    async def _send(self, http: aiohttp.ClientSession, letter: Letter) -> tuple[str | None, bool]:
+        """Send a letter once; returns what went wrong (None: it was taken) and whether no other try helps (410 Gone)."""
+        now = int(self._clock.now().timestamp())
+        headers = webhook.headers(self._key or b"", letter.message, letter.body, now)
+        headers |= {"Content-Type": "application/json", "User-Agent": self._agent}
+        if (wrong := webhook.fault(letter.url, self._settings.allowed_hosts)) is not None:  # the settings have changed
+            return wrong, False
+        try:
+            async with http.post(
+                letter.url, data=letter.body.encode(), headers=headers, allow_redirects=False
+            ) as answer:
+                if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                    return None, False
+                return f"the receiver answered {answer.status}", answer.status == HTTPStatus.GONE
+        except TimeoutError:
+            return f"no answer within {self._settings.timeout_seconds:g} s", False
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a name that the DNS can't have
+            cause = error.__cause__ if isinstance(error.__cause__, Refused) else error
+            return f"{type(cause).__name__}: {cause}"[:300], False
+
+    async def _note(self, letter: Letter, problem: str | None, *, final: bool) -> None:
+        """Write how a try ended; the end of the last one is an event of the job."""
+        attempts = letter.attempts + 1
+        now = self._clock.now()
+        last = problem is not None and (final or attempts >= self._settings.max_attempts)
+        outcome = "delivered" if problem is None else "given_up" if last else "failed"
+
+        def write(db: sqlite3.Connection) -> None:
+            if problem is not None and not last:
+                outbox.postpone(db, letter, self._next_try(attempts, now))
+                return
+            outbox.remove(db, letter)
+            if (job := jobs.get(db, letter.job_id)) is not None:
+                facts = {"message": letter.message, "host": letter.host, "attempts": attempts}
+                jobs.add_event(db, job, f"webhook_{outcome}", now, facts | ({"reason": problem} if problem else {}))
+
+        await self._store.write(write)
+        self._metrics.webhooks.labels(outcome=outcome).inc()
+        level = log.warning if last else log.info
+        level(
+            "webhook_tried", job_id=letter.job_id, host=letter.host, attempts=attempts, outcome=outcome, reason=problem
+        )
+
+    def _next_try(self, attempts: int, now: datetime) -> datetime:
+        first, longest = self._settings.first_delay_seconds, self._settings.longest_delay_seconds
+        return now + timedelta(seconds=webhook.delay(attempts, first, longest, random()))  # noqa: S311  # jitter
+
+    def _session(self) -> aiohttp.ClientSession:
+        guard = Guard(self._settings.allowed_hosts, aiohttp.ThreadedResolver())
+        connector = aiohttp.TCPConnector(
+            resolver=guard, use_dns_cache=False, limit=self._settings.at_once, force_close=True
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=self._settings.timeout_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )

@@ -1,0 +1,115 @@
+"""How long a small search waits behind big ones, on a clock: a bound that no number of big ones moves."""
+
+import heapq
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blastd.core.ids import JobId, Owner
+from blastd.core.model import Unit, UnitKind
+from blastd.engines.local.slots import Slots
+
+LONGEST = 60.0
+"""Seconds of the longest unit."""
+
+
+class Machine:
+    """Slots on a clock: units take their seconds, and what has room starts at once."""
+
+    def __init__(self, total: int) -> None:
+        self.slots, self.now = Slots(total), 0.0
+        self.began: dict[str, float] = {}
+        self.added: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
+        self._running: list[tuple[float, str, int]] = []
+        self._seconds: dict[str, float] = {}
+
+    def add(self, job: str, owner: str, count: int, seconds: float, *, threads: int = 1, priority: int = 0) -> None:
+        its_units = [
+            Unit(
+                job_id=JobId(job), index=index, kind=UnitKind.SEARCH, batch=index, shard=None, first_query=index,
+                queries=1, letters=1, offset=0, size=1, threads=threads,
+            )
+            for index in range(count)
+        ]  # fmt: skip
+        self._seconds[job], self.added[job] = seconds, self.now
+        self.slots.add(JobId(job), Owner(owner), priority, its_units, [])
+        self.start()
+
+    def start(self) -> None:
+        while (taken := self.slots.take()) is not None:
+            job, unit = taken
+            self.began.setdefault(job, self.now)
+            heapq.heappush(self._running, (self.now + self._seconds[job], job, unit.index))
+
+    def run(self, until: float) -> None:
+        """Let time pass."""
+        while self._running and self._running[0][0] <= until:
+            self.now, job, index = heapq.heappop(self._running)
+            self.slots.free(JobId(job), index, done=True)
+            self.ended[job] = self.now
+            self.start()
+        self.now = until
+
+    def waits(self, jobs: Iterable[str]) -> list[float]:
+        return [self.began.get(job, float("inf")) - self.added[job] for job in jobs]
+
+
+@pytest.mark.parametrize("total", [1, 2, 4])
+@pytest.mark.parametrize("owner", ["anna", "ben"])
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_a_small_search_waits_for_one_unit_of_each_big_one_at_most(total: int, owner: str, threads: int) -> None:
+    machine = Machine(total)
+    for number in range(3):
+        machine.add(f"big{number}", "anna", 1000, LONGEST, threads=threads)
+    small = []
+    for number in range(20):
+        machine.run(machine.now + 5 * LONGEST + number)
+        small.append(f"small{number}")
+        machine.add(small[-1], owner, 1, 1.0)
+    machine.run(machine.now + 10 * LONGEST)
+    most = LONGEST if owner == "ben" else 3 * LONGEST
+    assert max(machine.waits(small)) <= most
+
+
+@pytest.mark.parametrize("total", [1, 2, 4])
+def test_a_big_search_goes_on_while_small_ones_keep_coming(total: int) -> None:
+    machine = Machine(total)
+    machine.add("big", "anna", 20, LONGEST)
+    for number in range(300):
+        machine.add(f"small{number}", "anna" if number % 2 else "ben", 1, 10.0)
+        machine.run(machine.now + 20.0)
+    assert machine.ended["big"] <= 3 * 20 * LONGEST  # small ones ask for half of one slot
+
+
+@pytest.mark.parametrize("total", [1, 2, 3])
+def test_priority_of_one_owner_is_no_claim_against_another(total: int) -> None:
+    machine = Machine(total)
+    for number in range(50):
+        machine.add(f"urgent{number}", "anna", 10, LONGEST, priority=10)
+    machine.add("patient", "ben", 1, 1.0, priority=-10)
+    machine.run(3 * LONGEST)
+    assert machine.waits(["patient"])[0] <= LONGEST
+
+
+@given(
+    total=st.integers(1, 4),
+    big=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4), st.floats(1, LONGEST)), min_size=1, max_size=8),
+    owner=st.sampled_from("abcd"),
+    at=st.floats(0, 500),
+)
+def test_the_wait_has_a_bound_whatever_is_queued(
+    total: int, big: list[tuple[str, int, float]], owner: str, at: float
+) -> None:
+    machine = Machine(total)
+    for number, (who, threads, seconds) in enumerate(big):
+        machine.add(f"big{number}", who, 200, seconds, threads=threads)
+    machine.run(at)
+    machine.add("small", owner, 1, 1.0)
+    bound = (
+        len(big) + 2
+    ) * LONGEST  # one unit of each that was there before, what runs, and the draining for a wide one
+    machine.run(at + bound + 1)
+    assert machine.waits(["small"])[0] <= bound
