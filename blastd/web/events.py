@@ -29,6 +29,9 @@ HEARTBEAT_SECONDS = 15.0
 DRAIN_SECONDS = 30.0
 """A reader that takes nothing for this long is cut off."""
 BATCH = 200
+PACE_SECONDS, LONGEST_PACE_SECONDS = 0.0005, 0.1
+"""After a batch a listener waits this long for each that is open, about what a batch to all costs, before it gets the
+next: a burst of commits then reaches a crowd in a few batches instead of keeping the loop from all else."""
 KEPT_BATCHES = 16
 """Of the few places where listeners are; each is a few hundred KB at most."""
 FRESH_SECONDS = 1.0
@@ -211,6 +214,7 @@ async def shared(
         if batch.text:
             after, quiet = batch.last, clock.monotonic()
             yield batch.text
+            await asyncio.sleep(min(streams.open * PACE_SECONDS, LONGEST_PACE_SECONDS))
             continue
         if clock.monotonic() - quiet >= HEARTBEAT_SECONDS:
             quiet = clock.monotonic()
