@@ -35,7 +35,8 @@ next: a burst of commits then reaches a crowd in a few batches instead of keepin
 KEPT_BATCHES = 16
 """Of the few places where listeners are; each is a few hundred KB at most."""
 FRESH_SECONDS = 1.0
-"""How old the rows beside events may be that one listener shares with another."""
+"""How old a reading may be that one listener shares with another: a command beside the daemon writes events, too, and
+wakes nobody."""
 MAX_STREAMS = 1000
 """Open streams at once: each holds a connection and some memory."""
 EVENT_STREAM = "text/event-stream"
@@ -61,8 +62,8 @@ class Batch(NamedTuple):
 class Streams:
     """Counts the open streams, and reads for all that are at the same place once.
 
-    Every commit wakes every listener. Events never change, so that what was read for one serves the others; only the
-    rows shown beside them grow old, which `FRESH_SECONDS` bounds.
+    Every commit wakes every listener. Events never change, so that what was read for one serves the others; the rows
+    shown beside them grow old, which `FRESH_SECONDS` bounds.
     """
 
     def __init__(self) -> None:
@@ -77,7 +78,8 @@ class Streams:
         async with lock:
             kept = self._kept.get(place)
             now = services.clock.monotonic()
-            if kept is not None and (kept.commits >= seen or (kept.text and now - kept.read_at < FRESH_SECONDS)):
+            fresh = kept is not None and now - kept.read_at < FRESH_SECONDS
+            if kept is not None and fresh and (kept.text or kept.commits >= seen):
                 return kept
             owner, after, base = place
             commits = services.jobs.commits()

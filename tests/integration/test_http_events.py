@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from blastd.clock import SystemClock
 from blastd.core.ids import Owner
-from blastd.store import tokens
+from blastd.store import jobs, tokens
+from blastd.store.sqlite import open_sync
 from tests.databases import LAMBDA_QUERY
 from tests.service import API, Service
 
@@ -70,6 +72,20 @@ async def test_rows_beside_events_are_those_of_the_end_at_the_end(service: Servi
             "completed",
             False,
         )
+
+
+async def test_events_that_a_command_beside_the_service_writes_are_heard(service: Service) -> None:
+    row = await service.run(LAMBDA_QUERY)
+    ready = asyncio.Barrier(3)
+    async with asyncio.TaskGroup() as group:
+        listeners = [group.create_task(heard(service, 1, ready)) for _ in range(2)]
+        await ready.wait()
+        await asyncio.sleep(0.2)  # both have read that there is nothing
+        with closing(open_sync(service.store.path)) as db:
+            job = jobs.get(db, row["job_id"])
+            assert job is not None
+            jobs.add_event(db, job, "completed", SystemClock().now(), {})
+    assert [event["job_id"] for listener in listeners for event in listener.result()] == [row["job_id"]] * 2
 
 
 @pytest.mark.parametrize("after", ["0", None])
