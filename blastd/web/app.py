@@ -25,7 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *system.ROUTES,
 )
 SMALL_BODY = 1 << 20
-"""For bodies that aiohttp itself reads (the login form); searches and databases are streamed with limits of their own."""
+"""For bodies that aiohttp itself reads (a list of subjects); all others have limits of their own in `web/bodies.py`."""
 
 
 def make_app(services: Services, settings: Settings) -> web.Application:

@@ -47,6 +47,31 @@ def test_S02_pages_and_errors_show_what_was_sent_as_text(daemon: Daemon) -> None
     assert "<script>alert" not in page
 
 
+KINDS = [
+    "application/x-www-form-urlencoded; charset=nonsense", "multipart/form-data", "multipart/form-data; boundary=b",
+    "multipart/form-data; boundary=\xe9", f"multipart/form-data; boundary={'x' * 100}", "multipart/mixed; boundary=b", "nonsense",
+]  # fmt: skip
+BODIES = [
+    b"\xff\xfe=\x00", b"--b\r\n\r\nx", b"--b\r\n[]\r\n\r\nx\r\n--b--\r\n", b"--b\r\nContent-Type: multipart/mixed\r\n\r\nx\r\n--b--\r\n",
+    b'--b\r\nContent-Disposition: form-data; name="token"\r\nContent-Transfer-Encoding: no\r\n\r\nx\r\n--b--\r\n',
+    b"--b\r\nA: " + b"x" * 20_000 + b"\r\n\r\nx\r\n--b--\r\n", b"--b\r\n" + b"A: x\r\n" * 1000 + b"\r\nx\r\n--b--\r\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/login", "/logout", CGI, f"{JOBS}?program=blastn&database=tnt",
+        "/api/blast/databases?name=odd&molecule=nucleotide",
+    ],
+)  # fmt: skip
+def test_I02_forms_that_can_not_be_read_are_no_server_error(daemon: Daemon, path: str) -> None:
+    for kind in KINDS:
+        for body in BODIES:
+            answer = daemon.ask("POST", path, body, {"Content-Type": kind})
+            assert answer.status < 500, (kind, body, answer.text)
+
+
 def call_put(daemon: Daemon, query: str) -> str:
     text = urllib.parse.urlencode({"CMD": "Put", "PROGRAM": "blastn", "DATABASE": "tnt", "QUERY": query})
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
