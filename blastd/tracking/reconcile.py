@@ -30,6 +30,7 @@ class Reconciler:
     def __init__(self, store: Database, tracker: Tracker, clock: Clock, metrics: Metrics) -> None:
         """Take the parts."""
         self._store, self._tracker, self._clock, self._metrics = store, tracker, clock, metrics
+        self._adopted: set[JobId] = set()
 
     async def run_once(self) -> None:
         """Give every active job a poller and a look, adopt runs of others, clean up what removed jobs left."""
@@ -51,6 +52,8 @@ class Reconciler:
         for run in found:
             now = self._clock.now()
             job_id = run.job_id or ids.job_id(uuid4())
+            if job_id in self._adopted:
+                continue
             job = Job(
                 job_id=job_id,
                 version=1,
@@ -73,6 +76,7 @@ class Reconciler:
                 engine_ref=run.ref,
             )
             if await self._store.read(lambda db, job_id=job_id: jobs.get(db, job_id) or jobs.is_gone(db, job_id)):  # type: ignore[misc]  # a lambda with defaults
+                self._adopted.add(job_id)
                 continue
             await self._store.write(lambda db, job=job, now=now: jobs.insert(db, job, [], now))  # type: ignore[misc]  # as above
             log.info("external_run_adopted", job_id=job_id, run=run.name)

@@ -74,6 +74,7 @@ class KubernetesEngine:
         self.jobs.on_health = self.pods.on_health = self._health_changed
         self._held: dict[JobId, Held] = {}
         self._ids: dict[str, JobId] = {}
+        self._runs: dict[JobId, set[str]] = {}
         self._waiting: dict[JobId, None] = {}
         self._changed: dict[JobId, None] = {}
         self._news = asyncio.Event()
@@ -220,7 +221,7 @@ class KubernetesEngine:
         )
 
     def _glance_external(self, job: Job) -> Observation:
-        its_jobs = [each for each in self._all_jobs() if external.id_of(each) == job.job_id]
+        its_jobs = self._run_of(job.job_id)
         if not its_jobs:
             return Present(
                 phase=Phase.RUNNING,
@@ -241,7 +242,7 @@ class KubernetesEngine:
         selector = manifests.of_job(job.job_id)
         try:
             if job.source == "external":
-                named = [each for each in self._all_jobs() if external.id_of(each) == job.job_id]
+                named = self._run_of(job.job_id)
                 selector = (
                     f"{manifests.ELB_JOB}={external.run_of(named[0])}"
                     if named and external.run_of(named[0])
@@ -293,6 +294,7 @@ class KubernetesEngine:
             self._ids.pop(held.name, None)
         self._changed.pop(job_id, None)
         self._waiting.pop(job_id, None)
+        self._runs.pop(job_id, None)
 
     # ------------------------------------------------------------------ externals, databases
     async def externals(self) -> Sequence[External]:
@@ -313,6 +315,10 @@ class KubernetesEngine:
     def _all_jobs(self) -> list[JobObject]:
         view = self.jobs.view
         return [each for group in view.groups() for each in view.of(group).values()]
+
+    def _run_of(self, job_id: JobId) -> list[JobObject]:
+        """Return the Jobs of a run of somebody else's."""
+        return [found for name in sorted(self._runs.get(job_id, ())) if (found := self._object(name)) is not None]
 
     def _object(self, name: str) -> JobObject | None:
         return next(iter(self.jobs.view.of(name).values()), None)
@@ -338,8 +344,12 @@ class KubernetesEngine:
         job_id = self._ids.get(name) or (external.id_of(found) if found is not None else None)
         if job_id is None:
             return
+        if found is None and job_id in self._runs:
+            self._runs[job_id].discard(name)
         if found is not None:
             self._ids[name] = job_id
+            if job_id not in self._held:
+                self._runs.setdefault(job_id, set()).add(name)
             self._attend(job_id, found, self.pods.view.of(name))
         self._tell(job_id)
 
