@@ -15,7 +15,7 @@ run: system install ## install what is missing, start the daemon, show a first s
 demo: system install ## the same, then stop
 	@sh config/demo/demo.sh --once
 
-test: dev check ## lint, types, layers, then the tests (installs BioPerl's RemoteBlast, which one of them runs)
+test: system dev check ## lint, types, layers, then the tests (installs BioPerl's RemoteBlast, which one of them runs)
 	@sh config/system.sh libbio-tools-run-remoteblast-perl
 	$(PYTEST) -n 4 --dist worksteal
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.parse
 import zipfile
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,7 +16,7 @@ import pytest
 from Bio import Blast, SearchIO
 from Bio.Blast import NCBIXML
 
-from tests.daemon import Daemon
+from tests.daemon import Daemon, make_token
 from tests.databases import CASES, DB, LAMBDA_QUERY, NO_HITS_QUERY, PROTEIN_QUERY, make
 
 CGI = "/blast/Blast.cgi"
@@ -84,6 +85,21 @@ def test_N01_biopython_qblast_is_unchanged(daemon: Daemon, tmp_path: Path) -> No
         names = [alignment.hit_id for alignment in records[0].alignments]
         assert [hit.target.id for hit in new[0]] == names
         assert [hit.id for hit in results[0]] == names
+
+
+def test_N01_a_token_is_the_password_of_basic_authentication(fresh: Daemon) -> None:
+    secret = make_token(fresh.state, "ada")
+    fresh.start()
+    body = urllib.parse.urlencode(
+        {"CMD": "Put", "PROGRAM": "blastn", "DATABASE": "tnt", "QUERY": LAMBDA_QUERY}
+    ).encode()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    asked = fresh.ask("POST", CGI, body, form)
+    assert asked.status == 401
+    assert 'Basic realm="' in asked.headers["WWW-Authenticate"]  # on which urllib, and so Biopython, sends it
+    for password, status in ((secret, 200), ("wrong", 401)):
+        basic = b64encode(f"anyone:{password}".encode()).decode()
+        assert fresh.ask("POST", CGI, body, form | {"Authorization": f"Basic {basic}"}).status == status
 
 
 def test_N01_bioperl_remoteblast_is_unchanged(daemon: Daemon, tmp_path: Path) -> None:
