@@ -108,8 +108,10 @@ def test_the_wait_has_a_bound_whatever_is_queued(
         machine.add(f"big{number}", who, 200, seconds, threads=threads)
     machine.run(at)
     machine.add("small", owner, 1, 1.0)
-    bound = (
-        len(big) + 2
-    ) * LONGEST  # one unit of each that was there before, what runs, and the draining for a wide one
+    # One unit of each big search of the same owner, in turns with all owners; before a wide unit the slots drain first.
+    owners = len({who for who, _, _ in big} | {owner})
+    turns = (sum(who == owner for who, _, _ in big) + 1) * owners
+    drains = 2 if any(threads > 1 for _, threads, _ in big) else 1
+    bound = (turns * drains + 1) * LONGEST
     machine.run(at + bound + 1)
     assert machine.waits(["small"])[0] <= bound
