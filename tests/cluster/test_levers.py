@@ -8,7 +8,7 @@ from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
 
-def test_T13_an_api_server_that_is_away_makes_rows_stale_and_nothing_fails(daemon: Daemon) -> None:
+def test_T13_C04_an_api_server_that_is_away_makes_rows_stale_and_nothing_fails(daemon: Daemon) -> None:
     row = daemon.submit(SLOW_QUERY, **SLOW)
     until("it runs", lambda: daemon.job(row["job_id"])["status"] == "running", 30)
     pull("stop-apiserver")
@@ -22,7 +22,7 @@ def test_T13_an_api_server_that_is_away_makes_rows_stale_and_nothing_fails(daemo
         answer = daemon.post(f"/api/blast/jobs/{row['job_id']}/cancel")
         assert answer.status == 202
         time.sleep(1.0)
-        assert daemon.job(row["job_id"])["phase"] == "cancelling", "C04: never falsely cancelled"
+        assert daemon.job(row["job_id"])["phase"] == "cancelling"
     finally:
         pull("start-apiserver")
     assert daemon.ended(row["job_id"], 60)["status"] == "cancelled"

@@ -1,5 +1,6 @@
 """What goes wrong on a cluster: each cause has its code while it holds a search up, and nothing is lost."""
 
+import os
 import random
 import time
 from typing import Any
@@ -145,6 +146,24 @@ def test_T19_a_run_of_somebody_else_is_adopted_once_and_cancellable(make: Make, 
     until("its pods are gone", lambda: not cluster.items("pods", "elb-job-id=job-7"))
 
 
+def test_access_is_renewed_before_it_ends(make: Make, cluster: Cluster) -> None:
+    own = make(BLASTD_AZURE__SAS_HOURS="0.003").start()
+    row = own.submit(SLOW_QUERY, **SLOW)
+    first = until("its Secret", lambda: cluster.of_job("secrets", row["job_id"]), 20)[0]["data"]
+
+    def renewed() -> bool:
+        (now,) = cluster.of_job("secrets", row["job_id"])
+        return bool(
+            now["data"]["access.json"] != first["access.json"] and now["data"]["plan.json"] == first["plan.json"]
+        )
+
+    until("its addresses are new", renewed, 20)
+    own.stop()
+    own.environ["BLASTD_AZURE__SAS_HOURS"] = "1"
+    own.start()
+    cancelled(own, row["job_id"])
+
+
 def test_results_wait_for_an_emulator_that_is_away(make: Make, emulator: Emulator) -> None:
     own = make().start()
     own.run(LAMBDA_QUERY, reuse=False)
@@ -160,7 +179,7 @@ def test_results_wait_for_an_emulator_that_is_away(make: Make, emulator: Emulato
 def test_C08_C09_killed_at_any_moment_there_is_one_job_and_nothing_is_left(make: Make, cluster: Cluster) -> None:
     own = make().start()
     dice = random.Random(20261125)
-    for _ in range(6):
+    for _ in range(int(os.environ.get("CRASH_ROUNDS", "6"))):
         row = own.submit(LAMBDA_QUERY, reuse=False)
         time.sleep(dice.uniform(0.0, 4.0))
         own.kill()

@@ -8,6 +8,7 @@ import base64
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -126,7 +127,7 @@ class Blobs:
                 if known.get(block_id) != length:
                     data = await offload(_read, path, number * BLOCK, length)
                     async with self._limited(f"upload of {name}"):
-                        await blob.stage_block(block_id, data, length=length)
+                        await blob.stage_block(block_id, BytesIO(data), length=length)
                 if progress is not None:
                     progress(length)
 

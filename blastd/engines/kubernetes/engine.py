@@ -89,7 +89,8 @@ class KubernetesEngine:
             try:
                 group.create_task(self.jobs.run(), name="watch-jobs")
                 group.create_task(self.pods.run(), name="watch-pods")
-                await every(RENEW_SECONDS, self._renew, self._clock, "renew-access")
+                often = min(RENEW_SECONDS, self._blobs.settings.sas_hours * 900.0)
+                await every(often, self._renew, self._clock, "renew-access")
             finally:
                 self._tasks = None
 

@@ -1,0 +1,57 @@
+"""A database to the storage account: what was sent is not sent again, and only a whole one counts."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from blastd.config import AzureSettings, Secret
+from blastd.core.engine import DatabaseAt
+from blastd.engines.kubernetes.blob import BLOCK, open_blobs
+from blastd.engines.kubernetes.push import find_manifest, push_database
+from tests.cluster.parts import Emulator
+
+BLOCKS = 4
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> DatabaseAt:
+    """Files as large as some blocks; what is in them does not matter here."""
+    data = random.Random(1).randbytes(1 << 20) * (BLOCKS * BLOCK >> 20)
+    for name in ("big.nsq", "big.nin"):
+        (tmp_path / name).write_bytes(data if name == "big.nsq" else b"index")
+    return DatabaseAt(
+        name="big", fingerprint=tmp_path.name.replace("_", ""), folder=str(tmp_path), molecule="nucl", sequences=1, letters=1,
+        size_bytes=len(data) + 5,
+    )  # fmt: skip
+
+
+async def test_an_upload_that_broke_off_goes_on_where_it_was(emulator: Emulator, database: DatabaseAt) -> None:
+    settings = AzureSettings(connection_string=Secret(emulator.connection))
+    async with open_blobs(settings) as blobs:
+        await blobs.ensure_containers()
+        begun = asyncio.Event()
+
+        def progress(done: int, total: int) -> None:
+            assert 0 < done <= total == database.size_bytes
+            if done >= BLOCK:
+                begun.set()
+
+        first = asyncio.create_task(push_database(blobs, database, progress))
+        async with asyncio.timeout(30):
+            await begun.wait()
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        assert await find_manifest(blobs, database.fingerprint) is None, "half a database does not count"
+        sent = rf'"PUT /\w+/blast-db/{database.fingerprint}/big\.nsq.*comp=block&'
+        before = len(emulator.requests(sent))
+        assert 1 <= before <= BLOCKS
+        seen: list[int] = []
+        manifest = await push_database(blobs, database, lambda done, _: seen.append(done))
+        assert len(emulator.requests(sent)) <= BLOCKS + 1, "at most the one that was on its way is sent again"
+        assert seen[-1] == database.size_bytes
+        assert {one.name: one.size for one in manifest.files} == {"big.nsq": BLOCKS * BLOCK, "big.nin": 5}
+        requests = len(emulator.requests('"PUT '))
+        assert await push_database(blobs, database) == manifest
+        assert len(emulator.requests('"PUT ')) == requests, "nothing is sent for what is there"
