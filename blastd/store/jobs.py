@@ -13,7 +13,7 @@ from blastd.core.ids import JobId, Owner, prefix_range
 from blastd.core.lifecycle import legal
 from blastd.core.model import Artifact, Change, DatabaseRef, Frozen, Job, Phase, QueryInfo, Status, Step, Unit, Warned
 from blastd.errors import Ambiguous, Expired, NotFound
-from blastd.store import artifacts, events, outbox, units
+from blastd.store import artifacts, events, leftovers, outbox, units
 from blastd.store.rows import dump, load, moment, ms
 
 JSON_COLUMNS: dict[str, Any] = {
@@ -257,6 +257,8 @@ def move(
     event_id = add_event(db, job, change.kind, now, change.data)
     if job.status.terminal:
         outbox.put(db, job, event_id, now)
+        if job.engine in leftovers.OUTSIDE:
+            leftovers.add(db, job, now)
     return job
 
 

@@ -8,9 +8,12 @@ from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.store.rows import dump, load
 
-ADD = "INSERT OR IGNORE INTO leftover VALUES (:job_id, :engine, :row, :now)"
+ADD = "INSERT OR REPLACE INTO leftover VALUES (:job_id, :engine, :row, :now)"
 PAGE = "SELECT row FROM leftover ORDER BY created_at LIMIT :limit"
 REMOVE = "DELETE FROM leftover WHERE job_id = :job_id"
+
+OUTSIDE = frozenset({"kubernetes"})
+"""Engines that leave objects outside of this machine: an ended job of theirs is a leftover until they have let go."""
 
 
 def add(db: sqlite3.Connection, job: Job, now: datetime) -> None:

@@ -21,7 +21,7 @@ from blastd.core.lifecycle import Decision, Next
 from blastd.core.model import Change, Job, Phase, Unit
 from blastd.errors import BlastdError
 from blastd.metrics import Metrics
-from blastd.store import jobs, units
+from blastd.store import jobs, leftovers, units
 from blastd.store.sqlite import Database
 from blastd.tracking.finish import Finisher
 from blastd.tracking.launch import Launcher
@@ -185,7 +185,27 @@ class Looks:
         if not job.status.terminal:
             return
         self.forget(job.job_id)
+        await self._let_go(job)
+
+    async def clean(self, left: Job) -> None:
+        """Have the engine let go of an ended or removed job of which it may still hold something."""
+        job_id = left.job_id
+        lock = self._locks.setdefault(job_id, asyncio.Lock())
+        async with lock:  # a retry must not lose what it has just made
+            job = await self._store.read(lambda db: jobs.get(db, job_id))
+            if job is not None and not job.status.terminal:
+                await self._store.write(lambda db: leftovers.remove(db, job_id))
+                return
+            await self._let_go(job or left, recorded=True)
+
+    async def _let_go(self, job: Job, *, recorded: bool = False) -> None:
+        engine = self._engines.get(job.engine)
+        if engine is None:
+            return
         try:
-            await self._engines[job.engine].forget(job)
+            gone = await engine.forget(job)
         except (BlastdError, OSError) as error:
             log.warning("engine_forget_failed", job_id=job.job_id, engine=job.engine, reason=str(error))
+            return
+        if gone and (recorded or job.engine in leftovers.OUTSIDE):
+            await self._store.write(lambda db: leftovers.remove(db, job.job_id))

@@ -41,7 +41,7 @@ class Reconciler:
                 self._metrics.reconcile_repairs.labels(kind="poller").inc()
                 self._tracker.follow(job_id)
         await self._adopt(self._tracker.engines)
-        await self._clean(self._tracker.engines)
+        await self._clean()
         self._metrics.reconcile_seconds.observe(self._clock.monotonic() - begin)
 
     async def _adopt(self, engines: Mapping[str, Engine]) -> None:
@@ -82,11 +82,6 @@ class Reconciler:
             log.info("external_run_adopted", job_id=job_id, run=run.name)
             self._tracker.follow(job_id)
 
-    async def _clean(self, engines: Mapping[str, Engine]) -> None:
+    async def _clean(self) -> None:
         for job in await self._store.read(leftovers.page):
-            engine = engines.get(job.engine)
-            if engine is not None and await engine.forget(job):
-                await self._forget(job.job_id)
-
-    async def _forget(self, job_id: JobId) -> None:
-        await self._store.write(lambda db: leftovers.remove(db, job_id))
+            await self._tracker.clean(job)

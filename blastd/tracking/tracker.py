@@ -98,6 +98,10 @@ class Tracker:
         """Look once, now, for reconcile."""
         return await self._looks.look(job_id, by)
 
+    async def clean(self, left: Job) -> None:
+        """Have the engine of an ended or removed job let go of what it may still hold, for reconcile."""
+        await self._looks.clean(left)
+
     # ------------------------------------------------------------------ tasks
     async def _look_for_reader(self, job_id: JobId) -> None:
         try:

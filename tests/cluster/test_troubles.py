@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from tests.cluster.conftest import Make
 from tests.cluster.parts import Cluster, Emulator, until
@@ -177,7 +178,7 @@ def test_results_wait_for_an_emulator_that_is_away(make: Make, emulator: Emulato
 
 
 def test_C08_C09_killed_at_any_moment_there_is_one_job_and_nothing_is_left(make: Make, cluster: Cluster) -> None:
-    own = make().start()
+    own = make(BLASTD_TRACKING__RECONCILE_SECONDS="2").start()
     dice = random.Random(20261125)
     for _ in range(int(os.environ.get("CRASH_ROUNDS", "6"))):
         row = own.submit(LAMBDA_QUERY, reuse=False)
@@ -192,3 +193,19 @@ def test_C08_C09_killed_at_any_moment_there_is_one_job_and_nothing_is_left(make:
     until("no Job is left", lambda: not cluster.items("jobs", ours), 90)
     until("no pod is left", lambda: not cluster.items("pods", ours), 90)
     until("no Secret is left", lambda: not cluster.items("secrets", ours), 90)
+
+
+def test_what_could_not_be_removed_at_the_end_is_removed_later(
+    make: Make, cluster: Cluster, emulator: Emulator
+) -> None:
+    own = make(BLASTD_TRACKING__RECONCILE_SECONDS="1").start()
+    row = own.submit(SLOW_QUERY, **SLOW)
+    until("it is with the cluster", lambda: own.job(row["job_id"])["engine_ref"].get("units"), 30)
+    emulator.stop()
+    try:
+        cancelled(own, row["job_id"])
+        assert cluster.of_job("secrets", row["job_id"]) == [], "the cluster can be cleaned"
+    finally:
+        emulator.start()
+    container = BlobServiceClient.from_connection_string(emulator.connection).get_container_client("queries")
+    until("its query is gone", lambda: not list(container.list_blobs(name_starts_with=row["job_id"])), 40)
