@@ -228,7 +228,7 @@ class Checks:
                 databases=len(found),
                 in_order=all(in_order([Path(one.path).name for one in database.volumes]) for database in found),
             ),
-            slots=int(facts.get("slots") or 1),
+            slots=int(facts.get("slots") or facts.get("parallel") or 1),
             threads=int(facts.get("threads") or 0),
             worth_seconds=float(facts.get("worth_seconds") or planning.WORTH_A_PROCESS_SECONDS),
             shards=shards_of(facts, sum(database.bytes for database in found)),

@@ -51,7 +51,7 @@ log = structlog.get_logger()
 
 SHARD_BYTES = 8 << 30  # a database is split into shards of this size unless the settings say how many
 WORTH_SECONDS = 20.0  # a pod takes seconds to start: less work is not worth another one
-SLOTS = 64
+AT_ONCE = 64  # pods that the planner counts on
 RENEW_SECONDS = 60.0
 GRACE_SECONDS = 2
 
@@ -115,7 +115,7 @@ class KubernetesEngine:
                 "jobs": len(self.jobs.view),
                 "pods": len(self.pods.view),
                 "calls": self._client.calls,
-                "slots": SLOTS,
+                "parallel": AT_ONCE,
                 "threads": max(1, int(self._settings.cpu)),
                 "shards": self._settings.shards or None,
                 "shard_bytes": SHARD_BYTES,
