@@ -1,12 +1,14 @@
 """What is wrong with a pod or Job, told apart by what Kubernetes says of it; visible while it waits."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from blastd.engines.kubernetes import diagnosis
+from blastd.engines.kubernetes import causes, diagnosis
 from blastd.engines.kubernetes.objects import EventObject, JobObject, PodObject
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -149,3 +151,14 @@ def test_without_pods_the_jobs_own_reason_is_told(reason: str, message: str, cod
 def test_deadline_passed_while_waiting_tells_what_it_waited_for() -> None:
     failed = job("DeadlineExceeded", "x", completionTime="2026-01-01T12:00:00Z")
     assert diagnosis.why_failed(failed, [UNSCHEDULABLE], [], "blastn").code == "unschedulable"
+
+
+def test_every_code_is_explained_in_the_readme() -> None:
+    """README's table says what each failure code of the cluster means."""
+    root = Path(__file__).parents[2]
+    readme = (root / "README.md").read_text()
+    folder = root / "blastd" / "engines" / "kubernetes"
+    codes = {code for path in folder.glob("*.py") for code in re.findall(r'\bcode="([a-z_]+)"', path.read_text())}
+    codes |= {code for code, _, _ in causes.RUNNER.values()} | {"webhook_refused", "pods_refused", "quota_exceeded"}
+    assert len(codes) > 20
+    assert sorted(code for code in codes if f"`{code}`" not in readme) == []
