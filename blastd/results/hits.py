@@ -151,7 +151,8 @@ def page(path: Path, asked: Asked) -> tuple[int, list[dict[str, Any]]]:
     where, values = _where(asked)
     key = SORTS[asked.sort]
     way = " DESC" if descending else ""
-    order = f"{key.replace(',', way + ',')}{way}, query, rank, hsp"
+    ties = "" if asked.sort != "evalue" else ", bit_score" if descending else ", bit_score DESC"
+    order = f"{key.replace(',', way + ',')}{way}{ties}, query, rank, hsp"
     source = "hsp"
     if asked.group == "subject":
         where_text = f"WHERE {where}" if where else ""

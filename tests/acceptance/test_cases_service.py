@@ -61,7 +61,7 @@ def test_R08_50b_a_job_that_was_accepted_is_there_at_every_moment_and_ends(fresh
     over = threading.Event()
 
     def poll() -> None:
-        while not over.is_set():
+        while not over.wait(0.001):
             answers = [(job_id, fresh.get(f"/api/blast/jobs/{job_id}")) for job_id in tuple(ids)]
             seen.extend((job_id, answer.text) for job_id, answer in answers if answer.status != 200)
 
