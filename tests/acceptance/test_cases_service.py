@@ -70,7 +70,7 @@ def test_R08_50b_a_job_that_was_accepted_is_there_at_every_moment_and_ends(fresh
         poller.start()
     try:
         for _ in range(40):
-            ids.append(fresh.submit(LAMBDA_QUERY, reuse=False)["job_id"])
+            ids += [fresh.submit(LAMBDA_QUERY, reuse=False)["job_id"]]  # pollers read it meanwhile
         rows = [fresh.ended(job_id) for job_id in ids]
     finally:
         over.set()
