@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import structlog
 
@@ -71,6 +71,33 @@ async def every(seconds: float, work: Operation, clock: Clock, name: str, wake: 
             await work()
         except Exception:
             log.exception("periodic_work_failed", work=name)
+
+
+class News(Generic[T]):
+    """Keys of what changed, each once until it is taken, the oldest first: bounded by the number of keys."""
+
+    def __init__(self) -> None:
+        """Begin without news."""
+        self._keys: dict[T, None] = {}
+        self._any = asyncio.Event()
+
+    def tell(self, key: T) -> None:
+        """Note that something of *key* changed."""
+        self._keys[key] = None
+        self._any.set()
+
+    def drop(self, key: T) -> None:
+        """Forget news of *key*."""
+        self._keys.pop(key, None)
+
+    async def next(self) -> T:
+        """Wait for a key that changed and take it."""
+        while not self._keys:
+            self._any.clear()
+            await self._any.wait()
+        key = next(iter(self._keys))
+        del self._keys[key]
+        return key
 
 
 class Tasks:

@@ -28,6 +28,20 @@ class Placed(Frozen, frozen=True, kw_only=True):
     layout: Layout | None = None
 
 
+def located(one: DatabaseRef | Database, made: Generation) -> DatabaseAt:
+    """Return where this machine has a generation of a database."""
+    return DatabaseAt(
+        name=one.name,
+        fingerprint=one.fingerprint,
+        folder=made.folder,
+        molecule=one.molecule,
+        sequences=one.sequences,
+        letters=one.letters,
+        size_bytes=made.size_bytes,
+        pinned=made.pinned,
+    )
+
+
 class Shelf:
     """Pins databases and finds generations by fingerprint."""
 
@@ -71,19 +85,7 @@ class Shelf:
         run_folder, argument = await offload(generation.together, generations, folder / "db")
         layout = await offload(layout_of, generations, refs, argument)
         return Placed(
-            databases=tuple(
-                DatabaseAt(
-                    name=ref.name,
-                    fingerprint=ref.fingerprint,
-                    folder=str(made.folder),
-                    molecule=ref.molecule,
-                    sequences=ref.sequences,
-                    letters=ref.letters,
-                    size_bytes=made.size_bytes,
-                    pinned=made.pinned,
-                )
-                for ref, made in zip(refs, generations, strict=True)
-            ),
+            databases=tuple(located(ref, made) for ref, made in zip(refs, generations, strict=True)),
             run_folder=str(run_folder),
             argument=argument,
             layout=layout,

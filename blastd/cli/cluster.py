@@ -13,12 +13,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from blastd.aio import offload
 from blastd.blastplus import blastdb, generation, tools
+from blastd.blastplus.shelf import located
 from blastd.cli.exits import ExitCode
 from blastd.cli.screen import say
 from blastd.cli.settings import settings_of
 from blastd.clock import SystemClock
 from blastd.config import Settings
-from blastd.core.engine import DatabaseAt
 from blastd.core.intervals import Intervals
 from blastd.daemon import kubeconfig
 from blastd.engines.kubernetes import manifests
@@ -49,16 +49,6 @@ async def _push(settings: Settings, name: str) -> int:
             f"There is no database {name!r} in {', '.join(map(str, settings.databases.dirs)) or 'no folder'}."
         )
     made = await offload(generation.pin, database, Files(settings.store.folder).generations)
-    at = DatabaseAt(
-        name=database.name,
-        fingerprint=database.fingerprint,
-        folder=made.folder,
-        molecule=database.molecule,
-        sequences=database.sequences,
-        letters=database.letters,
-        size_bytes=made.size_bytes,
-        pinned=made.pinned,
-    )
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -70,7 +60,9 @@ async def _push(settings: Settings, name: str) -> int:
         await blobs.ensure_containers()
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(name, total=made.size_bytes)
-            await push_database(blobs, at, lambda done, total: bar.update(task, completed=done, total=total))
+            await push_database(
+                blobs, located(database, made), lambda done, total: bar.update(task, completed=done, total=total)
+            )
     say(f"Database {name} ({made.size_bytes:,} bytes) is in the storage account as {database.fingerprint[:12]}.")
     return ExitCode.OK
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from blastd.aio import every
-from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.shelf import Shelf, located
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.config import Settings
@@ -122,18 +122,7 @@ class Services:
             return list(found.warm_on), "This machine searches the database where it lies: there is nothing to bring."
         database = found.database
         made = await self._shelf.pin(database)
-        begun = await self._warmer.warm(
-            DatabaseAt(
-                name=database.name,
-                fingerprint=database.fingerprint,
-                folder=made.folder,
-                molecule=database.molecule,
-                sequences=database.sequences,
-                letters=database.letters,
-                size_bytes=made.size_bytes,
-                pinned=made.pinned,
-            )
-        )
+        begun = await self._warmer.warm(located(database, made))
         return list(self._warmer.warm_nodes(database.fingerprint)), begun
 
     def command_lines(self, parts: JobParts) -> CommandLines:

@@ -13,7 +13,7 @@ from random import random
 
 import structlog
 
-from blastd.aio import Tasks, every, offload, owning_tasks
+from blastd.aio import News, Tasks, every, offload, owning_tasks
 from blastd.clock import Clock
 from blastd.config import AzureSettings, KubernetesSettings
 from blastd.core.engine import (
@@ -76,8 +76,7 @@ class KubernetesEngine:
         self._ids: dict[str, JobId] = {}
         self._runs: dict[JobId, set[str]] = {}
         self._waiting: dict[JobId, None] = {}
-        self._changed: dict[JobId, None] = {}
-        self._news = asyncio.Event()
+        self._news = News[JobId]()
         self._tasks: Tasks | None = None
 
     # ------------------------------------------------------------------ own work
@@ -96,12 +95,7 @@ class KubernetesEngine:
 
     async def changed(self) -> JobId:
         """Wait for the next job that something new is known of."""
-        while not self._changed:
-            self._news.clear()
-            await self._news.wait()
-        job_id = next(iter(self._changed))
-        del self._changed[job_id]
-        return job_id
+        return await self._news.next()
 
     def health(self) -> Health:
         """Say how the watches are, and what the planner needs."""
@@ -293,7 +287,7 @@ class KubernetesEngine:
         held = self._held.pop(job_id, None)
         if held is not None:
             self._ids.pop(held.name, None)
-        self._changed.pop(job_id, None)
+        self._news.drop(job_id)
         self._waiting.pop(job_id, None)
         self._runs.pop(job_id, None)
 
@@ -381,8 +375,7 @@ class KubernetesEngine:
         self._tasks.start(name, work)  # type: ignore[arg-type]  # as above
 
     def _tell(self, job_id: JobId) -> None:
-        self._changed[job_id] = None
-        self._news.set()
+        self._news.tell(job_id)
 
     def _tell_waiting(self) -> None:
         for job_id in tuple(self._waiting):

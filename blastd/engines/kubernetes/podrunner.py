@@ -1,6 +1,6 @@
 """The pod's program: `run` a completion's units, `stage` the database, or `warm` a node. Standard library only.
 
-It ships in a ConfigMap, so that any image with BLAST+ and python3 (3.7 or later) serves. What it is to do stands in two
+It ships in a ConfigMap as one file, so that any image with BLAST+ and python3 (3.7 or later) serves. What it is to do stands in two
 files of a Secret: plan.json (the units) and access.json (addresses with SAS, renewed while the job runs). It
 
 - keeps databases in a cache on the node, complete or not at all: a lock, checksums, then a rename;

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from blastd.aio import Tasks, offload, owning_tasks
+from blastd.aio import News, Tasks, offload, owning_tasks
 from blastd.blastplus import process
 from blastd.clock import Clock
 from blastd.core.engine import (
@@ -71,8 +71,7 @@ class LocalEngine:
         self._clock = clock
         self._slots = Slots(settings.slots)
         self._held: dict[JobId, Held] = {}
-        self._changed: dict[JobId, None] = {}
-        self._news = asyncio.Event()
+        self._news = News[JobId]()
         self._tasks: Tasks | None = None
         self._machine = units.Machine(
             programs=dict(settings.programs),
@@ -97,12 +96,7 @@ class LocalEngine:
 
     async def changed(self) -> JobId:
         """Wait for the next job that something new is known of."""
-        while not self._changed:
-            self._news.clear()
-            await self._news.wait()
-        job_id = next(iter(self._changed))
-        del self._changed[job_id]
-        return job_id
+        return await self._news.next()
 
     async def submit(self, work: Work) -> Trouble | None:
         """Queue the units of *work*; harmless when the job is held already."""
@@ -180,7 +174,7 @@ class LocalEngine:
         if held is not None and held.work.job.attempt <= job.attempt:
             await self.cancel(job)
             self._held.pop(job.job_id, None)
-        self._changed.pop(job.job_id, None)
+        self._news.drop(job.job_id)
         return True
 
     async def externals(self) -> Sequence[External]:
@@ -211,8 +205,7 @@ class LocalEngine:
 
     # ------------------------------------------------------------------ running units
     def _tell(self, job_id: JobId) -> None:
-        self._changed[job_id] = None
-        self._news.set()
+        self._news.tell(job_id)
 
     def _fill(self) -> None:
         """Start units while slots are free."""
