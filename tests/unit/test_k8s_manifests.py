@@ -63,6 +63,13 @@ def test_pod_holds_no_secret_and_no_token_of_the_cluster() -> None:
     assert made()["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 
+def test_pod_reaches_secret_and_cache_of_root_whatever_user_the_image_has() -> None:
+    context = made()["spec"]["template"]["spec"]["containers"][0]["securityContext"]
+    assert (context["runAsUser"], context["runAsGroup"]) == (0, 0)
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert context["allowPrivilegeEscalation"] is False
+
+
 def test_program_in_the_pod_is_named_by_its_content_and_never_changes() -> None:
     one, other = manifests.scripts("a"), manifests.scripts("b")
     assert one["metadata"]["name"] != other["metadata"]["name"]

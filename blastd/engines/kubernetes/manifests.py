@@ -243,7 +243,12 @@ def container(name: str, mode: str, settings: KubernetesSettings, resources: Map
         ],
         "resources": dict(resources),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsUser": 0,  # the Secret and the node's cache are root's: an image with a user of its own reaches neither
+            "runAsGroup": 0,
+        },
         "volumeMounts": [
             {"name": "scripts", "mountPath": SCRIPTS_AT, "readOnly": True},
             {"name": "access", "mountPath": ACCESS_AT, "readOnly": True},
