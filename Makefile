@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 AZURITE := .azurite/node_modules/.bin/azurite-blob
 
-.PHONY: help run demo test check table browser cluster crash bench load system install dev clean
+.PHONY: help run demo test check table browser cluster crash faults bench load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -34,6 +34,9 @@ cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says 
 
 crash: system dev ## kill -9 the daemon at random moments of a load; CRASH_ROUNDS and CRASH_SEED choose which
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-50} $(PYTEST) tests/acceptance/test_control.py -k random_moments
+
+faults: system dev ## full and read-only disk, locked and damaged store, stopped daemon, clock; FAULT_SEED, FAULT_ROUNDS, FAULT_SECONDS
+	FAULT_SECONDS=$${FAULT_SECONDS:-60} FAULT_ROUNDS=$${FAULT_ROUNDS:-20} $(PYTEST) -o timeout=900 tests/acceptance -k S06
 
 bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of the benchmark set
 	$(BIN)/python -m tests.benchmarks.local --data $(BENCH_DATA)

@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
@@ -49,8 +49,14 @@ NO_LIMIT_SECONDS = 10 * 365 * 86400.0
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Hold the state folder: two daemons on one store would both follow every job. Raises ConfigError."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with try_hold(folder) as held:
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held = stack.enter_context(try_hold(folder))
+        except OSError as error:
+            raise ConfigError(
+                f"store.state_dir: {folder} can't be written: {error.strerror or error}. Give --state-dir a folder of this user."
+            ) from error
         if not held:
             raise ConfigError(f"{folder}: another blastd runs on this state folder; stop it, or give --state-dir.")
         yield

@@ -3,11 +3,16 @@
 All functions block: call them through `aio.offload`.
 """
 
+import errno
 import hashlib
 import os
 from pathlib import Path
 
+from blastd.errors import DiskFull, StoreBroken
+
 BLOCK = 1 << 20
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+SHUT = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
 
 def flush(path: Path) -> None:
@@ -41,3 +46,12 @@ def publish(temporary: Path, final: Path) -> tuple[int, str]:
     temporary.replace(final)
     flush_folder(final.parent)
     return found
+
+
+def of_disk(error: OSError) -> StoreBroken | None:
+    """Return what a full, read-only or broken disk means for the user, without our paths; None for any other cause."""
+    if error.errno in FULL:
+        return DiskFull()
+    if error.errno in SHUT:
+        return StoreBroken(f"The files of the service can't be read or written: {os.strerror(error.errno)}.")
+    return None

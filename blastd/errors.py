@@ -125,12 +125,6 @@ class QuotaUsed(TooMany):
     code = "quota_used"
 
 
-class DiskFull(BlastdError):
-    """Free disk space is under the floor: no new searches until there is room."""
-
-    code = "disk_full"
-
-
 class Unavailable(BlastdError):
     """A part that this request needs is not available now."""
 
@@ -153,6 +147,12 @@ class StoreBroken(BlastdError):
     """The store can't be read or written."""
 
     code = "store_broken"
+
+
+class DiskFull(StoreBroken):
+    """The disk of the service is full: nothing can be written until there is room."""
+
+    code = "disk_full"
 
 
 class DatabaseBroken(BlastdError):

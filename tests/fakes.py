@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from blastd.clock import SystemClock
 from blastd.core.engine import Absent, External, Health, Observation, Present, Trouble, Unknown, Work
 from blastd.core.ids import JobId
 from blastd.core.model import Job, Phase
@@ -44,6 +45,21 @@ class FakeClock:
             self._moved.set()
             self._moved = asyncio.Event()
             await settle()
+
+
+class JumpyClock(SystemClock):
+    """The clock of this machine, but somebody sets it: `ahead` is by how many seconds."""
+
+    ahead = 0.0
+    """Of the clock of day alone."""
+    later = 0.0
+    """Time that has really passed, too."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead + self.later)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.later
 
 
 async def settle() -> None:

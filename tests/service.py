@@ -12,7 +12,7 @@ from aiohttp import web
 
 from blastd.blastplus import tools as blast
 from blastd.blastplus.shelf import Shelf
-from blastd.clock import SystemClock
+from blastd.clock import Clock, SystemClock
 from blastd.config import Settings, load
 from blastd.engines.local.engine import LocalEngine, LocalSettings
 from blastd.metrics import Metrics
@@ -92,13 +92,21 @@ class Answer:
 
 
 @asynccontextmanager
-async def serving(state: Path, folders: list[Path], **flags: object) -> AsyncIterator[Service]:
+async def serving(  # clock is Any, since mypy would give it a place in **flags of any dict
+    state: Path, folders: list[Path], *, clock: Any = None, **flags: Any
+) -> AsyncIterator[Service]:
     """Run a service on *state* with the databases of *folders*; *flags* are settings such as server__base_path."""
     given = {name.replace("__", "."): value for name, value in flags.items()}
     settings = load(
         None, {}, {"store.state_dir": state, "databases.dirs": folders, "retention.disk_floor_bytes": 0} | given
     )
-    async with open_database(settings.store.file) as store, _parts(settings, store) as (services, files):
+    async with (
+        open_database(settings.store.file) as store,
+        _parts(settings, store, clock or SystemClock()) as (
+            services,
+            files,
+        ),
+    ):
         runner = make_runner(make_app(services, settings))
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -112,8 +120,8 @@ async def serving(state: Path, folders: list[Path], **flags: object) -> AsyncIte
 
 
 @asynccontextmanager
-async def _parts(settings: Settings, store: Database) -> AsyncIterator[tuple[Services, Files]]:
-    clock, metrics, files = SystemClock(), Metrics(), Files(settings.store.folder)
+async def _parts(settings: Settings, store: Database, clock: Clock) -> AsyncIterator[tuple[Services, Files]]:
+    metrics, files = Metrics(), Files(settings.store.folder)
     found = await blast.find(None, os.environ["PATH"], str(settings.store.folder))
     databases = Databases(
         folders=settings.databases.dirs,

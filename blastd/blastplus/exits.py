@@ -90,7 +90,7 @@ def explain(
     serious = "\n".join(line for line in stderr.splitlines() if not line.startswith("Warning:"))
     said, low = cause(serious), serious.lower()
     if exit_code == 6 or any(word in low for word in DISK_WORDS):
-        return _disk(program, said)
+        return no_room(program, said)
     vague = exit_code == 3 and said == VAGUE and memory_limit_bytes is not None
     if exit_code == 4 or vague or any(word in low for word in MEMORY_WORDS):
         return _memory(program, memory_limit_bytes)
@@ -166,7 +166,8 @@ def _memory(program: str, limit: int | None) -> Trouble:
     )
 
 
-def _disk(program: str, said: str) -> Trouble:
+def no_room(program: str, said: str) -> Trouble:
+    """Return the failure of a search whose output found no room on the disk."""
     return Trouble(
         code="disk_full",
         sentence=f"{program} could not write its output{f': {said}' if said else '.'}",

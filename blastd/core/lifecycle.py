@@ -296,4 +296,5 @@ def reset_units(units: Sequence[Unit]) -> tuple[Unit, ...]:
 
 def _ended(job: Job, now: datetime, by: str | None) -> dict[str, object]:
     clear = {"waiting_for": None, "queue_position": None, "stale_since": None, "stale_reason": None}
-    return clear | {"finished_at": now, "observed_at": now, "observed_by": by or job.observed_by}
+    finished = max(now, job.created_at, job.started_at or now)  # a clock that was set back: no end before the beginning
+    return clear | {"finished_at": finished, "observed_at": now, "observed_by": by or job.observed_by}

@@ -6,6 +6,7 @@ The catalogue is looked through in the background and when asked; a search sees 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,17 @@ from blastd.blastplus.makedb import BuildFailed, Order, check_name
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.model import Frozen
-from blastd.errors import BlastdError, Conflict, DatabaseBroken, DiskFull, Forbidden, Invalid, NotFound, ToolFailed
+from blastd.errors import (
+    BlastdError,
+    Conflict,
+    DatabaseBroken,
+    DiskFull,
+    Forbidden,
+    Invalid,
+    NotFound,
+    StoreBroken,
+    ToolFailed,
+)
 from blastd.service.access import Identity
 from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask
@@ -34,6 +45,7 @@ BUILD_SECONDS = 6 * 3600.0
 MOST_ACCESSIONS = 100
 """Of one query; more are better sent as FASTA."""
 PROGRESS_SECONDS = 1.0
+AGAIN_SECONDS = 5.0  # while the store can't be written
 BYTES_PER_SECOND = 15_000_000
 """How fast makeblastdb reads, to guess how far it is: it says nothing itself. Measured with 2.12; never shown."""
 
@@ -234,8 +246,13 @@ class Databases:
         """Make what was ordered, one after the other, until cancelled; unfinished ones are begun again at a start."""
         while True:
             self._wake.clear()
-            for task in await self._store.read(dbtasks.unfinished):
-                await self._build(task)
+            try:
+                for task in await self._store.read(dbtasks.unfinished):
+                    await self._build(task)
+            except StoreBroken as error:  # the task is still there, and is begun again
+                log.warning("database_tasks_wait", reason=str(error))
+                await self._clock.wait(self._wake, AGAIN_SECONDS)
+                continue
             await self._wake.wait()
 
     async def _build(self, task: DatabaseTask) -> None:
@@ -249,6 +266,7 @@ class Databases:
             parse_seqids=bool(settings["parse_seqids"]),
             replace=bool(settings["replace"]),
         )
+        failed: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 progress = group.create_task(self._progress(task, fasta), name=f"progress-{task.task_id}")
@@ -257,15 +275,16 @@ class Databases:
                 finally:
                     progress.cancel()
         except* (BlastdError, OSError) as errors:
-            error = _first(errors)
-            code = error.code if isinstance(error, BlastdError) else BuildFailed.code
-            await self._end(task, fasta, error_code=code, error=str(error))
+            failed = _first(errors)
+        if failed is not None:
+            code = failed.code if isinstance(failed, BlastdError) else BuildFailed.code
+            await self._end(task, fasta, error_code=code, error=str(failed))
             log.info("database_not_made", name=task.name, code=code)
-        else:
-            await self.rescan()
-            current = self.current(task.name)
-            await self._end(task, fasta, fingerprint=current.fingerprint if current is not None else made.fingerprint)
-            log.info("database_made", name=task.name, sequences=made.sequences)
+            return
+        await self.rescan()
+        current = self.current(task.name)
+        await self._end(task, fasta, fingerprint=current.fingerprint if current is not None else made.fingerprint)
+        log.info("database_made", name=task.name, sequences=made.sequences)
 
     async def _progress(self, task: DatabaseTask, fasta: Path) -> None:
         begin = self._clock.monotonic()
@@ -276,7 +295,8 @@ class Databases:
         while True:
             share = min(0.95, (self._clock.monotonic() - begin) / expected)
             now = self._clock.now()
-            await self._store.write(lambda db, share=share, now=now: dbtasks.progress(db, task.task_id, share, now))  # type: ignore[misc]  # a lambda with defaults
+            with suppress(StoreBroken):  # a full disk stops makeblastdb itself, and a lock is gone at the next turn
+                await self._store.write(lambda db, share=share, now=now: dbtasks.progress(db, task.task_id, share, now))  # type: ignore[misc]  # a lambda with defaults
             await asyncio.sleep(PROGRESS_SECONDS)
 
     async def _end(self, task: DatabaseTask, fasta: Path, **result: str) -> None:

@@ -22,10 +22,11 @@ from blastd.clock import Clock
 from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.tabular import columns
 from blastd.durable import digest, publish
-from blastd.errors import Expired, Invalid, NotReady, ResultGone, Unsupported
+from blastd.errors import Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
 from blastd.results import finish, formats, hits, sequences
 from blastd.results.formats import FORMATS, Format
 from blastd.service.progress import progress
+from blastd.service.streams import Copy, in_threads
 from blastd.service.tables import align, offset_of, page_of
 from blastd.store import artifacts, units
 from blastd.store.files import Files
@@ -186,17 +187,17 @@ class Results:
         if kept is not None:
             return stored_file(ready, kept)
         size = sum(unit.output_bytes or 0 for unit in ready.units)
-        if kind.name in PROJECTED and not wanted.whole and size > SMALL_BYTES:
-            blocks = formats.projection(
-                ready.folder, ready.units, kind.name, names, wanted.query, standins=job.standins
-            )
-            if blocks is not None:
-                return ResultStream(
-                    blocks=self._while_sent(ready, key, kind, blocks),
-                    media_type=kind.media_type,
-                    name=file_name(job, kind),
-                )
-        return await self._made(ready, key, kind, names, wanted.query)
+        sent: Iterator[bytes] | None = None
+        if kind.name in PROJECTED and not wanted.whole:
+            sent = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query, standins=job.standins)
+        if sent is None or size <= SMALL_BYTES:
+            try:
+                return await self._made(ready, key, kind, names, wanted.query)
+            except OSError:  # no room to make it: what needs none is sent as it is made
+                if sent is None:
+                    raise
+        blocks = self._while_sent(ready, key, kind, sent)
+        return ResultStream(blocks=blocks, media_type=kind.media_type, name=file_name(job, kind))
 
     async def _partial(self, job: Job, kind: Format, names: tuple[str, ...] | None) -> ResultStream:
         """Return what is done of a job that has not completed."""
@@ -385,19 +386,21 @@ class Results:
         except sqlite3.IntegrityError as error:  # the row went while the file was made
             await offload(final.unlink, missing_ok=True)
             raise Expired("The job has just been removed.") from error
+        except StoreBroken as error:  # it is made again the next time
+            log.warning("format_not_noted", job_id=ready.job.job_id, format=key, reason=str(error))
         return kept
 
     async def _while_sent(self, ready: Ready, key: str, kind: Format, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
         """Yield blocks as they are made, and keep them as a file once they are complete."""
-        temporary = self._files.temporary()
+        copy = Copy(self._files.temporary())
         try:
-            with temporary.open("wb") as file:
-                async for block in in_threads(blocks):
-                    await offload(file.write, block)
-                    yield block
-            await self._keep(ready, key, kind, temporary)
+            async for block in in_threads(blocks):
+                await offload(copy.write, block)
+                yield block
+            if copy.end():
+                await self._keep(ready, key, kind, copy.path)
         finally:
-            temporary.unlink(missing_ok=True)
+            copy.drop()
 
 
 def format_of(wanted: Wanted) -> Format:
@@ -440,9 +443,3 @@ def stored_file(ready: Ready, kept: Artifact) -> ResultFile:
         media_type=kept.media_type,
         name=f"{ready.job.program}-{ready.job.short_id}-{name}.{suffix}",
     )
-
-
-async def in_threads(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield *blocks*, each made in a thread."""
-    while (block := await offload(next, blocks, None)) is not None:
-        yield block

@@ -1,5 +1,6 @@
 """How the service is: each component by name, versions, numbers. Asking it waits for nothing outside."""
 
+import os
 import platform
 import resource
 import shutil
@@ -173,14 +174,19 @@ class System:
     async def _look_at_store(self) -> tuple[dict[str, int], Component]:
         try:
             counts = await self._store.read(lambda db: jobs.counts(db, None))
+            await self._store.check()
         except StoreBroken as error:
             return {}, Component(name="store", status=DOWN, detail=str(error))
+        if not await offload(os.access, self._files.root, os.W_OK):
+            return counts, Component(name="store", status=DOWN, detail="The state folder can't be written.")
         return counts, Component(name="store", status=OK)
 
     def _disk(self, free: int) -> Component:
-        if free >= self._floor:
+        if free >= max(self._floor, 1):
             return Component(name="disk", status=OK)
         text = f"{free:,} bytes are free, under the floor of {self._floor:,}: no new searches until there is room."
+        if not free:
+            text = "The disk is full: nothing can be written until there is room."
         return Component(name="disk", status=DOWN, detail=text)
 
     def _databases(self) -> Component:

@@ -36,6 +36,7 @@ GET = "SELECT * FROM job WHERE job_id = :job_id"
 IN_RANGE = "SELECT * FROM job WHERE job_id BETWEEN :low AND :high AND (:owner IS NULL OR owner = :owner) LIMIT 2"
 GONE_IN_RANGE = "SELECT * FROM gone WHERE job_id BETWEEN :low AND :high AND (:owner IS NULL OR owner = :owner) LIMIT 1"
 IS_GONE = "SELECT 1 FROM gone WHERE job_id = :job_id"
+ANY_GONE = "SELECT 1 FROM gone LIMIT 1"
 ACTIVE = "SELECT job_id FROM job WHERE status = :status ORDER BY created_at LIMIT :limit"
 COUNTS = "SELECT status, sum(jobs) AS jobs FROM job_count GROUP BY status"
 COUNTS_OWNER = "SELECT status, jobs FROM job_count WHERE owner = :owner"
@@ -298,6 +299,11 @@ def remove(db: sqlite3.Connection, job: Job, reason: str, now: datetime) -> bool
     db.execute(BURY, {"job_id": job.job_id, "owner": job.owner, "now": to_ms(now), "reason": reason})
     add_event(db, job, reason, now, {})
     return True
+
+
+def any_gone(db: sqlite3.Connection) -> bool:
+    """Tell whether any job was ever removed from this store."""
+    return db.execute(ANY_GONE).fetchone() is not None
 
 
 def is_gone(db: sqlite3.Connection, identifier: JobId) -> bool:

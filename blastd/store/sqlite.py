@@ -14,13 +14,17 @@ from typing import Self, TypeVar
 
 import aiosqlite
 
-from blastd.errors import StoreBroken
+from blastd.aio import offload
+from blastd.errors import DiskFull, StoreBroken
 from blastd.store import migrate
 from blastd.store.events import Feed
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
+PROBE_SECONDS = 0.2  # readiness is asked by probes that themselves wait a second
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+RESTORE = "Restore a copy made by 'blastd backup', or move the whole state folder away."
 READERS = 2  # a list page must not wait behind a big export of events
 
 
@@ -28,7 +32,11 @@ class Connection(aiosqlite.Connection):
     """A connection whose transaction is one step of its thread."""
 
     async def __aenter__(self) -> Self:
-        await self
+        try:
+            await self
+        except BaseException:
+            await offload(self._thread.join)  # it ends by itself, and tells a loop that must still be there
+            raise
         return self
 
     async def transaction(self, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -59,6 +67,8 @@ class Database:
         """Take open connections."""
         self.path = path
         self.feed = Feed()
+        self._trouble: StoreBroken | None = None
+        self._damaged = False
         self._writer = writer
         self._readers = asyncio.Queue[Connection]()
         for reader in readers:
@@ -67,16 +77,19 @@ class Database:
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run *work* as one transaction of the only writer, durable when this returns.
 
-        Without a time limit: its outcome would be unknown. Raises StoreBroken when SQLite can't write.
+        Without a time limit: its outcome would be unknown. Raises StoreBroken when SQLite can't write, DiskFull when the
+        disk keeps it from it.
         """
         try:
             result = await self._writer.transaction("BEGIN IMMEDIATE", work)
         except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
-            raise StoreBroken(f"The store {self.path.name} can't be written: {error}.") from error
+            raise self._broken(error, "written") from error
         finally:
             self.feed.wake()
+        if not self._damaged:
+            self._trouble = None
         return result
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -85,13 +98,54 @@ class Database:
         try:
             return await reader.transaction("BEGIN", work)
         except sqlite3.DatabaseError as error:
-            raise StoreBroken(f"The store {self.path.name} can't be read: {error}.") from error
+            raise self._broken(error, "read") from error
         finally:
             self._readers.put_nowait(reader)
+
+    async def check(self) -> None:
+        """Raise StoreBroken when the last transaction failed and another would, too.
+
+        A damaged file stays damaged, whatever pages of it can still be read: the daemon has to start on a whole one.
+        """
+        if self._trouble is None:
+            return
+        if not self._damaged:
+            try:
+                await offload(probe, self.path)
+            except sqlite3.DatabaseError as error:
+                raise self._broken(error, "written") from error
+            self._trouble = None
+            return
+        raise self._trouble
+
+    def _broken(self, error: sqlite3.DatabaseError, what: str) -> StoreBroken:
+        """Return *error* as ours, and remember it for whoever asks whether the store is well."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        self._damaged = self._damaged or code in DAMAGED
+        if code == sqlite3.SQLITE_FULL:
+            self._trouble = DiskFull(
+                f"The disk is full: the store {self.path.name} can't be {what} until there is room."
+            )
+        else:
+            mend = f" {RESTORE}" if self._damaged else ""
+            self._trouble = StoreBroken(f"The store {self.path.name} can't be {what}: {error}.{mend}")
+        return self._trouble
 
     async def backup(self, target: Path) -> None:
         """Write a consistent copy of the running store to *target*, which must not exist."""
         await self._writer.plain(lambda db: copy(db, target))
+
+
+def probe(path: Path) -> None:
+    """Write to the store what it holds already, through a connection of its own; blocking. Raises sqlite3.DatabaseError."""
+    db = sqlite3.connect(path, isolation_level=None, timeout=PROBE_SECONDS)
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(f"PRAGMA user_version = {migrate.version(db)}")
+        db.execute("COMMIT")
+    finally:
+        db.close()
 
 
 def copy(db: sqlite3.Connection, target: Path) -> None:
@@ -103,25 +157,38 @@ def copy(db: sqlite3.Connection, target: Path) -> None:
 async def open_database(path: Path) -> AsyncIterator[Database]:
     """Open the store at *path*, made or migrated if need be. Raises SchemaTooNew, StoreBroken."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    refuse_lost(path)
     async with AsyncExitStack() as stack:
         try:
             writer = await stack.enter_async_context(_connect(path, read_only=False))
             await writer.plain(migrate.migrate)
             readers = [await stack.enter_async_context(_connect(path, read_only=True)) for _ in range(READERS)]
         except sqlite3.DatabaseError as error:
-            raise StoreBroken(
-                f"The store {path} can't be opened: {error}. Restore a copy made by 'blastd backup', or move the file away."
-            ) from error
+            raise StoreBroken(f"The store {path} can't be opened: {error}. {RESTORE}") from error
         yield Database(path, writer, readers)
 
 
 def open_sync(path: Path) -> sqlite3.Connection:
     """Open the store for a command that runs beside the daemon: same settings, migrated. The caller closes it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    refuse_lost(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     _set_up(db)
     migrate.migrate(db)
     return db
+
+
+def refuse_lost(path: Path) -> None:
+    """Raise StoreBroken for a store that is missing or empty beside searches that it owned.
+
+    A new one would own none of them, and the sweep would remove their files as strangers.
+    """
+    if path.exists() and path.stat().st_size:
+        return
+    jobs = path.parent / "jobs"
+    lost = sum(1 for _ in jobs.iterdir()) if jobs.is_dir() else 0
+    if lost:
+        raise StoreBroken(f"The store {path} is missing or empty, and there are files of {lost} searches. {RESTORE}")
 
 
 def _connect(path: Path, *, read_only: bool) -> Connection:

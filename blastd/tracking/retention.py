@@ -18,6 +18,9 @@ log = structlog.get_logger()
 
 PAGE = 200
 TMP_SECONDS = 24 * 3600.0  # uploads and downloads take hours at most
+JUMP_SECONDS = 600.0  # what the clock may run ahead between two passes; summer time does not touch UTC
+TRUST_SECONDS = 24 * 3600.0
+"""Nothing is removed by age for so long after the clock jumped ahead: time for whoever runs the machine to set it right."""
 
 
 class Removed(Frozen, frozen=True, kw_only=True):
@@ -44,12 +47,34 @@ class Retention:
         """Take the parts; *days* 0 keeps jobs for ever."""
         self._store, self._files, self._clock = store, files, clock
         self._days, self._dry_run, self._sweep_generations, self._metrics = days, dry_run, sweep_generations, metrics
+        self._offset = self._ahead()
+        self._jumped_at: float | None = None
 
     async def run_once(self) -> None:
-        """One pass: expiry, then the sweep of strangers."""
-        await self.expire(dry_run=self._dry_run)
-        await self.sweep()
+        """One pass: expiry, then the sweep of strangers; none of it on a clock that has just jumped ahead."""
+        if self._clock_is_sound():
+            await self.expire(dry_run=self._dry_run)
+            await self.sweep()
         self._metrics.disk_free_bytes.set(await offload(self._files.free_bytes))
+
+    def _ahead(self) -> float:
+        """Return what must stay the same while the clock of day is only driven by time that passes."""
+        return to_ms(self._clock.now()) / 1000 - self._clock.monotonic()
+
+    def _clock_is_sound(self) -> bool:
+        """Tell whether the clock of day can be believed: a wrong year would make every result look old."""
+        jump = self._ahead() - self._offset
+        if jump <= JUMP_SECONDS:  # back where it was, or behind: ages only look younger
+            self._offset, self._jumped_at = min(self._offset, self._ahead()), None
+            return True
+        now = self._clock.monotonic()
+        if self._jumped_at is None:
+            self._jumped_at = now
+            log.warning("clock_jumped", seconds=round(jump), nothing_expires_for_seconds=TRUST_SECONDS)
+        if now - self._jumped_at < TRUST_SECONDS:
+            return False
+        self._offset, self._jumped_at = self._ahead(), None
+        return True
 
     async def expire(self, *, dry_run: bool) -> Removed:
         """Remove jobs that ended more than the days ago; a dry run only says which."""
@@ -72,7 +97,13 @@ class Retention:
         while page := await self._store.read(lambda db, after=after: jobs.ids_after(db, after, 5000)):  # type: ignore[misc]  # a lambda with a default
             known.update(page)
             after = page[-1]
-        for stranger in await offload(self._files.strangers, known, now):
+        strangers = await offload(self._files.strangers, known, now)
+        if strangers and not known and not await self._store.read(jobs.any_gone):
+            log.error(
+                "strangers_kept", searches=len(strangers), reason="The store knows no search: is it the right one?"
+            )
+            strangers = []
+        for stranger in strangers:
             if await self._store.read(lambda db, stranger=stranger: jobs.get(db, stranger)) is None:  # type: ignore[misc]  # as above
                 freed = await offload(self._files.remove_job, stranger)
                 log.info("stranger_removed", job_id=stranger, bytes_freed=freed)

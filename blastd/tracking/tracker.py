@@ -14,11 +14,12 @@ from blastd.core.engine import Engine
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals
 from blastd.core.model import Job
+from blastd.errors import StoreBroken
 from blastd.metrics import Metrics
 from blastd.store import jobs
 from blastd.store.sqlite import Database
 from blastd.tracking.look import Looks
-from blastd.tracking.poller import poll
+from blastd.tracking.poller import Look, poll
 
 log = structlog.get_logger()
 
@@ -106,6 +107,8 @@ class Tracker:
     async def _look_for_reader(self, job_id: JobId) -> None:
         try:
             await self._looks.look(job_id, "refresh")
+        except StoreBroken as error:  # the reader gets the row as it is
+            log.info("row_not_refreshed", job_id=job_id, reason=str(error))
         finally:
             asyncio.get_running_loop().call_soon(self._refresh.set)
 
@@ -117,14 +120,25 @@ class Tracker:
             return await self._looks.look(identifier, "poll" if not woken else "watch")
 
         try:
-            await poll(job_id, look, wake, self._clock, self._policy)
+            await self._poll(job_id, look, wake)
             while wake.is_set():  # somebody called between the last look and this end: a retry, say
-                await poll(job_id, look, wake, self._clock, self._policy)
+                await self._poll(job_id, look, wake)
         except Exception:
             self._metrics.poller_failures.inc()
             log.exception("poller_failed", job_id=job_id)
         finally:
             self._wakes.pop(job_id, None)
+
+    async def _poll(self, job_id: JobId, look: Look, wake: asyncio.Event) -> None:
+        """Poll to the end; while the store is full or locked, wait: nothing that the job does is lost meanwhile."""
+        while True:
+            try:
+                await poll(job_id, look, wake, self._clock, self._policy)
+                return
+            except StoreBroken as error:
+                log.warning("poller_waits", job_id=job_id, reason=str(error))
+                await self._clock.wait(asyncio.Event(), self._policy.fast)
+                wake.set()
 
     async def _listen(self, engine: Engine) -> None:
         while True:
@@ -133,11 +147,19 @@ class Tracker:
     async def _positions(self, engine: Engine) -> None:
         """Write places in the queue when they changed, all in one transaction."""
         known: dict[JobId, int] = {}
+        told = False
         while True:
             await asyncio.sleep(POSITIONS_SECONDS)
             now = {job_id: place for place, job_id in enumerate(engine.waiting(), 1)}
             news = {job_id: place for job_id, place in now.items() if known.get(job_id) != place}
             if news:
                 moment = self._clock.now()
-                await self._store.write(lambda db, news=news, moment=moment: jobs.set_positions(db, news, moment))  # type: ignore[misc]  # mypy can't infer a lambda with defaults
+                try:
+                    await self._store.write(lambda db, news=news, moment=moment: jobs.set_positions(db, news, moment))  # type: ignore[misc]  # mypy can't infer a lambda with defaults
+                except StoreBroken as error:  # a full disk must not stop what runs and what can be read
+                    if not told:
+                        log.warning("positions_not_written", engine=engine.name, reason=str(error))
+                    told = True
+                    continue
+                told = False
             known = now

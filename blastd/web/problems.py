@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from blastd import errors
+from blastd.durable import of_disk
 from blastd.log import mask
 from blastd.web.wire import Fault, Problem
 
@@ -162,8 +163,14 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return foreign(request, error)
     except (ConnectionResetError, BrokenPipeError):
         raise  # the client went away: nobody is left to answer
-    except Exception:
-        log.exception("request_failed", method=request.method, path=request.path)
-        if STARTED in request:
-            return cut_off(request)
-        return problem(request, 500, "internal", INTERNAL)
+    except OSError as error:
+        ours = of_disk(error)
+        return refusal(request, ours) if ours is not None and STARTED not in request else unforeseen(request, error)
+    except Exception as error:  # noqa: BLE001  # logged with its traceback
+        return unforeseen(request, error)
+
+
+def unforeseen(request: web.Request, error: Exception) -> web.StreamResponse:
+    """Log what nobody foresaw, and return its answer."""
+    log.error("request_failed", method=request.method, path=request.path, exc_info=error)
+    return cut_off(request) if STARTED in request else problem(request, 500, "internal", INTERNAL)

@@ -3,6 +3,7 @@
 Output gets its name only after exit code 0. A proposing unit's output is the JSON list of half-open ranges of positions.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from blastd.clock import Clock
 from blastd.core import alias, proposals
 from blastd.core.engine import Trouble, UnitReport, Work
 from blastd.core.model import Frozen, Unit, UnitKind, UnitState
-from blastd.durable import publish
+from blastd.durable import of_disk, publish
+from blastd.errors import DiskFull
 
 STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: the end, where the cause stands
+NO_ROOM_BYTES = 64 * 1024
 RANGES = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
 
@@ -99,6 +102,9 @@ def _failed(one: Running, report: UnitReport, error: Failed) -> UnitReport:
         time_limit_seconds=one.limits.seconds,
         memory_limit_bytes=one.limits.memory_bytes,
     )
+    # on a full disk BLAST+ aborts, and even its last words find no room
+    if trouble.code == "crashed" and shutil.disk_usage(one.stem.parent).free < NO_ROOM_BYTES:
+        trouble = exits.no_room(error.program, "the disk is full")
     return replace(
         report,
         state=UnitState.FAILED,
@@ -233,6 +239,11 @@ def _clean(one: Running) -> None:
 
 def trouble_of(program: str, error: OSError) -> Trouble:
     """Return what to say when files or processes of a unit can't be made."""
+    if (ours := of_disk(error)) is not None:
+        if isinstance(ours, DiskFull):
+            return exits.no_room(program, error.strerror or "")
+        remedy = "Retry when the operator has mended it."
+        return Trouble(code=ours.code, sentence=str(ours), remedy=remedy, retryable=True)
     return Trouble(
         code="engine_error",
         sentence=f"{program} could not be started or its files not written: {error}.",
