@@ -49,6 +49,7 @@ class Shelf:
         """Take the folder of generations; *current* gives the catalogue's database of a name."""
         self._folder, self._current = folder, current
         self._known: dict[str, Generation] = {}
+        self._placed: dict[tuple[Generation, DatabaseRef], Placed] = {}
         self._lock = asyncio.Lock()
 
     async def pin(self, database: Database) -> Generation:
@@ -82,14 +83,12 @@ class Shelf:
     async def place(self, refs: Sequence[DatabaseRef], folder: Path) -> Placed:
         """Return where a search on *refs* runs; *folder* may take a work folder for several databases."""
         generations = [await self.find(ref) for ref in refs]
-        run_folder, argument = await offload(generation.together, generations, folder / "db")
-        layout = await offload(layout_of, generations, refs, argument)
-        return Placed(
-            databases=tuple(located(ref, made) for ref, made in zip(refs, generations, strict=True)),
-            run_folder=str(run_folder),
-            argument=argument,
-            layout=layout,
-        )
+        if len(refs) != 1 or not generations[0].pinned:
+            return await offload(_place, generations, refs, folder)
+        key = generations[0], refs[0]
+        if key not in self._placed:  # a pinned generation lies as it lies: its volumes are read once
+            self._placed[key] = await offload(_place, generations, refs, folder)
+        return self._placed[key]
 
     async def changed(self, refs: Sequence[DatabaseRef]) -> Trouble | None:
         """Return what to say when a database is no longer as it was pinned; None if all are."""
@@ -99,7 +98,7 @@ class Shelf:
             except DatabaseGone as error:
                 return Trouble(code="database_changed", sentence=str(error), remedy="Submit the search again.")
             if not await offload(generation.unchanged, made):
-                self._known.pop(ref.fingerprint, None)
+                self._forget(ref.fingerprint)
                 return Trouble(
                     code="database_changed",
                     sentence=f"Database {ref.name} was overwritten in place while it was searched, so the result can't be trusted.",
@@ -111,5 +110,21 @@ class Shelf:
         """Remove pinned generations that nobody names; blocking. Returns how many."""
         current = {fingerprint for fingerprint in self._known if fingerprint not in used}
         for fingerprint in current:
-            self._known.pop(fingerprint, None)
+            self._forget(fingerprint)
         return generation.sweep(self._folder, used)
+
+    def _forget(self, fingerprint: str) -> None:
+        self._known.pop(fingerprint, None)
+        for key in [key for key in list(self._placed) if key[0].fingerprint == fingerprint]:
+            self._placed.pop(key, None)
+
+
+def _place(generations: Sequence[Generation], refs: Sequence[DatabaseRef], folder: Path) -> Placed:
+    """Return where a search on *generations* runs; blocking."""
+    run_folder, argument = generation.together(generations, folder / "db")
+    return Placed(
+        databases=tuple(located(ref, made) for ref, made in zip(refs, generations, strict=True)),
+        run_folder=str(run_folder),
+        argument=argument,
+        layout=layout_of(generations, refs, argument),
+    )

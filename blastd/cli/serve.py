@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import os
+import sys
 
 from blastd import daemon, log
 from blastd.cli.exits import ExitCode
@@ -12,5 +14,7 @@ def serve(given: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
     settings = settings_of(given)
     log.configure(settings.logging)
+    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):  # later Pythons do so by themselves
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())  # else each process of BLAST+ costs a thread that waits
     asyncio.run(daemon.serve(settings))
     return ExitCode.OK

@@ -147,8 +147,8 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
     if status is Status.RUNNING and job.started_at is None:
         wanted["started_at"] = min((u.started_at for u in after.values() if u.started_at), default=now)
     fields: dict[str, Any] = {name: value for name, value in wanted.items() if getattr(job, name) != value}
-    if phase is job.phase and not fields:
-        return None
+    if phase is job.phase and (not fields or (fields.keys() == {"queue_position"} and job.queue_position is not None)):
+        return None  # a place that only moves up is written for all who wait at once (`Tracker`), not for each reader
     kind = "moved" if phase is not job.phase else "progress"
     data: dict[str, Any] = {"units_done": done, "units_total": job.units_total}
     if seen.trouble is not None:

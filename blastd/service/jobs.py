@@ -73,8 +73,8 @@ class Jobs:
         if not active:
             return page
         before = self._store.feed.count
-        await self._tracker.refresh(active, REFRESH_SECONDS)
-        return page if self._store.feed.count == before else await self._store.read(read)
+        looked = await self._tracker.refresh(active, REFRESH_SECONDS)
+        return await self._store.read(read) if looked and self._store.feed.count != before else page
 
     async def find(self, who: Identity, text: str) -> Job:
         """Return the job of an id, short id or unique prefix as the row has it. Raises NotFound, Ambiguous, Expired."""
@@ -84,10 +84,21 @@ class Jobs:
     async def get(self, who: Identity, text: str) -> Job:
         """Return the job of an id, looked at before if it is active. Raises NotFound, Ambiguous, Expired."""
         job = await self.find(who, text)
-        if job.status.terminal:
+        if job.status.terminal or not await self._tracker.refresh([job], REFRESH_SECONDS):
             return job
-        await self._tracker.refresh([job], REFRESH_SECONDS)
-        return await self._store.read(lambda db: jobs.resolve(db, parse_prefix(job.job_id), who.scope))
+        return await self.find(who, job.job_id)
+
+    async def show(self, who: Identity, text: str) -> JobParts:
+        """Return the job of an id like `get`, with what belongs to it. Raises NotFound, Ambiguous, Expired."""
+        digits = parse_prefix(text)
+
+        def read(db: sqlite3.Connection) -> JobParts:
+            return _parts(db, jobs.resolve(db, digits, who.scope))
+
+        found = await self._store.read(read)
+        if found.job.status.terminal or not await self._tracker.refresh([found.job], REFRESH_SECONDS):
+            return found
+        return await self.parts(found.job)
 
     async def parts(self, job: Job) -> JobParts:
         """Return *job* with its units and artifacts, all of one moment."""
@@ -96,7 +107,7 @@ class Jobs:
             now = jobs.get(db, job.job_id)
             if now is None:
                 raise NotFound("The job has just been removed.")
-            return JobParts(job=now, units=units.of_job(db, job.job_id), artifacts=artifacts.of_job(db, job.job_id))
+            return _parts(db, now)
 
         return await self._store.read(read)
 
@@ -119,12 +130,15 @@ class Jobs:
             left = until - self._clock.monotonic()
             if left <= 0:
                 break
-            count = self._store.feed.count
+            news = self._store.feed.of(job.job_id)  # before the reading: what is written after it sets this
             job = await self.find(who, job.job_id)
             if job.status.terminal or job.version != seen:
                 break
-            await self._store.feed.wait(count, min(left, SLICE_SECONDS))
-            job = await self.find(who, job.job_id)
+            try:
+                async with asyncio.timeout(min(left, SLICE_SECONDS)):
+                    await news.wait()
+            except TimeoutError:
+                continue
         return job
 
     async def logs(self, job: Job) -> tuple[list[Unit], list[Attempt]]:
@@ -199,6 +213,10 @@ class Jobs:
         if await self._store.read(lambda db: jobs.get(db, job.job_id)) is not None:
             raise Conflict("The job has just been opened again.")
         return job.job_id, freed
+
+
+def _parts(db: sqlite3.Connection, job: Job) -> JobParts:
+    return JobParts(job=job, units=units.of_job(db, job.job_id), artifacts=artifacts.of_job(db, job.job_id))
 
 
 def _cursor(text: str | None) -> Cursor | None:

@@ -96,6 +96,11 @@ class Submit:
 
     async def admit(self, who: Identity) -> None:
         """Refuse early, before a body is read. Raises Unavailable, DiskFull, TooMany."""
+        self._admit_any()
+        await self._store.read(lambda db: self._room(db, who.owner))
+
+    def _admit_any(self) -> None:
+        """Refuse what nobody may submit now."""
         if self._stopping.is_set():
             raise Unavailable("The service is stopping; submit again in a moment.")
         free = self._files.free_bytes()
@@ -106,7 +111,6 @@ class Submit:
                 free_bytes=free,
                 floor_bytes=self._floor,
             )
-        await self._store.read(lambda db: self._room(db, who.owner))
 
     def temporary(self) -> Path:
         """Return a name for an upload, on the file system of the state."""
@@ -122,7 +126,7 @@ class Submit:
             replayed = await self._replayed(who, given, intake)
             if replayed is not None:
                 return replayed
-            await self.admit(who)
+            self._admit_any()  # how many the owner has is counted where the row is written
             return await self._accept(who, given, intake)
         finally:
             await offload(_drop, given.upload, query, query.with_name(query.name + ".ascii"))

@@ -7,6 +7,7 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from blastd.clock import from_ms, to_ms
 from blastd.core.ids import JobId, Owner
@@ -30,12 +31,20 @@ class Feed:
         """Begin at 0."""
         self.count = 0
         self._next = asyncio.Event()
+        self._of: WeakValueDictionary[JobId, asyncio.Event] = WeakValueDictionary()
 
-    def wake(self) -> None:
-        """Note a commit."""
+    def wake(self, job_id: JobId | None = None) -> None:
+        """Note a commit; *job_id* is the only job whose row it wrote (None: any may have been written)."""
         self.count += 1
         self._next.set()
         self._next = asyncio.Event()
+        for one in list(self._of) if job_id is None else [job_id]:
+            if (event := self._of.pop(one, None)) is not None:
+                event.set()
+
+    def of(self, job_id: JobId) -> asyncio.Event:
+        """Return what the next commit that may have written the row of *job_id* sets."""
+        return self._of.setdefault(job_id, asyncio.Event())
 
     async def wait(self, seen: int, seconds: float) -> int:
         """Return the count once it differs from *seen*, at the latest after *seconds*."""

@@ -15,6 +15,8 @@ from typing import Self, TypeVar
 import aiosqlite
 
 from blastd.aio import offload
+from blastd.core.ids import JobId
+from blastd.core.model import Job
 from blastd.errors import DiskFull, StoreBroken
 from blastd.store import migrate
 from blastd.store.events import Feed
@@ -80,14 +82,16 @@ class Database:
         Without a time limit: its outcome would be unknown. Raises StoreBroken when SQLite can't write, DiskFull when the
         disk keeps it from it.
         """
+        job_id: JobId | None = None
         try:
             result = await self._writer.transaction("BEGIN IMMEDIATE", work)
+            job_id = result.job_id if isinstance(result, Job) else None  # what `jobs.move` returns is all that it wrote
         except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
             raise self._broken(error, "written") from error
         finally:
-            self.feed.wake()
+            self.feed.wake(job_id)
         if not self._damaged:
             self._trouble = None
         return result

@@ -18,7 +18,7 @@ from blastd.core.engine import Engine, Present, Trouble, Work
 from blastd.core.model import Change, Frozen, Job, Unit
 from blastd.core.tabular import RICH_SPEC
 from blastd.errors import BlastdError
-from blastd.store import jobs, units
+from blastd.store import jobs
 from blastd.store.files import Files
 from blastd.store.sqlite import Database
 
@@ -39,14 +39,14 @@ class Launcher:
         """Take the parts."""
         self._store, self._files, self._shelf, self._clock, self._settings = store, files, shelf, clock, settings
 
-    async def launch(self, engine: Engine, job: Job) -> Job | None:
-        """Hand *job* over and return its row; None when somebody else moved it on (look again)."""
+    async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | None:
+        """Hand *job* with its units over and return its row; None when somebody else moved it on (look again)."""
         if job.phase in lifecycle.BEFORE_SUBMIT:
             intended = await self._move(job, lifecycle.submitting(job, self._clock.now()))
             if intended is None:
                 return None
             job = intended
-        trouble = await self._hand_over(engine, job)
+        trouble = await self._hand_over(engine, job, its_units)
         now = self._clock.now()
         if trouble is not None and not trouble.retryable:
             return await self._move(job, lifecycle.failed(job, trouble, now, "process"))
@@ -57,8 +57,7 @@ class Launcher:
             return job  # what the engine says of it follows at once and makes the next move
         return await self._move(job, lifecycle.handed_over(job, now))
 
-    async def _hand_over(self, engine: Engine, job: Job) -> Trouble | None:
-        its_units = await self._store.read(lambda db: units.of_job(db, job.job_id))
+    async def _hand_over(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Trouble | None:
         try:
             work = await self._work(job, its_units)
         except BlastdError as error:
@@ -74,17 +73,18 @@ class Launcher:
 
     async def _work(self, job: Job, its_units: Sequence[Unit]) -> Work:
         folder = self._files.job_folder(job.job_id)
-        query = await offload(query_for_blast, folder, job)
         placed = await self._shelf.place(job.databases, folder)
+        writes = bool(command.list_files(job.options))
+        arguments = await offload(command.arguments, job, folder) if writes else command.arguments(job, folder)
         return Work(
             job=job,
             units=its_units,
             folder=str(folder),
-            query_path=str(query),
+            query_path=str(query_for_blast(folder, job)),
             databases=placed.databases,
             run_folder=placed.run_folder,
             database_argument=placed.argument,
-            arguments=await offload(command.arguments, job, folder),
+            arguments=arguments,
             rich_format=RICH_SPEC,
             time_limit_seconds=self._settings.time_limit_seconds,
             memory_limit_bytes=self._settings.memory_limit_bytes,

@@ -11,6 +11,7 @@ from random import random
 from weakref import WeakValueDictionary
 
 import structlog
+from msgspec.structs import replace
 
 from blastd.clock import Clock
 from blastd.core import lifecycle
@@ -48,6 +49,7 @@ class Looks:
         self._store, self._engines, self._clock, self._policy = store, engines, clock, policy
         self._launcher, self._finisher, self._metrics = launcher, finisher, metrics
         self._last: dict[JobId, float] = {}
+        self._settled: dict[JobId, tuple[Job, Observation]] = {}
         self._locks: WeakValueDictionary[JobId, asyncio.Lock] = WeakValueDictionary()
         self._failures: dict[str, int] = {}
         self._cool_until: dict[str, float] = {}
@@ -57,45 +59,50 @@ class Looks:
         """Bring the row of *job_id* up to date and return it; None if there is no such job. *by* as in `observed_by`."""
         lock = self._locks.setdefault(job_id, asyncio.Lock())
         async with lock:
-            job = await self._store.read(lambda db: jobs.get(db, job_id))
+            job, its_units = await self._store.read(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
             if job is None or job.status.terminal:
-                self._last.pop(job_id, None)
+                self.forget(job_id)
                 return job
-            return await self._advance(job, by)
-
-    def glance_serves(self, job: Job) -> bool:
-        """Tell whether a look at *job* costs no outside call."""
-        engine = self._engines.get(job.engine)
-        return engine is not None and engine.glance(job) is not None
+            return await self._advance(job, its_units, by)
 
     def due(self, job: Job) -> bool:
-        """Tell whether a look at *job* is allowed now: it costs nothing, or the throttle has run off."""
-        if self.glance_serves(job):
-            return True
-        return may_look(job.phase, self._last.get(job.job_id), self._clock.monotonic(), self._policy)
+        """Tell whether a look at *job* is allowed now and may find something.
+
+        Where a glance serves, it finds nothing when the row says already what the glance does, and when a look that the
+        engine's push has called is under way. Else the throttle decides.
+        """
+        engine = self._engines.get(job.engine)
+        seen = engine.glance(job) if engine is not None else None
+        if seen is None:
+            return may_look(job.phase, self._last.get(job.job_id), self._clock.monotonic(), self._policy)
+        lock = self._locks.get(job.job_id)
+        if lock is not None and lock.locked():
+            return False
+        return self._settled.get(job.job_id) != _without_place(job, seen)
 
     def forget(self, job_id: JobId) -> None:
         """Drop what is known of a job that has ended."""
         self._last.pop(job_id, None)
+        self._settled.pop(job_id, None)
 
     # ------------------------------------------------------------------ steps of a look
-    async def _advance(self, job: Job, by: str) -> Job | None:
+    async def _advance(self, job: Job, its_units: list[Unit], by: str) -> Job | None:
         engine = self._engines.get(job.engine)
         if engine is None:
             unknown = Unknown(reason=f"The {job.engine} engine is switched off in this daemon's configuration.")
-            return await self._apply(job, unknown, by)
+            return await self._apply(job, its_units, unknown, by)
         if job.phase is Phase.CANCELLING:
             return await self._cancel(engine, job)
         seen = engine.glance(job)
         if job.phase in lifecycle.BEFORE_SUBMIT and not isinstance(seen, Present):
-            launched = await self._launcher.launch(engine, job)
+            launched = await self._launcher.launch(engine, job, its_units)
             if launched is None or launched.status.terminal or launched.phase in lifecycle.BEFORE_SUBMIT:
                 return launched
             job, seen = launched, engine.glance(launched)
         if seen is not None:
-            return await self._apply(job, seen, engine.pushed_by)
+            return await self._apply(job, its_units, seen, engine.pushed_by)
         answer = await self._observe(engine, job)
-        return job if answer is None else await self._apply(job, answer, by)
+        return job if answer is None else await self._apply(job, its_units, answer, by)
 
     async def _observe(self, engine: Engine, job: Job) -> Observation | None:
         """Ask the engine within the throttle and the cool-down of the whole engine; None: not now."""
@@ -127,22 +134,23 @@ class Looks:
             log.info("engine_back", engine=engine.name)
         return seen
 
-    async def _apply(self, job: Job, seen: Observation, by: str) -> Job | None:
-        """Decide and move, again while somebody else was faster."""
+    async def _apply(self, job: Job, its_units: list[Unit], seen: Observation, by: str) -> Job | None:
+        """Decide and move, again while somebody else was faster: units change with their row only."""
         job_id, current = job.job_id, job
         for _ in range(TRIES):
-            its_units = await self._store.read(lambda db: units.of_job(db, job_id))
             now = self._clock.now()
             decision = lifecycle.decide(current, its_units, seen, now, by)
             if decision.next is Next.FINISH:
                 return await self._finish(current, its_units, decision, seen, by)
             if decision.next is Next.LAUNCH:
-                return await self._launcher.launch(self._engines[current.engine], current)
+                return await self._launcher.launch(self._engines[current.engine], current, its_units)
             moved = await self._move(current, decision, now)
+            if moved is current:
+                self._settled[job_id] = _without_place(current, seen)
             if moved is not None:
                 await self._after(moved)
                 return moved
-            again = await self._store.read(lambda db: jobs.get(db, job_id))
+            again, its_units = await self._store.read(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
             if again is None or again.status.terminal:
                 return again
             current = again
@@ -209,3 +217,9 @@ class Looks:
             return
         if gone and (recorded or job.engine in leftovers.OUTSIDE):
             await self._store.write(lambda db: leftovers.remove(db, job.job_id))
+
+
+def _without_place(job: Job, seen: Observation) -> tuple[Job, Observation]:
+    """Return row and observation without the place in the queue, which moves with every search that starts."""
+    still = replace(job, version=0, updated_at=job.created_at, queue_position=None)
+    return still, replace(seen, queue_position=None) if isinstance(seen, Present) else seen

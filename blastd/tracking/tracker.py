@@ -76,14 +76,14 @@ class Tracker:
         """Return how many jobs are followed."""
         return len(self._wakes)
 
-    async def refresh(self, active: Sequence[Job], seconds: float = 0.25) -> None:
+    async def refresh(self, active: Sequence[Job], seconds: float = 0.25) -> bool:
         """Look at the active jobs among *active* for a reader, within the throttle and *seconds* in total.
 
-        Looks that take longer go on behind the reader; none raises.
+        Looks that take longer go on behind the reader; none raises. Returns whether there was one.
         """
         due = [job for job in active if not job.status.terminal and self._looks.due(job)]
         if not due or self._tasks is None:
-            return
+            return False
         for job in due:
             self._tasks.start(f"look-{job.job_id}", self._look_for_reader(job.job_id))
         try:
@@ -93,7 +93,8 @@ class Tracker:
                         self._refresh.clear()
                         await self._refresh.wait()
         except TimeoutError:
-            return
+            return True
+        return True
 
     async def look(self, job_id: JobId, by: str) -> Job | None:
         """Look once, now, for reconcile."""

@@ -41,7 +41,8 @@ async def submit(request: web.Request) -> web.Response:
         search = await read_search(request, upload, limit)
         found = await services.submit.submit(who, submission(request, search, upload, key))
     finally:
-        await offload(upload.unlink, missing_ok=True)
+        if upload.exists():  # refused before the service took it
+            await offload(upload.unlink, missing_ok=True)
     return accepted(request, found.job, 200 if found.replayed else 202)
 
 

@@ -217,6 +217,26 @@ async def test_T03_T02_a_healthy_watch_and_ended_jobs_cost_no_call(world: World)
     assert world.engine.observed == []
 
 
+async def test_readers_of_a_row_that_says_all_there_is_start_no_looks(world: World) -> None:
+    job_id = await world.add()
+    world.engine.known = Present(phase=Phase.RUNNING)
+    row = await world.listed(job_id)
+    assert await world.tracker.refresh([row])  # this one finds that there is nothing more
+    assert not await world.tracker.refresh([row])
+    world.engine.known = Present(phase=Phase.RUNNING, blast_version="2.12.0")
+    assert (await world.jobs.get(WHO, job_id)).blast_version == "2.12.0"
+
+
+async def test_a_commit_of_one_job_wakes_its_own_waiters_only(world: World) -> None:
+    mine, other = await world.add(), await world.add()
+    news = {job_id: world.store.feed.of(job_id) for job_id in (mine, other)}
+    row = await world.row(mine)
+    await world.store.write(lambda db: jobs.move(db, row, cancelled(row, world.clock.now()), world.clock.now()))
+    assert [news[mine].is_set(), news[other].is_set()] == [True, False]
+    await world.store.write(lambda db: jobs.set_positions(db, {}, world.clock.now()))  # may be of any job
+    assert news[other].is_set()
+
+
 async def test_T04_a_list_read_that_finds_the_end_keeps_every_step_time(world: World) -> None:
     job_id = await world.add(Phase.SUBMITTED)
     begun = world.clock.now() + timedelta(seconds=3)

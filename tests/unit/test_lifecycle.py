@@ -192,6 +192,16 @@ def test_waiting_is_queued_with_reason_and_place() -> None:
     assert (change.fields["waiting_for"], change.fields["queue_position"]) == ("slot", 3)
 
 
+def test_a_place_that_moves_up_is_not_for_each_reader_to_write() -> None:
+    waits = job(phase=Phase.QUEUED, waiting_for="slot", queue_position=3)
+    seen = Present(phase=Phase.QUEUED, waiting_for="slot", queue_position=2)
+    assert lifecycle.decide(waits, (unit(0),), seen, at(1), "process").change is None
+    placeless = replace(waits, queue_position=None)
+    change = lifecycle.decide(placeless, (unit(0),), seen, at(1), "process").change
+    assert change is not None
+    assert change.fields["queue_position"] == 2
+
+
 def test_trouble_while_pending_is_shown_and_fails_nothing() -> None:
     trouble = Trouble(code="image_pull", sentence="The image is missing.", remedy="Push it.")
     change = lifecycle.decide(

@@ -102,6 +102,21 @@ def test_a_dropped_job_keeps_its_slots_until_they_are_freed() -> None:
     assert slots.take() is None
 
 
+def test_places_follow_every_change_of_the_queue() -> None:
+    slots = Slots(1)
+    for name in ("j0", "j1", "j2"):
+        add(slots, name, "anna", 1)
+    assert [slots.place(JobId(name)) for name in ("j0", "j1", "j2")] == [1, 2, 3]
+    taken = slots.take()
+    assert taken is not None
+    assert [slots.place(JobId(name)) for name in ("j0", "j1", "j2")] == [None, 1, 2]
+    slots.drop(JobId("j1"))
+    assert slots.waiting() == ["j2"]
+    add(slots, "j3", "ben", 1)
+    slots.free(taken[0], taken[1].index, done=True)
+    assert {slots.place(JobId(name)) for name in ("j2", "j3")} == {1, 2}
+
+
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4), st.integers(1, 3)), max_size=12), st.integers(1, 5)
 )

@@ -33,6 +33,10 @@ from blastd.engines.local.slots import Slots
 log = structlog.get_logger()
 
 NOT_NEEDED = "not needed on this machine"
+SKIPPED = tuple(
+    StepReport(name=name, skip_reason=NOT_NEEDED)
+    for name in (StepName.WARMING_UP, StepName.CONFIGURING, StepName.STAGING_DB)
+)
 
 
 class LocalSettings(Frozen, frozen=True, kw_only=True):
@@ -130,19 +134,14 @@ class LocalEngine:
             held.trouble is not None or held.cancelled or all(report.state is UnitState.DONE for report in reports)
         )
         begun = ended or any(report.started_at is not None for report in reports)
-        order = self._slots.waiting() if not begun else ()
-        skipped = tuple(
-            StepReport(name=name, skip_reason=NOT_NEEDED)
-            for name in (StepName.WARMING_UP, StepName.CONFIGURING, StepName.STAGING_DB)
-        )
         return Present(
             phase=Phase.RUNNING if begun else Phase.QUEUED,
             units=reports,
             ended=ended,
             trouble=held.trouble if ended else None,
             waiting_for=None if begun else "slot",
-            queue_position=order.index(job.job_id) + 1 if job.job_id in order else None,
-            steps=skipped,
+            queue_position=None if begun else self._slots.place(job.job_id),
+            steps=SKIPPED,
             blast_version=self._settings.blast_version,
         )
 

@@ -42,6 +42,7 @@ class Slots:
         self._jobs: dict[JobId, Waiting] = {}
         self._owners: dict[Owner, Turn] = {}
         self._arrivals = self._starts = 0
+        self._order: dict[JobId, int] | None = None  # what `waiting` found, until something changes
 
     @property
     def used(self) -> int:
@@ -50,6 +51,7 @@ class Slots:
 
     def add(self, job_id: JobId, owner: Owner, priority: int, units: Iterable[Unit], done: Iterable[int]) -> None:
         """Queue the units of a job; *done* are those that need not run."""
+        self._order = None
         self._arrivals += 1
         turn = (self._starts, False, self._arrivals)
         self._owners.setdefault(owner, turn)
@@ -59,6 +61,7 @@ class Slots:
     def drop(self, job_id: JobId) -> None:
         """Forget the units of a job that have not started; what runs keeps its slots until `free`."""
         if (job := self._jobs.get(job_id)) is not None:
+            self._order = None
             job.units.clear()
             self._prune(job)
 
@@ -73,6 +76,7 @@ class Slots:
                 continue
             if self._width(unit) > free:
                 return None  # slots are kept for it: others overtaking would starve it
+            self._order = None
             del job.units[unit.index]
             job.running[unit.index] = self._width(unit)
             self._starts += 1
@@ -82,6 +86,7 @@ class Slots:
 
     def free(self, job_id: JobId, index: int, *, done: bool) -> None:
         """Give back the slots of a unit that ended."""
+        self._order = None
         job = self._jobs[job_id]
         job.running.pop(index, None)
         if done:
@@ -90,6 +95,18 @@ class Slots:
 
     def waiting(self) -> Sequence[JobId]:
         """Return the jobs of which nothing has started, in the order in which owners take turns."""
+        return list(self._places())
+
+    def place(self, job_id: JobId) -> int | None:
+        """Return the place of a job among those that wait, from 1; None if it does not wait."""
+        return self._places().get(job_id)
+
+    def _places(self) -> dict[JobId, int]:
+        if self._order is None:
+            self._order = {job_id: place for place, job_id in enumerate(self._waiting(), 1)}
+        return self._order
+
+    def _waiting(self) -> Sequence[JobId]:
         by_owner: dict[Owner, list[JobId]] = {}
         for job in self._in_turn():
             if not job.running and job.units and not job.done:

@@ -73,11 +73,13 @@ async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> U
     one = Running(machine=machine, work=work, unit=unit, query=query, stem=stem, limits=limits)
     try:
         ended, stderr = await (_propose(one) if unit.kind is UnitKind.PROPOSE else _search(one))
-        size, sha256 = await offload(publish, one.file("part"), one.final)
     except Failed as error:
-        return _failed(one, report, error)
-    finally:
         await offload(_clean, one)
+        return _failed(one, report, error)
+    except BaseException:
+        await offload(_clean, one)
+        raise
+    size, sha256 = await offload(_keep, one)
     return replace(
         report,
         state=UnitState.DONE,
@@ -224,6 +226,14 @@ async def _run(one: Running, words: Sequence[str], folder: Path, out: Path) -> t
     if ended.exit_code != 0:
         raise Failed(ended, stderr, Path(words[0]).name)
     return ended, stderr
+
+
+def _keep(one: Running) -> tuple[int, str]:
+    """Give the output its name and remove what else the attempt made; blocking."""
+    try:
+        return publish(one.file("part"), one.final)
+    finally:
+        _clean(one)
 
 
 def _clean(one: Running) -> None:

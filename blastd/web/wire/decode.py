@@ -26,7 +26,7 @@ def gather(
     kind: type[T], raw: Mapping[str, object], *, strict: bool = True
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return the good fields of *raw* and a fault for each other one."""
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     values: dict[str, Any] = {}
     faults: list[tuple[str, str]] = []
     for name, value in raw.items():
@@ -84,6 +84,11 @@ def query_values(kind: type[Request], given: Mapping[str, str], all_of: Iterable
         else:
             values[name] = texts[0]
     return values
+
+
+@cache
+def _fields(kind: type[Request]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 @cache
