@@ -5,7 +5,7 @@ means is said in `reading`.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from blastd.engines.kubernetes.client import Client
 from blastd.engines.kubernetes.failures import ClusterFailure
 from blastd.engines.kubernetes.harvest import Harvested, harvest, trouble_of
 from blastd.engines.kubernetes.objects import EventObject, JobObject, PodObject
-from blastd.engines.kubernetes.status import JobFacts, Units, by_index, job_facts, units_of
+from blastd.engines.kubernetes.status import JobFacts, Stage, Units, by_index, job_facts, pod_facts, units_of
 
 log = structlog.get_logger()
 
@@ -57,11 +57,16 @@ class Held:
             self.nodes[found.told.node] = True
 
 
-def wanted(facts: JobFacts, units: Units, held: Held) -> list[int]:
-    """Return the units whose results should be there and are not fetched: of ended completions, and what rides on them."""
-    ended = {unit for place, unit in enumerate(units.own) if place in facts.completed}
+def wanted(facts: JobFacts, units: Units, pods: Iterable[PodObject], held: Held) -> list[int]:
+    """Return the units whose results should be there and are not fetched: of ended completions, and what rides on them.
+
+    A pod says that it succeeded a moment before the Job counts it.
+    """
+    succeeded = {told.index for told in map(pod_facts, pods) if told.stage is Stage.SUCCEEDED}
+    over = facts.completed | {place for place in succeeded if place is not None}
+    ended = {unit for place, unit in enumerate(units.own) if place in over}
     for rider in units.riders:
-        if facts.completed.issuperset(units.hosts(rider)):
+        if over.issuperset(units.hosts(rider)):
             ended.add(rider)
     return sorted(ended - held.harvested.keys())
 
@@ -93,7 +98,7 @@ class Attendant:
                 return
             held.units = units_of(found)
             facts = job_facts(found)
-            due = wanted(facts, held.units, held)
+            due = wanted(facts, held.units, pods.values(), held)
             if due:
                 if await self.fetch(held, due):
                     failures = 0
