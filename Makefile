@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 AZURITE := .azurite/node_modules/.bin/azurite-blob
 
-.PHONY: help run demo test check table browser cluster crash faults bench load system install dev clean
+.PHONY: help run demo test slow check table browser cluster crash faults bench load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -17,7 +17,10 @@ demo: system install ## the same, then stop
 
 test: system dev check ## lint, types, layers, then the tests (installs BioPerl's RemoteBlast, which one of them runs)
 	@sh config/system.sh libbio-tools-run-remoteblast-perl
-	$(PYTEST) -n 4 --dist worksteal
+	$(PYTEST) -n 4 --dist worksteal -m "not slow"
+
+slow: system dev ## tests that take longer: broken disks and stores, crashes, large files, restore
+	$(PYTEST) -n 2 --dist worksteal -m slow
 
 check: dev ## lint, types, layers
 	$(BIN)/ruff check .
@@ -43,6 +46,7 @@ bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of
 
 load: system dev ## event listeners, parallel submits and a list of 100,000 jobs at once; LOAD are more flags
 	$(BIN)/python -m tests.benchmarks.load $(LOAD)
+
 table: dev ## write README's table of acceptance ids, and say which have no test
 	@$(BIN)/python -m tests.acceptance_table
 

@@ -15,6 +15,8 @@ import pytest
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY
 
+pytestmark = pytest.mark.slow
+
 JOBS = "/api/blast/jobs"
 UPLOAD_BYTES = 200 << 20
 RESULT_BYTES = 300 << 20

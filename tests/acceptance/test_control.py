@@ -113,6 +113,7 @@ def test_C07_one_key_is_one_job_also_in_parallel_and_after_a_restart(fresh: Daem
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_C09_kill_at_random_moments_loses_nothing_and_leaves_no_process(databases: Path, tmp_path: Path) -> None:
     """A mixed load, killed again and again; in the end every accepted job has one true end."""
     rng = random.Random(int(os.environ.get("CRASH_SEED", "20261125")))

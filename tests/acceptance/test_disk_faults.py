@@ -17,6 +17,8 @@ from tests.daemon import Answer, Daemon, is_problem
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 from tests.mounts import filled, read_only, small
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def narrow(databases: Path, tmp_path: Path) -> Iterator[Daemon]:

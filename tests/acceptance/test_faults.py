@@ -27,6 +27,8 @@ from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 from tests.fakes import JumpyClock
 from tests.service import Service, serving
 
+pytestmark = pytest.mark.slow
+
 JOBS = "/api/blast/jobs"
 SEARCH = {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY, "reuse": False}
 SECONDS = float(os.environ.get("FAULT_SECONDS", "7"))

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.daemon import Daemon
 from tests.databases import DB, LAMBDA_QUERY, random_dna
+
+pytestmark = pytest.mark.slow
 
 JOBS = "/api/blast/jobs"
 ENDS = ("completed", "failed", "cancelled")
