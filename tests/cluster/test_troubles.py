@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -84,9 +85,13 @@ def test_T17_memory_kill_is_named_and_C11_retry_runs_what_is_missing(make: Make,
 def test_T16_a_pod_that_dies_is_a_try_and_not_the_end(daemon: Daemon, cluster: Cluster) -> None:
     row = daemon.submit(SLOW_QUERY, **SLOW)
     until("it runs", lambda: daemon.job(row["job_id"])["status"] == "running", 30)
-    pods = cluster.of_job("pods", row["job_id"])
-    pod = next(one for one in pods if one["status"]["phase"] == "Running")
-    before = {one["metadata"]["name"] for one in pods}
+
+    def running() -> dict[str, Any] | None:
+        pods = cluster.of_job("pods", row["job_id"])
+        return next((one for one in pods if one["status"]["phase"] == "Running"), None)
+
+    pod: dict[str, Any] = until("a pod runs", running, 20)
+    before = {one["metadata"]["name"] for one in cluster.of_job("pods", row["job_id"])}
     cluster.ask("DELETE", cluster.path("pods", pod["metadata"]["name"]))
 
     def another() -> bool:
@@ -180,8 +185,10 @@ def test_results_wait_for_an_emulator_that_is_away(make: Make, emulator: Emulato
 def test_C08_C09_killed_at_any_moment_there_is_one_job_and_nothing_is_left(make: Make, cluster: Cluster) -> None:
     own = make(BLASTD_TRACKING__RECONCILE_SECONDS="2").start()
     dice = random.Random(20261125)
+    rows: list[str] = []
     for _ in range(int(os.environ.get("CRASH_ROUNDS", "6"))):
         row = own.submit(LAMBDA_QUERY, reuse=False)
+        rows.append(row["job_id"])
         time.sleep(dice.uniform(0.0, 4.0))
         own.kill()
         assert len(cluster.of_job("jobs", row["job_id"])) <= 1
@@ -189,10 +196,13 @@ def test_C08_C09_killed_at_any_moment_there_is_one_job_and_nothing_is_left(make:
         ended = own.ended(row["job_id"])
         assert ended["status"] == "completed", ended
         assert ended["attempt"] == 1
-    ours = "app.kubernetes.io/managed-by=blastd"
-    until("no Job is left", lambda: not cluster.items("jobs", ours), 90)
-    until("no pod is left", lambda: not cluster.items("pods", ours), 90)
-    until("no Secret is left", lambda: not cluster.items("secrets", ours), 90)
+    for kind in ("jobs", "pods", "secrets"):
+        for job_id in rows:
+            until(f"no {kind} of {job_id} are left", partial(gone, cluster, kind, job_id), 90)
+
+
+def gone(cluster: Cluster, kind: str, job_id: str) -> bool:
+    return not cluster.of_job(kind, job_id)
 
 
 def test_what_could_not_be_removed_at_the_end_is_removed_later(
