@@ -33,7 +33,7 @@ browser: dev ## stories in a real browser (installs chromium and nginx if they a
 	$(PYTEST) tests/browser
 
 cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says which variables name it
-	BLASTD_TEST_AZURITE=$${BLASTD_TEST_AZURITE:-$(CURDIR)/$(AZURITE)} $(PYTEST) -o timeout=180 tests/cluster
+	BLASTD_TEST_AZURITE=$${BLASTD_TEST_AZURITE:-$(CURDIR)/$(AZURITE)} $(PYTEST) -o timeout=180 $(CLUSTER) tests/cluster
 
 crash: system dev ## kill -9 the daemon at random moments of a load; CRASH_ROUNDS and CRASH_SEED choose which
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-50} $(PYTEST) tests/acceptance/test_control.py -k random_moments
