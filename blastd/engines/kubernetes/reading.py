@@ -63,7 +63,7 @@ def reading(job: JobObject, pods: Sequence[PodObject], known: Known, now: dateti
         fields = {"phase": Phase.RUNNING, "ended": True, "trouble": why}
     elif began:
         fields = {"phase": Phase.RUNNING}
-    elif any(each.stage is Stage.STAGING for each in told):
+    elif any(each.staging_started_at is not None for each in told):  # also between staging and search: no way back
         fields = {"phase": Phase.STAGING_DB}
     else:
         trouble = diagnosis.holding_up(job, pods, known.events, now)
