@@ -115,8 +115,6 @@ class Depot:
             await self._blobs.ensure_containers()
             self._known[database.fingerprint] = await push_database(self._blobs, database, progress)
             del self._pushes[database.fingerprint]
-        except ExceptionGroup as group:
-            push.failed = group.exceptions[0]
         except (BlobFailure, OSError) as error:
             push.failed = error
         if push.failed is not None:

@@ -74,9 +74,12 @@ async def push_database(blobs: Blobs, database: DatabaseAt, progress: Progress |
                 await blobs.upload(container, name, path, add, resume=True)
             stored[path.name] = Stored(name=path.name, size=size, sha256=sha256)
 
-    async with asyncio.TaskGroup() as group:
-        for path in paths:
-            group.create_task(one(path), name=f"upload {path.name}")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for path in paths:
+                group.create_task(one(path), name=f"upload {path.name}")
+    except ExceptionGroup as errors:
+        raise first_of(errors) from errors
     made = Manifest(
         fingerprint=database.fingerprint,
         name=database.name,
@@ -86,3 +89,9 @@ async def push_database(blobs: Blobs, database: DatabaseAt, progress: Progress |
     await blobs.put(container, database_blob(database.fingerprint, MANIFEST), msgspec.json.encode(made))
     log.info("database_pushed", database=database.name, fingerprint=database.fingerprint, bytes=total)
     return made
+
+
+def first_of(errors: ExceptionGroup) -> Exception:
+    """Return the first error of nested groups, which says what happened; the group only says that something did."""
+    first = errors.exceptions[0]
+    return first_of(first) if isinstance(first, ExceptionGroup) else first
