@@ -200,6 +200,7 @@ async def _engines(
             slots=settings.local.slots or os.cpu_count() or 1,
             threads=settings.local.threads,
             shards=settings.local.shards,
+            together=settings.local.together,
             nice=settings.local.nice,
             programs=found.paths,
             environment=found.environment,

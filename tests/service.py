@@ -135,7 +135,7 @@ async def _parts(settings: Settings, store: Database, clock: Clock) -> AsyncIter
     await databases.rescan()
     shelf = Shelf(files.generations, databases.current)
     local = LocalSettings(
-        slots=settings.local.slots or 2, nice=0, programs=found.paths, environment=found.environment,
+        slots=settings.local.slots or 2, together=settings.local.together, nice=0, programs=found.paths, environment=found.environment,
         blast_version=found.version,
     )  # fmt: skip
     engine = LocalEngine(local, settings.store.folder, clock)

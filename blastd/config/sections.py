@@ -153,6 +153,15 @@ class LocalSettings(Section, frozen=True, kw_only=True):
             le=1000,
         ),
     ] = 1
+    together: Annotated[
+        int,
+        about(
+            "Most tiny searches of one query in one BLAST+ process, with the same results as alone, when many of the same "
+            "kind and owner wait; 1: each has its own.",
+            ge=1,
+            le=100,
+        ),
+    ] = 16
     nice: Annotated[int, about("Niceness of BLAST+ processes, so that the service stays quick.", ge=0, le=19)] = 5
     memory_limit_bytes: Annotated[
         int,

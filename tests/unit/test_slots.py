@@ -138,3 +138,60 @@ def test_everything_runs_once_and_slots_are_never_exceeded(jobs: list[tuple[str,
         slots.free(job, index, done=True)
         ran.append((job, index))
     assert len(ran) == len(set(ran)) == expected
+
+
+def tiny(slots: Slots, job: str, owner: str = "anna", kind: str = "k", priority: int = 0) -> None:
+    slots.add(JobId(job), Owner(owner), priority, units(job, 1), [], kind)
+
+
+def test_units_of_a_kind_share_a_slot_and_each_slot_gets_some() -> None:
+    slots = Slots(2)
+    for number in range(7):
+        tiny(slots, f"j{number}")
+    tiny(slots, "other-kind", kind="l")
+    tiny(slots, "other-owner", owner="ben")
+    tiny(slots, "higher", priority=1)
+    first = slots.take()
+    assert first is not None
+    assert first[0] == "higher"
+    assert slots.join(first[0], 0, 16) == []
+    second = slots.take()
+    assert second is not None
+    assert second[0] == "other-owner"
+    slots.free(JobId("other-owner"), 0, done=True)
+    third = slots.take()
+    assert third is not None
+    joined = slots.join(third[0], 0, 16)
+    assert [job for job, _ in joined] == ["j1", "j2", "j3"]
+    assert slots.used == 2
+    assert [place for place in slots.waiting() if place.startswith("j")] == ["j4", "j5", "j6"]
+
+
+def test_a_shared_slot_is_kept_until_the_last_has_ended() -> None:
+    slots = Slots(1)
+    for number in range(3):
+        tiny(slots, f"j{number}")
+    assert slots.take() is not None
+    assert len(slots.join(JobId("j0"), 0, 3)) == 2
+    tiny(slots, "next")
+    for ended in ("j0", "j2"):
+        slots.free(JobId(ended), 0, done=True)
+        assert slots.used == 1
+        assert slots.take() is None
+    tiny(slots, "j0")  # retried while the others still run
+    slots.free(JobId("j1"), 0, done=False)
+    assert slots.used == 0
+    assert slots.take() is not None
+
+
+def test_no_more_join_than_asked_for_and_none_without_a_kind() -> None:
+    slots = Slots(1)
+    for number in range(6):
+        tiny(slots, f"j{number}")
+    assert slots.take() is not None
+    assert len(slots.join(JobId("j0"), 0, 4)) == 3
+    plain = Slots(1)
+    add(plain, "a", "anna", 1)
+    add(plain, "b", "anna", 1)
+    assert plain.take() is not None
+    assert plain.join(JobId("a"), 0, 4) == []

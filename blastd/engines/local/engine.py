@@ -5,7 +5,7 @@ hands the missing units over again. Output gets its name only after exit code 0,
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import structlog
 from blastd.aio import News, Tasks, offload, owning_tasks
 from blastd.blastplus import process
 from blastd.clock import Clock
+from blastd.core import sharing
 from blastd.core.engine import (
     Absent,
     External,
@@ -28,10 +29,12 @@ from blastd.core.engine import (
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
 from blastd.engines.local import units
+from blastd.engines.local.shared import Shared
 from blastd.engines.local.slots import Slots
 
 log = structlog.get_logger()
 
+ROUGH_SECONDS = 60.0  # for which searches of a kind run alone after a common process of theirs did not go smoothly
 NOT_NEEDED = "not needed on this machine"
 SKIPPED = tuple(
     StepReport(name=name, skip_reason=NOT_NEEDED)
@@ -45,6 +48,7 @@ class LocalSettings(Frozen, frozen=True, kw_only=True):
     slots: int
     threads: int = 0
     shards: int = 1
+    together: int = 1
     nice: int
     programs: Mapping[str, str]
     environment: Mapping[str, str]
@@ -77,6 +81,7 @@ class LocalEngine:
         self._held: dict[JobId, Held] = {}
         self._news = News[JobId]()
         self._tasks: Tasks | None = None
+        self._rough: dict[Hashable, float] = {}
         self._machine = units.Machine(
             programs=dict(settings.programs),
             environment=dict(settings.environment) | {process.MARK: str(state_dir)},
@@ -116,7 +121,7 @@ class LocalEngine:
         done = [unit.index for unit in work.units if unit.state is UnitState.DONE]
         self._held[job.job_id] = Held(work, reports)
         missing = [unit for unit in work.units if unit.index in reports]
-        self._slots.add(job.job_id, job.owner, job.priority, missing, done)
+        self._slots.add(job.job_id, job.owner, job.priority, missing, done, sharing.kind_of(work) if missing else None)
         self._fill()
         return None
 
@@ -210,12 +215,35 @@ class LocalEngine:
         """Start units while slots are free."""
         while self._tasks is not None and (taken := self._slots.take()) is not None:
             job_id, unit = taken
-            held = self._held[job_id]
-            name = f"unit-{job_id}-{held.work.job.attempt}-{unit.index}"
-            held.tasks.add(name)
-            self._tasks.start(name, self._unit(held, unit, name))
+            others = self._slots.join(job_id, unit.index, self._most(job_id))
+            if not others:
+                self._start(self._tasks, self._held[job_id], unit)
+                continue
+            members = [(self._held[its_id], its_unit) for its_id, its_unit in (taken, *others)]
+            shared = Shared(self._machine, [(held.work, its_unit) for held, its_unit in members])
+            work = self._held[job_id].work
+            self._tasks.start(f"shared-{job_id}-{work.job.attempt}", self._share(shared, sharing.kind_of(work)))
+            for held, its_unit in members:
+                self._start(self._tasks, held, its_unit, shared)
 
-    async def _unit(self, held: Held, unit: Unit, name: str) -> None:
+    def _start(self, tasks: Tasks, held: Held, unit: Unit, shared: Shared | None = None) -> None:
+        name = f"unit-{held.work.job.job_id}-{held.work.job.attempt}-{unit.index}"
+        held.tasks.add(name)
+        tasks.start(name, self._unit(held, unit, name, shared))
+
+    def _most(self, job_id: JobId) -> int:
+        """Return how many searches of this one's kind may share a process now."""
+        kind = sharing.kind_of(self._held[job_id].work)
+        return 1 if self._clock.monotonic() < self._rough.get(kind, 0.0) else self._settings.together
+
+    async def _share(self, shared: Shared, kind: Hashable) -> None:
+        await shared.run()
+        now = self._clock.monotonic()
+        self._rough = {other: until for other, until in self._rough.items() if until > now}
+        if shared.rough:
+            self._rough[kind] = now + ROUGH_SECONDS
+
+    async def _unit(self, held: Held, unit: Unit, name: str, shared: Shared | None) -> None:
         """Run one unit and keep its report; whatever happens, its slots are given back."""
         job_id = held.work.job.job_id
         attempt = unit.attempt + 1
@@ -223,7 +251,10 @@ class LocalEngine:
         held.reports[unit.index] = report
         self._tell(job_id)
         try:
-            report = await units.run(self._machine, held.work, unit, report)
+            if shared is None:
+                report = await units.run(self._machine, held.work, unit, report)
+            else:
+                report = await shared.report(held.work, unit, report)
         except OSError as error:
             trouble = units.trouble_of(held.work.job.program, error)
             report = UnitReport(index=unit.index, state=UnitState.FAILED, attempt=attempt, trouble=trouble)

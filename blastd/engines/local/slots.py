@@ -4,9 +4,11 @@ Slots go to the owner who has the fewest in use, among equals to the one who has
 owner's job of the highest priority with the fewest in use, among equals to the one that has waited longest. Who comes
 new has waited less than all but the one who was served last. So owners share the machine evenly, a small job waits for
 at most one unit of each big one that its owner has, and nobody waits for ever, whatever comes after him.
+
+Units of a kind may share a slot, and its process (`core.sharing`): those of one owner and priority.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from blastd.core.ids import JobId, Owner
@@ -27,6 +29,7 @@ class Waiting:
     units: dict[int, Unit]
     done: set[int] = field(default_factory=set)
     running: dict[int, int] = field(default_factory=dict)
+    kind: Hashable | None = None
 
     def ready(self) -> Unit | None:
         """Return the next unit whose needs are met."""
@@ -41,6 +44,7 @@ class Slots:
         self.total = total
         self._jobs: dict[JobId, Waiting] = {}
         self._owners: dict[Owner, Turn] = {}
+        self._sharing: dict[tuple[JobId, int], list[tuple[JobId, int]]] = {}
         self._arrivals = self._starts = 0
         self._order: dict[JobId, int] | None = None  # what `waiting` found, until something changes
 
@@ -49,14 +53,22 @@ class Slots:
         """Return the number of slots in use."""
         return sum(sum(job.running.values()) for job in self._jobs.values())
 
-    def add(self, job_id: JobId, owner: Owner, priority: int, units: Iterable[Unit], done: Iterable[int]) -> None:
-        """Queue the units of a job; *done* are those that need not run."""
+    def add(
+        self,
+        job_id: JobId,
+        owner: Owner,
+        priority: int,
+        units: Iterable[Unit],
+        done: Iterable[int],
+        kind: Hashable | None = None,
+    ) -> None:
+        """Queue the units of a job; *done* are those that need not run. A job with a *kind* has one unit."""
         self._order = None
         self._arrivals += 1
         turn = (self._starts, False, self._arrivals)
         self._owners.setdefault(owner, turn)
         waiting = {unit.index: unit for unit in units}
-        self._jobs[job_id] = Waiting(job_id, owner, priority, turn, waiting, set(done))
+        self._jobs[job_id] = Waiting(job_id, owner, priority, turn, waiting, set(done), kind=kind)
 
     def drop(self, job_id: JobId) -> None:
         """Forget the units of a job that have not started; what runs keeps its slots until `free`."""
@@ -76,19 +88,46 @@ class Slots:
                 continue
             if self._width(unit) > free:
                 return None  # slots are kept for it: others overtaking would starve it
-            self._order = None
-            del job.units[unit.index]
-            job.running[unit.index] = self._width(unit)
-            self._starts += 1
-            job.turn = self._owners[job.owner] = (self._starts, True, 0)
+            self._start(job, unit, self._width(unit))
             return job.job_id, unit
         return None
 
+    def join(self, job_id: JobId, index: int, most: int) -> list[tuple[JobId, Unit]]:
+        """Start other waiting units in the slot of one just taken, at most *most* in all, so that each slot gets some."""
+        first = self._jobs[job_id]
+        if first.kind is None or most < 2:
+            return []
+        alike = [
+            job
+            for job in self._in_turn()
+            if job.units and (job.kind, job.owner, job.priority) == (first.kind, first.owner, first.priority)
+        ]
+        share = min(most, -(-(len(alike) + 1) // self.total))
+        joined = [(job.job_id, unit) for job in alike[: share - 1] if (unit := job.ready()) is not None]
+        for other, unit in joined:
+            self._start(self._jobs[other], unit, 0)
+        together = [(job_id, index), *((other, unit.index) for other, unit in joined)]
+        self._sharing |= dict.fromkeys(together, together) if joined else {}
+        return joined
+
+    def _start(self, job: Waiting, unit: Unit, width: int) -> None:
+        self._order = None
+        del job.units[unit.index]
+        job.running[unit.index] = width
+        self._starts += 1
+        job.turn = self._owners[job.owner] = (self._starts, True, 0)
+
     def free(self, job_id: JobId, index: int, *, done: bool) -> None:
-        """Give back the slots of a unit that ended."""
+        """Give back the slots of a unit that ended; those that share it keep them until the last has ended."""
         self._order = None
         job = self._jobs[job_id]
-        job.running.pop(index, None)
+        width = job.running.pop(index, 0)
+        together = self._sharing.pop((job_id, index), [])
+        if together:
+            together.remove((job_id, index))
+        if together and width:
+            heir, its_index = together[0]
+            self._jobs[heir].running[its_index] = width
         if done:
             job.done.add(index)
         self._prune(job)

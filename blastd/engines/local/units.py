@@ -4,7 +4,7 @@ Output gets its name only after exit code 0. A proposing unit's output is the JS
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -68,18 +68,27 @@ async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> U
     query = Path(work.query_path)
     if len(work.units) > 1:
         query = await offload(command.batch_file, query, Path(work.folder), unit)
-    limits = process.Limits(seconds=work.time_limit_seconds, memory_bytes=work.memory_limit_bytes, nice=machine.nice)
-    stem = Path(work.folder) / "units" / f"{unit.index}.{report.attempt}"
-    one = Running(machine=machine, work=work, unit=unit, query=query, stem=stem, limits=limits)
+    one = running(machine, work, unit, report.attempt, query)
     try:
         ended, stderr = await (_propose(one) if unit.kind is UnitKind.PROPOSE else _search(one))
     except Failed as error:
-        await offload(_clean, one)
+        await offload(clean, one)
         return _failed(one, report, error)
     except BaseException:
-        await offload(_clean, one)
+        await offload(clean, one)
         raise
-    size, sha256 = await offload(_keep, one)
+    return done(one, report, ended, await offload(keep, one), stderr)
+
+
+def running(machine: Machine, work: Work, unit: Unit, attempt: int, query: Path) -> Running:
+    """Return the unit with the names of its files."""
+    limits = process.Limits(seconds=work.time_limit_seconds, memory_bytes=work.memory_limit_bytes, nice=machine.nice)
+    stem = Path(work.folder) / "units" / f"{unit.index}.{attempt}"
+    return Running(machine=machine, work=work, unit=unit, query=query, stem=stem, limits=limits)
+
+
+def done(one: Running, report: UnitReport, ended: process.Ended, kept: tuple[int, str], stderr: str) -> UnitReport:
+    """Return the report of a unit whose output was *kept*."""
     return replace(
         report,
         state=UnitState.DONE,
@@ -88,8 +97,8 @@ async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> U
         exit_code=0,
         stderr=stderr,
         path=f"units/{one.final.name}",
-        size_bytes=size,
-        sha256=sha256,
+        size_bytes=kept[0],
+        sha256=kept[1],
     )
 
 
@@ -125,15 +134,20 @@ async def _search(one: Running) -> tuple[process.Ended, str]:
         parts = await offload(_proposed, one)
         folder = one.file("db")
         await _restrict(work, proposals.union(parts), folder)
+    return await search(one, folder)
+
+
+async def search(one: Running, folder: Path, more: Mapping[str, str] | None = None) -> tuple[process.Ended, str]:
+    """Run the user's own search in *folder* into the file `part`, with *more* in the environment. Raises Failed, OSError."""
     words = command.argv(
-        one.machine.programs[work.job.program],
-        work.arguments,
+        one.machine.programs[one.work.job.program],
+        one.work.arguments,
         query=str(one.query),
-        database=work.database_argument,
-        outfmt=work.rich_format,
+        database=one.work.database_argument,
+        outfmt=one.work.rich_format,
         threads=one.unit.threads,
     )
-    return await _run(one, words, folder, one.file("part"))
+    return await _run(one, words, folder, one.file("part"), more)
 
 
 def _proposed(one: Running) -> list[alias.Ranges]:
@@ -211,12 +225,14 @@ async def _positions(one: Running, layout: alias.Layout, names: Sequence[str]) -
     return found if len(set(found)) >= len(names) else None
 
 
-async def _run(one: Running, words: Sequence[str], folder: Path, out: Path) -> tuple[process.Ended, str]:
+async def _run(
+    one: Running, words: Sequence[str], folder: Path, out: Path, more: Mapping[str, str] | None = None
+) -> tuple[process.Ended, str]:
     errors = one.file("err")
     ended = await process.run(
         words,
         cwd=folder,
-        env=one.machine.environment,
+        env=one.machine.environment | dict(more or {}),
         stdout=out,
         stderr=errors,
         limits=one.limits,
@@ -228,15 +244,15 @@ async def _run(one: Running, words: Sequence[str], folder: Path, out: Path) -> t
     return ended, stderr
 
 
-def _keep(one: Running) -> tuple[int, str]:
+def keep(one: Running) -> tuple[int, str]:
     """Give the output its name and remove what else the attempt made; blocking."""
     try:
         return publish(one.file("part"), one.final)
     finally:
-        _clean(one)
+        clean(one)
 
 
-def _clean(one: Running) -> None:
+def clean(one: Running) -> None:
     """Remove the temporary files of this attempt and of those that a crash of the daemon cut off; blocking."""
     for path in one.stem.parent.glob(f"{one.unit.index}.*.*"):
         if path.is_dir():

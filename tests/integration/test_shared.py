@@ -1,0 +1,165 @@
+"""Tiny searches that wait run in one BLAST+ process, and each has the bytes that it has alone."""
+
+import asyncio
+import random
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blastd.core.ids import JobId
+from blastd.core.model import Unit
+from blastd.core.tabular import RICH_SPEC
+from blastd.store import units
+from tests.databases import DB, NO_HITS_QUERY, SLOW, SLOW_QUERY
+from tests.service import API, Service, serving
+
+PROGRAMS = [
+    ("blastn", "megablast", "tnt", "nt"),
+    ("blastn", "dc-megablast", "tnt", "nt"),
+    ("blastn", "blastn", "noparse", "nt"),
+    ("blastn", "blastn-short", "tnt", "nt"),
+    ("blastp", "blastp", "taa", "aa"),
+    ("blastp", "blastp-short", "taa", "aa"),
+    ("blastp", "blastp-fast", "taa", "aa"),
+    ("blastx", "blastx", "taa", "nt"),
+    ("tblastn", "tblastn", "tnt", "aa"),
+    ("tblastx", "tblastx", "tnt", "nt"),
+]
+
+
+def queries(kind: str, count: int, seed: int) -> list[str]:
+    """Return single queries cut from the databases' own sequences, with letters changed, some repeated, names repeated."""
+    chance = random.Random(seed)
+    letters = "ACGT" if kind == "nt" else "ACDEFGHIKLMNPQRSTVWY"
+    texts = ["".join(record.split("\n")[1:]) for record in (DB / f"{kind}.fa").read_text().split(">")[1:]]
+    found = []
+    for number in range(count):
+        text = chance.choice(texts)
+        begin = chance.randrange(max(1, len(text) - 60))
+        piece = list(text[begin : begin + chance.randrange(40, 400)])
+        for _ in range(len(piece) // chance.choice((5, 10, 40))):
+            piece[chance.randrange(len(piece))] = chance.choice(letters)
+        found.append(f">q{number % 5} number {number}\n{''.join(piece)}\n")
+    return [*found, found[0]]
+
+
+def bare(folder: Path, query: str, program: str, task: str, database: str, *more: str) -> bytes:
+    """Return what BLAST+ writes for one query alone in the stored form."""
+    (folder / "alone.fa").write_text(query)
+    words = [] if program == "tblastx" else ["-task", task]
+    argv = [program, "-query", str(folder / "alone.fa"), "-db", database, "-outfmt", RICH_SPEC, *words, *more]
+    return subprocess.run(argv, cwd=folder, check=True, capture_output=True).stdout
+
+
+@asynccontextmanager
+async def one_slot(state: Path, database_folder: Path, **flags: Any) -> AsyncIterator[tuple[Service, str]]:
+    """Run a service whose only slot is taken until the search of this id is cancelled."""
+    async with serving(state, [database_folder], local__slots=1, **flags) as service:
+        row = await service.submit(SLOW_QUERY, **SLOW)
+        yield service, row["job_id"]
+
+
+async def submit(service: Service, texts: Sequence[str], **more: Any) -> list[str]:
+    rows = [await service.submit(text, reuse=False, **more) for text in texts]
+    return [row["job_id"] for row in rows]
+
+
+async def let_go(service: Service, holder: str) -> None:
+    assert (await service.post(f"{API}/{holder}/cancel")).status in (200, 202)
+
+
+async def its_unit(service: Service, job_id: str) -> Unit:
+    found = await service.store.read(lambda db: units.of_job(db, JobId(job_id)))
+    assert len(found) == 1
+    return found[0]
+
+
+async def processes(service: Service, job_ids: Sequence[str]) -> int:
+    """Return how many processes ran the searches: those of one process began and ended at the same moment."""
+    found = [await its_unit(service, job_id) for job_id in job_ids]
+    return len({(unit.started_at, unit.ended_at) for unit in found})
+
+
+@pytest.mark.parametrize(("program", "task", "database", "kind"), PROGRAMS)
+async def test_searches_of_one_process_have_the_bytes_of_a_search_alone(
+    program: str, task: str, database: str, kind: str, tmp_path: Path, database_folder: Path
+) -> None:
+    texts = [*queries(kind, 8, 7), *([NO_HITS_QUERY] if kind == "nt" else [])]
+    async with one_slot(tmp_path / "state", database_folder) as (service, holder):
+        found = await submit(service, texts, program=program, task=task, database=database)
+        await let_go(service, holder)
+        for job_id, text in zip(found, texts, strict=True):
+            row = await service.ended(job_id)
+            assert row["status"] == "completed", row
+            stored = service.files.job_folder(JobId(job_id)) / "units" / "0.out"
+            assert stored.read_bytes() == bare(database_folder, text, program, task, database)
+            left = sorted(path.name for path in stored.parent.iterdir())
+            assert left == ["0.out"]
+        assert await processes(service, found) == 1
+
+
+async def test_a_cancelled_one_stops_the_process_and_the_others_run_alone(
+    tmp_path: Path, database_folder: Path
+) -> None:
+    texts = queries("nt", 6, 3)
+    async with one_slot(tmp_path / "state", database_folder) as (service, holder):
+        found = await submit(service, texts, program="tblastx", database="slow", options={"evalue": "1e-30"})
+        await let_go(service, holder)
+        for _ in range(3000):
+            if (await its_unit(service, found[1])).state != "waiting":
+                break
+            await asyncio.sleep(0.01)
+        await let_go(service, found[1])
+        rows = [await service.ended(job_id) for job_id in found]
+        assert rows[1]["status"] in ("cancelled", "completed")
+        assert {row["status"] for at, row in enumerate(rows) if at != 1} == {"completed"}
+        if rows[1]["status"] == "cancelled":
+            assert await processes(service, [*found[:1], *found[2:]]) == len(found) - 1
+
+
+async def test_a_warning_of_blast_stays_with_its_search(tmp_path: Path, database_folder: Path) -> None:
+    """BLAST+ replaces the letter O and says so; in a common process it would name another query's number."""
+    texts = queries("aa", 4, 5)
+    texts[2] = ">odd\n" + texts[2].split("\n")[1] + "OO\n"
+    async with one_slot(tmp_path / "state", database_folder) as (service, holder):
+        found = await submit(service, texts, program="blastp", database="taa")
+        await let_go(service, holder)
+        rows = [await service.ended(job_id) for job_id in found]
+        assert [row["status"] for row in rows] == ["completed"] * len(texts)
+        assert [any("O character" in it["text"] for it in row["warnings"]) for row in rows] == [
+            at == 2 for at in range(len(rows))
+        ]
+        assert await processes(service, found) == len(found)
+
+
+async def test_other_kinds_owners_and_nameless_queries_have_processes_of_their_own(
+    tmp_path: Path, database_folder: Path
+) -> None:
+    text = queries("nt", 1, 1)[0]
+    nameless = text.split("\n")[1] + "\n"
+    async with one_slot(tmp_path / "state", database_folder) as (service, holder):
+        found = [
+            *await submit(service, [text, nameless]),
+            *await submit(service, [text], options={"evalue": "1e-5"}),
+            *await submit(service, [text], database="noparse"),
+            *await submit(service, [text], priority=3),
+            *await submit(service, [text], query_loc="1-40"),
+            *await submit(service, [text + text.replace(">q0", ">q1")]),
+        ]
+        await let_go(service, holder)
+        for job_id in found:
+            assert (await service.ended(job_id))["status"] == "completed"
+        assert await processes(service, found) == len(found)
+
+
+async def test_together_1_gives_each_its_own(tmp_path: Path, database_folder: Path) -> None:
+    async with one_slot(tmp_path / "state", database_folder, local__together=1) as (service, holder):
+        found = await submit(service, queries("nt", 3, 1))
+        await let_go(service, holder)
+        for job_id in found:
+            assert (await service.ended(job_id))["status"] == "completed"
+        assert await processes(service, found) == len(found)
