@@ -178,20 +178,26 @@ class Client:
         body = await self.raw(method, path, **how)
         return decode(kind, body, *inside)
 
-    async def submit(self, search: Mapping[str, Any], files: Sequence[Path | None], key: str) -> bytes:
+    async def submit(
+        self, search: Mapping[str, Any], files: Sequence[Path | None], key: str, subject: Path | None = None
+    ) -> bytes:
         """Send a search with the sequences of *files* (None: standard input) and return the row as JSON."""
         form = aiohttp.MultipartWriter("form-data")
         part = form.append_json(dict(search))
         part.set_content_disposition("form-data", name="search")
         single = files[0].open("rb") if len(files) == 1 and files[0] is not None else None
+        other = subject.open("rb") if subject is not None else None
         try:
+            if other is not None and subject is not None:
+                form.append(other).set_content_disposition("form-data", name="subject", filename=subject.name)
             body = form.append(single if single is not None else joined(files))
             name = files[0].name if files and files[0] is not None else "query.fa"
             body.set_content_disposition("form-data", name="query", filename=name)
             return await self.raw("POST", "api/blast/jobs", data=form, headers={"Idempotency-Key": key})
         finally:
-            if single is not None:
-                single.close()
+            for file in (single, other):
+                if file is not None:
+                    file.close()
 
     async def job(self, job_id: str) -> JobView:
         """Return one job."""

@@ -65,12 +65,15 @@ def submit(given: argparse.Namespace) -> int:  # noqa: C901  # each flag has its
             raise errors.BadRequest("Name a FASTA file, or - for standard input.")
         names = ["-"]
     files = check_files(names)
+    subject = (
+        check_files([f"./{given.subject}" if given.subject == "-" else given.subject])[0] if given.subject else None
+    )
     kind, fields, out = _output(given, ini)
     for sentence in ini.skipped if ini else ():
         screen.say(f"skipped {sentence}")
 
     async def work(client: Client) -> int:
-        body = await client.submit(search, files, given.key or secrets.token_hex(16))
+        body = await client.submit(search, files, given.key or secrets.token_hex(16), subject)
         job = decode(JobView, body)
         follows = given.wait or kind is not None
         if given.json and not follows:
@@ -302,8 +305,10 @@ def _search(given: argparse.Namespace, ini: Imported | None) -> dict[str, Any]:
     database = given.db or ([ini.database] if ini else None)
     if not program:
         faults.append(("--program", "say which program: blastn, blastp, blastx, tblastn or tblastx."))
-    if not database:
-        faults.append(("--db", "name a database; 'blastd db list' shows them."))
+    if given.subject:
+        database = given.db
+    elif not database:
+        faults.append(("--db", "name a database; 'blastd db list' shows them. Or --subject with your own sequences."))
     if faults:
         raise errors.Invalid(faults)
     task = given.task or options.pop("task", None)

@@ -121,12 +121,14 @@ def _submit(commands: Sub) -> None:
         "blastd submit --program blastn --db nt query.fa -o evalue=1e-10 -o max_target_seqs=50\n"
         "blastd submit --program blastp --db swissprot proteins.fa.gz --wait --format xml --out hits.xml\n"
         "zcat reads.fa.gz | blastd submit --program blastn --db 16S_demo - -- -evalue 1e-5 -ungapped\n"
+        "blastd submit --program blastp --subject mine.fa query.fa --wait --format pairwise\n"
         "blastd submit --cfg elastic-blast.ini --wait",
     )
     parser.add_argument("files", metavar="FASTA", nargs="*", help="query files, plain or gzip; - is standard input")
     parser.add_argument("--program", choices=PROGRAMS, help="program")
     parser.add_argument("--task", metavar="TASK", help="task of the program, like megablast or blastp-fast")
     parser.add_argument("--db", metavar="NAME", action="append", help="database; may be repeated")
+    parser.add_argument("--subject", metavar="FASTA", help="file of sequences to search in, in place of a database")
     parser.add_argument(
         "-o",
         "--option",

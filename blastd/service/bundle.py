@@ -18,6 +18,7 @@ from blastd.service.checks import Checks, CommandLines, command_lines
 from blastd.service.databases import Databases, Listed
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.results import Results
+from blastd.service.subjects import Subjects
 from blastd.service.submit import Submit
 from blastd.service.system import Component, System
 from blastd.service.webhooks import Webhooks
@@ -81,6 +82,7 @@ class Services:
                 tracker=tracker,
                 memory_bytes=memory_of(settings),
             ),
+            subjects=Subjects(tools, files, shelf),
             limits=settings.limits,
             floor_bytes=settings.retention.disk_floor_bytes,
             stopping=self.stopping,

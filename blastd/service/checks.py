@@ -43,6 +43,9 @@ class Asked(Frozen, frozen=True, kw_only=True):
     options: Mapping[str, Any]
     query_loc: str | None
     engine: str | None
+    subjects: bool = False
+    own: Database | None = None
+    """The subjects that came with the search as a database; None if they can't be one, which is a fault known before."""
 
 
 class Checked(Frozen, frozen=True, kw_only=True):
@@ -88,16 +91,16 @@ class Checks:
         faults: Faults = [*known]
         search = Search(
             program=asked.program,
-            database=asked.databases,
+            database=asked.databases if asked.own is None else (asked.own.name,),
             task=asked.task,
             options=asked.options,
             query_loc=asked.query_loc,
         )
         checked, wrong = programs.check(search, self.offered)
-        faults += wrong
+        faults += [fault for fault in wrong if not (asked.subjects and fault[0] == "/database")]
         faults += [("/query", text) for text in intake.faults]
         engine = self._engine(asked.engine, faults)
-        found = self._find(asked.databases, faults)
+        found = self._find(asked.databases, faults) if not asked.subjects else [asked.own] if asked.own else []
         if checked is not None:
             if not intake.faults:
                 faults += programs.check_location(checked.query_loc, intake.letters)

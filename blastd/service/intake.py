@@ -47,7 +47,7 @@ def take_in(upload: Path, query: Path, wanted: str | None, limits: Limits, *, ch
     read = scan
     if scan.needs_standins and not judged.faults:
         table = make_table(scan)
-        ascii_file = query.with_name(query.name + ".ascii")
+        ascii_file = ascii_of(query)
         read = _write_ascii(query, ascii_file, table)
     return Intake(
         info=QueryInfo(
@@ -69,6 +69,11 @@ def take_in(upload: Path, query: Path, wanted: str | None, limits: Limits, *, ch
         ascii=ascii_file,
         standins=table,
     )
+
+
+def ascii_of(query: Path) -> Path:
+    """Return where the form with stand-ins of a normalised *query* is written."""
+    return query.with_name(query.name + ".ascii")
 
 
 def _copy(source: Path, target: Path, limits: Limits) -> Scan:

@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from blastd.aio import offload
+from blastd.blastplus.blastdb import Database as BlastDatabase
 from blastd.clock import Clock
 from blastd.config import LimitsSettings
 from blastd.core import ids, quota, steps
@@ -31,8 +32,10 @@ from blastd.durable import flush
 from blastd.errors import DiskFull, Expired, IdempotencyMismatch, Invalid, QuotaUsed, TooMany, Unavailable
 from blastd.service.access import Identity
 from blastd.service.checks import Asked, Checked, Checks
-from blastd.service.intake import Intake, take_in
+from blastd.service.intake import Intake, ascii_of, take_in
 from blastd.service.reuse import Reuse
+from blastd.service.subjects import ENGINE as SUBJECT_ENGINE
+from blastd.service.subjects import Subjects
 from blastd.store import artifacts, jobs, usage
 from blastd.store.files import Files
 from blastd.store.jobs import Idempotency
@@ -47,11 +50,15 @@ ROUND_UP = timedelta(seconds=59)
 
 
 class Submission(Frozen, frozen=True, kw_only=True):
-    """A search as it arrived; `upload` is the query as plain bytes in a temporary file, which becomes ours."""
+    """A search as it arrived; `upload` is the query as plain bytes in a temporary file, which becomes ours.
+
+    `subject` is the file of the sequences to search in, in place of databases; it becomes ours, too.
+    """
 
     program: str
     databases: tuple[str, ...]
     upload: Path
+    subject: Path | None = None
     task: str | None = None
     options: Mapping[str, Any] = {}
     title: str = ""
@@ -83,6 +90,7 @@ class Submit:
         tracker: Tracker,
         clock: Clock,
         checks: Checks,
+        subjects: Subjects,
         limits: LimitsSettings,
         floor_bytes: int,
         stopping: asyncio.Event,
@@ -91,7 +99,7 @@ class Submit:
         """Take the parts; *webhook_fault* says why an address may not be told of ends."""
         self._store, self._files, self._tracker, self._clock = store, files, tracker, clock
         self._checks, self._limits, self._floor, self._stopping = checks, limits, floor_bytes, stopping
-        self._webhook_fault = webhook_fault
+        self._webhook_fault, self._subjects = webhook_fault, subjects
         self._reuse = Reuse(store, files, clock)
 
     async def admit(self, who: Identity) -> None:
@@ -118,30 +126,39 @@ class Submit:
 
     async def submit(self, who: Identity, given: Submission) -> Accepted:
         """Accept a search. Raises Invalid with every fault, IdempotencyMismatch, TooMany, DiskFull, Unavailable."""
-        query = self._files.temporary()
+        query, subject = self._files.temporary(), self._files.temporary()
         try:
             wanted = molecules(given.program)[0] if given.program in TITLES else None
             limits = Limits(letters=self._limits.query_letters, sequences=self._limits.query_sequences)
             intake = await offload(take_in, given.upload, query, wanted, limits, check=given.molecule_check)
-            replayed = await self._replayed(who, given, intake)
+            own = await self._subjects.read(given, subject) if given.subject is not None else None
+            replayed = await self._replayed(who, given, intake, own)
             if replayed is not None:
                 return replayed
             self._admit_any()  # how many the owner has is counted where the row is written
-            return await self._accept(who, given, intake)
+            return await self._accept(who, given, intake, own)
         finally:
-            await offload(_drop, given.upload, query, query.with_name(query.name + ".ascii"))
+            uploads = [given.upload, *([given.subject] if given.subject is not None else [])]
+            await offload(_drop, *uploads, *(path for one in (query, subject) for path in (one, ascii_of(one))))
 
-    async def _accept(self, who: Identity, given: Submission, intake: Intake) -> Accepted:
+    async def _accept(self, who: Identity, given: Submission, intake: Intake, own: Intake | None) -> Accepted:
+        wrong = self._webhook_fault(given.webhook) if given.webhook is not None else None
+        known = [("/webhook", wrong)] if wrong else []
+        made: BlastDatabase | None = None
+        if own is not None:
+            made, faults = await self._subjects.database(given, own)
+            known += faults
         asked = Asked(
             program=given.program,
             databases=given.databases,
             task=given.task,
             options=given.options,
             query_loc=given.query_loc,
-            engine=given.engine,
+            engine=given.engine if own is None or given.engine else SUBJECT_ENGINE,
+            subjects=own is not None,
+            own=made,
         )
-        wrong = self._webhook_fault(given.webhook) if given.webhook is not None else None
-        checked = await self._checks.check(asked, intake, [("/webhook", wrong)] if wrong else [])
+        checked = await self._checks.check(asked, intake, known)
         key = _reuse_key(intake, checked)
         job_id, now = ids.job_id(uuid4()), self._clock.now()
         job = self._job(job_id, who.owner, given, intake, checked, key, now)
@@ -149,16 +166,22 @@ class Submit:
         if given.reuse and (same := await self._reuse.find(who.owner, key)) is not None:
             reused = await self._reuse.take(same, job)
             if reused is not None:
-                return await self._commit(given, intake, reused.job, reused.units, reused.artifacts)
+                return await self._commit(given, intake, own, reused.job, reused.units, reused.artifacts)
         await self._checks.pin(checked)
         await offload(_place, self._files, job_id, intake)
-        return await self._commit(given, intake, job, its_units, ())
+        return await self._commit(given, intake, own, job, its_units, ())
 
     async def _commit(
-        self, given: Submission, intake: Intake, job: Job, its_units: Sequence[Unit], kept: Sequence[Artifact]
+        self,
+        given: Submission,
+        intake: Intake,
+        own: Intake | None,
+        job: Job,
+        its_units: Sequence[Unit],
+        kept: Sequence[Artifact],
     ) -> Accepted:
         """Write the row with everything that belongs to it, unless the same request was faster."""
-        sha = body_sha256(given, intake)
+        sha = body_sha256(given, intake, own)
         idempotency = (
             Idempotency(owner=job.owner, key=given.idempotency_key, body_sha256=sha) if given.idempotency_key else None
         )
@@ -187,12 +210,12 @@ class Submit:
             self._tracker.follow(job.job_id)
         return Accepted(job=job)
 
-    async def _replayed(self, who: Identity, given: Submission, intake: Intake) -> Accepted | None:
+    async def _replayed(self, who: Identity, given: Submission, intake: Intake, own: Intake | None) -> Accepted | None:
         key = given.idempotency_key
         if key is None:
             return None
         before = await self._store.read(lambda db: jobs.replay(db, who.owner, key))
-        return None if before is None else await self._answer(before, body_sha256(given, intake))
+        return None if before is None else await self._answer(before, body_sha256(given, intake, own))
 
     async def _answer(self, before: tuple[JobId, str], sha: str) -> Accepted:
         """Answer a repeated Idempotency-Key."""
@@ -277,11 +300,12 @@ def check_quota(spent: Sequence[Spent], letters: int, limit: int, now: datetime)
         )
 
 
-def body_sha256(given: Submission, intake: Intake) -> str:
+def body_sha256(given: Submission, intake: Intake, own: Intake | None) -> str:
     """Return what tells two requests apart: their meaning, not their bytes (a multipart border differs each time)."""
     words = [
         given.program, given.databases, given.task, given.options, given.title, given.engine, given.priority,
         given.query_loc, given.reuse, given.molecule_check, intake.info.sha256, given.webhook,
+        *([own.info.sha256] if own is not None else []),
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 

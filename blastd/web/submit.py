@@ -41,18 +41,26 @@ async def submit(request: web.Request) -> web.Response:
         search = await read_search(request, upload, limit)
         found = await services.submit.submit(who, submission(request, search, upload, key))
     finally:
-        if upload.exists():  # refused before the service took it
-            await offload(upload.unlink, missing_ok=True)
+        for file in (upload, subject_of(upload)):
+            if file.exists():  # refused before the service took it
+                await offload(file.unlink, missing_ok=True)
     return accepted(request, found.job, 200 if found.replayed else 202)
+
+
+def subject_of(upload: Path) -> Path:
+    """Return where the subjects of a search are written whose query is in *upload*."""
+    return upload.with_name(upload.name + ".subject")
 
 
 def submission(request: web.Request, search: wire.SearchBody, upload: Path, key: str | None) -> Submission:
     """Return what the service takes."""
     names = [search.database] if isinstance(search.database, str) else search.database
+    subject = subject_of(upload)
     return Submission(
         program=search.program,
         databases=tuple(names),
         upload=upload,
+        subject=subject if subject.exists() else None,
         task=search.task,
         options=search.options,
         title=search.title,
@@ -113,6 +121,8 @@ async def decoded(raw: Mapping[str, object], upload: Path, more: tuple[tuple[str
     search = wire.SearchBody(**values)
     if search.query is not None:
         await offload(upload.write_bytes, search.query.encode("utf-8", "surrogateescape"))
+    if search.subject:
+        await offload(subject_of(upload).write_bytes, search.subject.encode("utf-8", "surrogateescape"))
     return search
 
 
@@ -178,6 +188,10 @@ async def from_multipart(request: web.Request, upload: Path, limit: int) -> wire
             if part.name == "query" and (part.filename is not None or not upload.exists()):
                 seen += await bodies.to_file(bodies.part_blocks(part), part_encoding(part), upload, limit - seen)
                 continue
+            if part.name == "subject" and part.filename:
+                target = subject_of(upload)
+                seen += await bodies.to_file(bodies.part_blocks(part), part_encoding(part), target, limit - seen)
+                continue
             text = await bodies.whole(bodies.part_blocks(part), part_encoding(part), min(FIELD_BYTES, limit - seen))
             seen += len(text)
             if part.name == "query":  # a page sends its empty text field beside the file
@@ -221,6 +235,7 @@ _FORM_SCHEMA = {
     "properties": {
         "search": {"$ref": "#/components/schemas/SearchBody"},
         "query": {"type": "string", "format": "binary"},
+        "subject": {"type": "string", "format": "binary"},
     },
 }
 ROUTES = (

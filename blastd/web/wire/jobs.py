@@ -12,7 +12,11 @@ class SearchBody(Request, frozen=True, kw_only=True):
     """A search. `query` is FASTA text; it may also be sent as a file (multipart) or as the whole body."""
 
     program: Annotated[str, Meta(description="blastn, blastp, blastx, tblastn or tblastx", examples=["blastn"])]
-    database: Annotated[str | list[str], Meta(description="Name of a database, or several.", examples=["16S"])]
+    database: Annotated[str | list[str], Meta(description="Name of a database, or several.", examples=["16S"])] = []
+    subject: (
+        Annotated[str, Meta(description="Sequences to search in, as FASTA text or as a file, in place of a database.")]
+        | None
+    ) = None
     query: Annotated[str, Meta(description="Sequences as FASTA text.", examples=[">q1\nACGTACGTTAGC"])] | None = None
     task: Annotated[str, Meta(description="Task of the program; its default if absent.")] | None = None
     options: Annotated[

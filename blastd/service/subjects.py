@@ -1,0 +1,89 @@
+"""Subjects that come with a search: a database of that search alone.
+
+makeblastdb makes it beside the state, and it is pinned like any database, so that formats asked a week later find it; it
+goes with the last job that names it, and no catalogue lists it. Statistics are those of a search in a database of these
+sequences; `-subject` of BLAST+ reckons each pair alone, so its e-values differ.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from blastd.aio import offload
+from blastd.blastplus import blastdb, makedb
+from blastd.blastplus.blastdb import Database
+from blastd.blastplus.makedb import BuildFailed, Order
+from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.tools import Tools
+from blastd.core.fasta import Limits
+from blastd.core.offered import TITLES
+from blastd.core.programs import molecules
+from blastd.service.intake import Intake, take_in
+from blastd.store.files import Files
+
+Faults = list[tuple[str, str]]
+LETTERS, SEQUENCES = 50_000_000, 100_000
+"""Of one upload: what makeblastdb takes in some seconds, while the client waits."""
+SECONDS = 120.0
+ENGINE = "local"
+"""Clusters read databases from where `blastd db push` puts them."""
+HINT = "make a database of them (blastd db make), which every engine can search."
+
+
+class Given(Protocol):
+    """What is read of a submission."""
+
+    @property
+    def program(self) -> str: ...  # noqa: D102
+    @property
+    def databases(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def subject(self) -> Path | None: ...  # noqa: D102
+    @property
+    def engine(self) -> str | None: ...  # noqa: D102
+    @property
+    def molecule_check(self) -> bool: ...  # noqa: D102
+
+
+class Subjects:
+    """Makes databases of uploaded subjects."""
+
+    def __init__(self, tools: Tools, files: Files, shelf: Shelf) -> None:
+        """Take the parts."""
+        self._tools, self._files, self._shelf = tools, files, shelf
+
+    async def read(self, given: Given, target: Path) -> Intake:
+        """Return what the uploaded subjects are; their normalised form is in *target*."""
+        wanted = molecules(given.program)[1] if given.program in TITLES else None
+        limits = Limits(letters=LETTERS, sequences=SEQUENCES)
+        upload = given.subject or target
+        return await offload(take_in, upload, target, wanted, limits, check=given.molecule_check)
+
+    async def database(self, given: Given, own: Intake) -> tuple[Database | None, Faults]:
+        """Return the subjects as a pinned database, or why there is none. Raises DatabaseBroken, ToolFailed."""
+        faults = [("/subject", f"Subject: {text}") for text in own.faults]
+        if given.databases:
+            faults.append(("/database", "Name a database or send subjects, not both."))
+        if given.engine not in (None, ENGINE):
+            faults.append(
+                ("/engine", f"Subjects that come with a search are searched by the {ENGINE} engine; or {HINT}")
+            )
+        if own.stopped and not own.faults:
+            faults.append(("/subject", f"More than {LETTERS:,} letters or {SEQUENCES:,} subjects: {HINT}"))
+        if faults or given.program not in TITLES:
+            return None, faults
+        name, folder = f"subjects-{own.info.sha256[:12]}", self._files.temporary()
+        order = Order(  # ids are not parsed, so that repeated and long ones are taken as -subject takes them
+            fasta=own.query, name=name, title="subjects", molecule=own.info.molecule, parse_seqids=False
+        )
+        await offload(folder.mkdir)
+        try:
+            await makedb.make(order, folder, self._tools, SECONDS)
+            found = (await blastdb.scan([folder / name], self._tools)).databases[name]
+            await self._shelf.pin(found)
+        except BuildFailed as error:
+            return None, [("/subject", str(error))]
+        finally:
+            await offload(shutil.rmtree, folder, ignore_errors=True)
+        return found, []
