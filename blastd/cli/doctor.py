@@ -15,7 +15,8 @@ from blastd.blastplus import blastdb, tools
 from blastd.cli.exits import ExitCode
 from blastd.cli.settings import settings_of
 from blastd.config import Settings
-from blastd.errors import BlastdError
+from blastd.errors import BlastdError, StoreBroken
+from blastd.store.sqlite import refuse_lost
 
 OLDEST = (2, 10)
 OK, WARNING, FAULT = "ok", "warning", "fault"
@@ -95,6 +96,10 @@ def _disk(settings: Settings) -> Finding:
 
 def _store(settings: Settings) -> Finding:
     file: Path = settings.store.file
+    try:
+        refuse_lost(file)
+    except StoreBroken as error:
+        return Finding("store", FAULT, str(error), "Restore the last backup.")
     if not file.exists():
         parent = next(folder for folder in file.parents if folder.exists())
         if not os.access(parent, os.W_OK):

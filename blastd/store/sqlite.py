@@ -106,6 +106,11 @@ class Database:
         finally:
             self._readers.put_nowait(reader)
 
+    @property
+    def troubled(self) -> bool:
+        """Tell whether the last transaction failed: what is a help only is better left out than waited for."""
+        return self._trouble is not None
+
     async def check(self) -> None:
         """Raise StoreBroken when the last transaction failed and another would, too.
 
