@@ -170,7 +170,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
     async with AsyncExitStack() as stack:
         try:
             writer = await stack.enter_async_context(_connect(path, read_only=False))
-            await writer.plain(migrate.migrate)
+            await writer.plain(lambda db: migrate.upgrade(db, path))
             readers = [await stack.enter_async_context(_connect(path, read_only=True)) for _ in range(READERS)]
         except sqlite3.DatabaseError as error:
             raise StoreBroken(f"The store {path} can't be opened: {error}. {RESTORE}") from error
@@ -183,7 +183,7 @@ def open_sync(path: Path) -> sqlite3.Connection:
     refuse_lost(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     _set_up(db)
-    migrate.migrate(db)
+    migrate.upgrade(db, path)
     return db
 
 
