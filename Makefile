@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 AZURITE := .azurite/node_modules/.bin/azurite-blob
 
-.PHONY: help run demo test slow check table browser cluster crash faults bench load system install dev clean
+.PHONY: help run demo test slow check audit table browser cluster crash faults bench load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -27,6 +27,11 @@ check: dev ## lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: dev ## look for known flaws in what is installed (asks a service on the network); AUDIT are more flags of pip-audit
+	$(BIN)/python -m pip install --quiet 'pip-audit>=2.7'
+	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/audited.txt
+	$(BIN)/python -m pip_audit --strict --disable-pip --no-deps $(AUDIT) -r $(VENV)/audited.txt
 
 browser: dev ## stories in a real browser (installs chromium and nginx if they are missing)
 	@sh config/system.sh chromium nginx

@@ -15,7 +15,9 @@ from blastd.blastplus import blastdb, tools
 from blastd.cli.exits import ExitCode
 from blastd.cli.settings import settings_of
 from blastd.config import Settings
-from blastd.errors import BlastdError
+from blastd.errors import BlastdError, StoreBroken
+from blastd.store import migrate
+from blastd.store.sqlite import refuse_lost
 
 OLDEST = (2, 10)
 OK, WARNING, FAULT = "ok", "warning", "fault"
@@ -95,21 +97,33 @@ def _disk(settings: Settings) -> Finding:
 
 def _store(settings: Settings) -> Finding:
     file: Path = settings.store.file
+    try:
+        refuse_lost(file)
+    except StoreBroken as error:
+        return Finding("store", FAULT, str(error), "Restore the last backup.")
     if not file.exists():
         parent = next(folder for folder in file.parents if folder.exists())
         if not os.access(parent, os.W_OK):
             return Finding("store", FAULT, f"{parent} can't be written", "Give --state-dir a folder of this user.")
         return Finding("store", OK, f"{file} will be made at the first start")
+    return _contents(file)
+
+
+def _contents(file: Path) -> Finding:
     try:
         db = sqlite3.connect(f"file:{file.as_posix().replace('?', '%3f')}?mode=ro", uri=True)
         try:
             result = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+            schema, known = migrate.version(db), len(migrate.steps())
         finally:
             db.close()
     except sqlite3.Error as error:
         return Finding("store", FAULT, f"{file}: {error}", "Restore the last backup.")
     if result != "ok":
         return Finding("store", FAULT, f"{file}: {result}", "Restore the last backup.")
+    if schema > known:
+        mend = f"Run the newer blastd, or put back the copy that its upgrade kept: {migrate.kept_as(file, known).name}."
+        return Finding("store", FAULT, f"{file} has schema {schema}, this blastd knows {known}", mend)
     return Finding("store", OK, f"{file}, SQLite {sqlite3.sqlite_version}")
 
 

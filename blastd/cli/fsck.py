@@ -1,12 +1,14 @@
-"""`blastd fsck`: the store compared with its files, beside a running service or with it stopped."""
+"""`blastd fsck`: the store compared with its files and blobs, beside a running service or with it stopped."""
 
 import argparse
+import asyncio
 import json
 
 import msgspec
 
 from blastd.cli import screen
 from blastd.cli.exits import ExitCode
+from blastd.cli.fsck_blobs import add_blobs
 from blastd.cli.settings import settings_of
 from blastd.clock import SystemClock, to_ms
 from blastd.errors import Conflict, StoreBroken
@@ -26,10 +28,16 @@ def fsck(given: argparse.Namespace) -> int:
             if given.mend and not held:
                 raise Conflict(f"{file.parent}: the service runs, so nothing is mended; stop it first.")
             report = check(file, now_seconds, running=not held, mend=given.mend)
+            if settings.kubernetes.enabled and not given.no_blobs and _readable(report):
+                report = asyncio.run(add_blobs(report, file, settings.azure, mend=given.mend))
     except PermissionError as error:
         raise StoreBroken(f"{file.parent} can't be read and held: {error}. Run this as the service's user.") from error
     _show(report, as_json=given.json)
     return ExitCode.FAILED if report.findings else ExitCode.OK
+
+
+def _readable(report: Report) -> bool:
+    return not any(finding.kind in ("store_damaged", "reference_broken") for finding in report.findings)
 
 
 def _show(report: Report, *, as_json: bool) -> None:
@@ -44,6 +52,7 @@ def _show(report: Report, *, as_json: bool) -> None:
         screen.say("the service runs: looked only, and left out what is younger than its own sweeps would touch")
     mended = sum(one.mended for one in report.findings)
     screen.say(
-        f"{report.jobs:,} jobs, {report.files:,} files, {report.size_bytes:,} bytes compared: "
-        f"{len(report.findings)} findings" + (f", {mended} mended" if mended else "")
+        f"{report.jobs:,} jobs, {report.files:,} files, {report.size_bytes:,} bytes compared"
+        f"{f', {report.blobs:,} blobs' if report.blobs else ''}: {len(report.findings)} findings"
+        + (f", {mended} mended" if mended else "")
     )

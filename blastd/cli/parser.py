@@ -368,7 +368,7 @@ def _fsck(commands: Sub) -> None:
         commands,
         "fsck",
         fsck.fsck,
-        "compare the store with its files; exit 0 when all is as it should be, 1 with findings",
+        "compare the store with its files and blobs; exit 0 when all is as it should be, 1 with findings",
         "blastd fsck\nblastd fsck --mend    # with the service stopped",
     )
     parser.add_argument(
@@ -376,6 +376,7 @@ def _fsck(commands: Sub) -> None:
         action="store_true",
         help="remove what no row owns and forget formats that are gone (results are never changed); the service must be stopped",
     )
+    parser.add_argument("--no-blobs", action="store_true", help="leave the storage account out")
     parser.add_argument("--json", action="store_true", help="print JSON")
     _settings(parser)
 

@@ -40,7 +40,8 @@ class Finding(Frozen, frozen=True, kw_only=True):
     """One thing that is not as it should be; `path` is below the state folder, `mend` says what to do.
 
     Kinds: store_damaged, reference_broken, row_unreadable, row_missing, file_missing, file_size, file_checksum,
-    file_unowned, folder_unowned, temporary.
+    file_unowned, folder_unowned, temporary. In the storage account (`path` is "blob:" with container and name):
+    blob_missing, blob_size, blob_leftover, blob_unowned, temporary, account_away.
     """
 
     kind: str
@@ -53,13 +54,14 @@ class Finding(Frozen, frozen=True, kw_only=True):
 
 
 class Report(Frozen, frozen=True, kw_only=True):
-    """What was looked at (`size_bytes`: bytes compared with their checksum) and found."""
+    """What was looked at (`size_bytes`: bytes compared with their checksum; `blobs` by their sizes) and found."""
 
     running: bool
     jobs: int
     files: int
     size_bytes: int
     findings: tuple[Finding, ...]
+    blobs: int = 0
 
 
 class Stored(Frozen, frozen=True, kw_only=True):

@@ -381,6 +381,8 @@ class Results:
             sha256=sha256,
             created_at=self._clock.now(),
         )
+        if self._store.troubled:  # a lock of somebody else would hold the download up
+            return kept
         try:
             await self._store.write(lambda db: artifacts.put(db, kept))
         except sqlite3.IntegrityError as error:  # the row went while the file was made

@@ -25,3 +25,14 @@ def try_hold(folder: Path) -> Iterator[bool]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield True
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Do the block in *folder* after all other processes that are in such a block; blocks, until they end or die."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

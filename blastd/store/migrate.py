@@ -4,7 +4,9 @@ import re
 import sqlite3
 from pathlib import Path
 
+from blastd.durable import publish
 from blastd.errors import SchemaTooNew, StoreBroken
+from blastd.store.lock import alone
 
 NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 FOLDERS = (Path(__file__).parent.parent / "migrations", Path(__file__).parents[2] / "migrations")
@@ -29,6 +31,34 @@ def steps() -> list[tuple[int, str]]:
 def version(db: sqlite3.Connection) -> int:
     """Return the number of the last migration that *db* has."""
     return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def upgrade(db: sqlite3.Connection, file: Path) -> int:
+    """Bring the store *file*, open as *db*, to the newest schema, and keep it beside as it was (`kept_as`).
+
+    Returns how many steps were applied. Raises SchemaTooNew for a newer store, which is not touched.
+    """
+    if version(db) >= len(steps()):
+        return migrate(db)
+    with alone(file.absolute().parent):
+        at = version(db)  # another process may just have done it
+        if 0 < at < len(steps()):
+            _keep(db, kept_as(file, at))
+        return migrate(db)
+
+
+def kept_as(file: Path, schema: int) -> Path:
+    """Return where the store as it was with *schema* is kept by the upgrade from it."""
+    return file.with_name(f"{file.stem}-schema-{schema:04}{file.suffix}")
+
+
+def _keep(db: sqlite3.Connection, kept: Path) -> None:
+    """Write a consistent copy, also over that of an earlier try: the older blastd may have gone on since."""
+    making = kept.with_name(f".{kept.name}")
+    making.unlink(missing_ok=True)
+    db.execute("VACUUM INTO :making", {"making": str(making)})
+    making.chmod(0o600)
+    publish(making, kept)
 
 
 def migrate(db: sqlite3.Connection) -> int:

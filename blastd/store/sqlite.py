@@ -106,6 +106,11 @@ class Database:
         finally:
             self._readers.put_nowait(reader)
 
+    @property
+    def troubled(self) -> bool:
+        """Tell whether the last transaction failed: what is a help only is better left out than waited for."""
+        return self._trouble is not None
+
     async def check(self) -> None:
         """Raise StoreBroken when the last transaction failed and another would, too.
 
@@ -165,7 +170,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
     async with AsyncExitStack() as stack:
         try:
             writer = await stack.enter_async_context(_connect(path, read_only=False))
-            await writer.plain(migrate.migrate)
+            await writer.plain(lambda db: migrate.upgrade(db, path))
             readers = [await stack.enter_async_context(_connect(path, read_only=True)) for _ in range(READERS)]
         except sqlite3.DatabaseError as error:
             raise StoreBroken(f"The store {path} can't be opened: {error}. {RESTORE}") from error
@@ -178,7 +183,7 @@ def open_sync(path: Path) -> sqlite3.Connection:
     refuse_lost(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     _set_up(db)
-    migrate.migrate(db)
+    migrate.upgrade(db, path)
     return db
 
 

@@ -22,7 +22,7 @@ import pytest
 from blastd.metrics import Metrics
 from blastd.tracking.retention import TRUST_SECONDS, Retention
 from tests.acceptance.test_truth import until
-from tests.daemon import Answer, Daemon, is_problem
+from tests.daemon import Answer, Daemon, cli, is_problem
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 from tests.fakes import JumpyClock
 from tests.service import Service, serving
@@ -94,6 +94,9 @@ def test_S06_a_store_that_is_locked_for_long_refuses_clearly_and_loses_nothing(s
             time.sleep(0.2)
         thread.join(20)
         assert "locked" in down(slow)
+        begin = time.monotonic()
+        assert slow.results(done, "csv").count(b"\n") == 2, "made now, and not noted"
+        assert time.monotonic() - begin < 4.0
     assert is_problem(refused[0], "POST", 503)
     assert refused[0].json["code"] == "store_broken"
     assert "locked" in refused[0].json["detail"]
@@ -179,6 +182,7 @@ def test_S06_a_store_that_was_lost_never_costs_its_files(fresh: Daemon) -> None:
         ended = start(fresh)
         assert ended.returncode == 1
         assert "1 searches" in ended.stderr
+        assert "1 searches" in cli("doctor", "--state-dir", str(fresh.state)).stdout
         token = subprocess.run(
             [sys.executable, "-m", "blastd", "token", "create", "--owner", "a", "--state-dir", str(fresh.state)],
             capture_output=True, text=True, timeout=30, check=False,

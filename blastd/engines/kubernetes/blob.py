@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import structlog
@@ -61,11 +62,12 @@ class BlobMissing(BlobFailure):
 
 
 class Found(Frozen, frozen=True, kw_only=True):
-    """A blob: its name in the container, its size in bytes, its metadata."""
+    """A blob: its name in the container, its size in bytes, its metadata, when it was last written."""
 
     name: str
     size: int
     metadata: dict[str, str] = {}
+    modified: datetime | None = None
 
 
 class Blobs:
@@ -211,7 +213,7 @@ class Blobs:
                 if page is None:
                     return
                 items = [item async for item in page]
-            yield [Found(name=item.name, size=item.size, metadata=dict(item.metadata or {})) for item in items]  # type: ignore[attr-defined]  # untyped there
+            yield [_found(item) for item in items]
 
     async def _uncommitted(self, container: str, name: str) -> dict[str, int]:
         """Return the blocks of an upload that broke off, with their sizes."""
@@ -241,6 +243,10 @@ class Blobs:
             raise kind(f"The storage account answers {error.status_code} to the {what}: {_said(error)}.") from error
         except AzureError as error:
             raise BlobAway(f"The storage account can't be reached ({what}): {_said(error)}.") from error
+
+
+def _found(item: Any) -> Found:
+    return Found(name=item.name, size=item.size, metadata=dict(item.metadata or {}), modified=item.last_modified)
 
 
 def _said(error: Exception) -> str:
