@@ -33,7 +33,7 @@ from blastd.service.access import Identity
 from blastd.service.checks import Asked, Checked, Checks
 from blastd.service.intake import Intake, take_in
 from blastd.service.reuse import Reuse
-from blastd.store import artifacts, jobs, usage
+from blastd.store import artifacts, jobs, outbox, presentations, usage
 from blastd.store.files import Files
 from blastd.store.jobs import Idempotency
 from blastd.store.sqlite import Database
@@ -63,6 +63,7 @@ class Submission(Frozen, frozen=True, kw_only=True):
     source: str = "api"
     idempotency_key: str | None = None
     webhook: str | None = None
+    presentation: Mapping[str, str] = {}
 
 
 class Accepted(Frozen, frozen=True, kw_only=True):
@@ -140,7 +141,7 @@ class Submit:
             query_loc=given.query_loc,
             engine=given.engine,
         )
-        wrong = self._webhook_fault(given.webhook) if given.webhook is not None else None
+        wrong = self._webhook_fault(given.webhook) if given.webhook else None
         checked = await self._checks.check(asked, intake, [("/webhook", wrong)] if wrong else [])
         key = _reuse_key(intake, checked)
         job_id, now = ids.job_id(uuid4()), self._clock.now()
@@ -169,7 +170,8 @@ class Submit:
             if not job.status.terminal:
                 self._room(db, job.owner)
                 self._spend(db, job)
-            jobs.insert(db, job, its_units, job.created_at, idempotency, given.webhook)
+            jobs.insert(db, job, its_units, job.created_at, idempotency, self._told(db, job.owner, given))
+            presentations.put(db, job.job_id, given.presentation)
             for artifact in kept:
                 artifacts.put(db, artifact)
             return None
@@ -186,6 +188,13 @@ class Submit:
         if not job.status.terminal:
             self._tracker.follow(job.job_id)
         return Accepted(job=job)
+
+    def _told(self, db: sqlite3.Connection, owner: Owner, given: Submission) -> str | None:
+        """Return the address that is told of the end: that of the request, "" for none, else the owner's own."""
+        if given.webhook is not None:
+            return given.webhook or None
+        url = outbox.default_of(db, owner)
+        return url if url is not None and self._webhook_fault(url) is None else None
 
     async def _replayed(self, who: Identity, given: Submission, intake: Intake) -> Accepted | None:
         key = given.idempotency_key
