@@ -17,6 +17,10 @@ from blastd.errors import Invalid
 PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
 FORMATS = {
     "0": "pairwise",
+    "1": "anchored",
+    "2": "anchored_letters",
+    "3": "flat",
+    "4": "flat_letters",
     "5": "xml",
     "6": "tabular",
     "7": "commented",

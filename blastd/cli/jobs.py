@@ -26,7 +26,7 @@ SUFFIX = {
     "xml": "xml",
     "xml2": "xml",
     "json": "json",
-    "pairwise": "txt",
+    **dict.fromkeys(("pairwise", "anchored", "anchored_letters", "flat", "flat_letters"), "txt"),
 }
 PAGE = 500
 

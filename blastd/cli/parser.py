@@ -10,7 +10,22 @@ from blastd.cli.elastic import PROGRAMS
 
 Sub = Any
 """What add_subparsers returns: argparse gives its type no public name."""
-FORMATS = ("tabular", "commented", "csv", "xml", "xml2", "json", "pairwise", "asn1", "sam", "fasta")
+FORMATS = (
+    "tabular",
+    "commented",
+    "csv",
+    "xml",
+    "xml2",
+    "json",
+    "pairwise",
+    "anchored",
+    "anchored_letters",
+    "flat",
+    "flat_letters",
+    "asn1",
+    "sam",
+    "fasta",
+)
 
 TOP = """\
 Run a BLAST service, or use one.

@@ -37,6 +37,11 @@ class NotJoinable(BlastdError):
     code = "result_damaged"
 
 
+def joinable(fmt: str) -> bool:
+    """Tell whether outputs in BLAST+'s -outfmt *fmt* can be joined; columns may follow the number."""
+    return fmt.split(maxsplit=1)[0] in JOINABLE
+
+
 def join_files(parts: Sequence[BinaryIO], sizes: Sequence[int], fmt: str, out: BinaryIO) -> None:
     """Write to *out* the join of *parts*, seekable outputs of batches with *sizes* queries each, in query order.
 
@@ -44,7 +49,7 @@ def join_files(parts: Sequence[BinaryIO], sizes: Sequence[int], fmt: str, out: B
     a part that is not in the format.
     """
     base = fmt.split(maxsplit=1)[0]
-    if base not in JOINABLE:
+    if len(parts) > 1 and not joinable(fmt):
         raise NotJoinable(f"Outputs in format {base} can't be joined: one run over all queries makes it.")
     if len(parts) == 1 or base in ("6", "10"):
         for part in parts:

@@ -1,4 +1,4 @@
-"""The NCBI URL API as data: parameters of a Put to a search, those of a Get to a shorter report, and RIDs. Pure.
+"""The NCBI URL API as data: the parameters of a Put to a search, and RIDs. Pure. Those of a Get: `core/ncbi_view.py`.
 
 Source: NCBI, "BLAST URL API" (https://blast.ncbi.nlm.nih.gov/doc/blast-help/urlapi.html). Keys and enumerated values are
 read in any case. What only shapes the page is read at Get; what is unknown is ignored as NCBI does; what would change
@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen
-from blastd.core.shorten import Most
+from blastd.core.ncbi_view import EMPTY, NO, YES
+from blastd.core.programs import HIGHEST_POSITION
 from blastd.errors import NotFound
 
 RID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -28,8 +29,6 @@ TASKS = {
     "tblastn": "tblastn",
     "tblastx": "",
 }
-YES = frozenset({"on", "yes", "true", "t", "1", "checked"})
-NO = frozenset({"off", "no", "false", "f", "0", "", "unchecked"})
 NUMBERS = {
     "EXPECT": "evalue",
     "WORD_SIZE": "word_size",
@@ -44,6 +43,8 @@ NUMBERS = {
     "MAX_NUM_RANGES": "culling_limit",
     "DBSEQ_NUM": "dbsize",
     "EFF_SEARCHSP": "searchsp",
+    "SEARCHSP_EFF": "searchsp",
+    "HSP_RANGE_MAX": "culling_limit",
 }
 TRANSLATES_QUERY = frozenset({"blastx", "tblastx"})
 TRANSLATES_DATABASE = frozenset({"tblastn", "tblastx"})
@@ -56,11 +57,20 @@ REFUSED = {
     "SUBJECTS": "two-sequence searches are not offered here: make a database of the subjects",
     "DB_BRANCH": "taxonomic limits are given as TAXIDS here",
     "EQ_MENU": "limits by organism are not offered here: use TAXIDS",
+    "EQ_TEXT": "limits by Entrez query are not offered here: use TAXIDS",
+    "ORGANISM": "limits by organism are not offered here: use TAXIDS",
+    "EXCLUDE_MODELS": "model sequences are not told apart here",
+    "EXCLUDE_SEQ_UNCULT": "uncultured samples are not told apart here",
+    "WP_PROTEINS": "non-redundant RefSeq proteins are not told apart here",
+    "OTHER_ADVANCED": "options of the old blastall are not offered here: use the parameters for them",
+    "BLAST_SPEC": "NCBI's special databases are not here: name one in DATABASE",
+    "QUERY_FILE": "files of NCBI are not here: send the sequences as QUERY",
     "REPEATS": "filters by species-specific repeats are not offered here",
-    "TEMPLATE_TYPE": "",
-    "TEMPLATE_LENGTH": "",
 }
-EMPTY = frozenset({"", "(none)", "none", "null", "0", "off", "no", "false"})
+PLACEHOLDERS = ("enter organism", "all organisms")
+"""What NCBI's own form sends for a field that nobody filled in."""
+SEVERAL = frozenset({"FILTER", "DATABASE"})
+"""Parameters whose repeats add up: NCBI's own form has a box for each filter."""
 SEQUENCE = re.compile(r"[A-Za-z*\-\s\d]+")
 ACCESSION = re.compile(r"[A-Za-z]{1,6}_?\d{3,12}(\.\d+)?|\d{3,12}|(gi|gb|ref|emb|dbj|sp|pir|lcl|gnl)\|\S+")
 SHORT_LETTERS = 31
@@ -102,11 +112,16 @@ def digits(text: str) -> str:
 
 
 def keys(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return parameters by upper-case name; of a repeated one the last that is not empty counts, as at NCBI."""
+    """Return parameters by upper-case name; of a repeated one the last that is not empty counts, as at NCBI.
+
+    Those of which each repeat says something of its own are joined by blanks.
+    """
     found: dict[str, str] = {}
     for name, value in pairs:
         upper = name.strip().upper()
-        if value or upper not in found:
+        if upper in SEVERAL and value and found.get(upper):
+            found[upper] += f" {value}"
+        elif value or upper not in found:
             found[upper] = value
     return found
 
@@ -126,7 +141,7 @@ def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
     task = task or _task(program, service, given, faults)
     _refuse(given, faults)
     options = _options(program, given, faults)
-    text = given.get("QUERY", "")
+    text = given.get("QUERY", "") or given.get("QUERYFILE", "")
     query, accessions = _query(text)
     if not query and not accessions:
         faults.append("QUERY holds neither sequences nor accessions: paste FASTA, a bare sequence or accessions.")
@@ -144,27 +159,8 @@ def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
         accessions=accessions,
         options=options,
         query_loc=loc,
-        title=given.get("JOB_TITLE", "").strip() or given.get("QUERY_BELIEVE_DEFLINE", "")[:0],
+        title=given.get("JOB_TITLE", "").strip(),
     ), []
-
-
-def most(given: Mapping[str, str]) -> tuple[Most, list[str]]:
-    """Return how many subjects a Get asks for, and every fault. HITLIST_SIZE 0 is NCBI's own default: all that is kept."""
-    faults: list[str] = []
-    numbers: dict[str, int | None] = {}
-    for name in ("DESCRIPTIONS", "ALIGNMENTS", "HITLIST_SIZE"):
-        text = given.get(name, "").strip()
-        numbers[name] = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
-        if text and numbers[name] is None:
-            faults.append(f"{name} {text[:40]!r} is not a number of subjects.")
-    return (
-        Most(
-            descriptions=numbers["DESCRIPTIONS"],
-            alignments=numbers["ALIGNMENTS"],
-            hits=numbers["HITLIST_SIZE"] or None,
-        ),
-        faults,
-    )
 
 
 def _task(program: str, service: str, given: Mapping[str, str], faults: list[str]) -> str | None:
@@ -196,7 +192,8 @@ def _short(task: str | None, program: str, query: str, given: Mapping[str, str])
 
 def _refuse(given: Mapping[str, str], faults: list[str]) -> None:
     for name, reason in REFUSED.items():
-        if reason and given.get(name, "").strip().lower() not in EMPTY:
+        value = given.get(name, "").strip().lower()
+        if value not in EMPTY and not value.startswith(PLACEHOLDERS):
             faults.append(f"{name}: {reason}.")
     if given.get("ENTREZ_QUERY", "").strip().lower() not in EMPTY | {"all [filter]", "all[filter]"}:
         faults.append("ENTREZ_QUERY is not offered here, since it needs NCBI's Entrez: leave it out, or use TAXIDS.")
@@ -215,6 +212,12 @@ def _options(  # noqa: C901, PLR0912  # one line for each parameter of NCBI's ta
         if option in ("culling_limit", "dbsize", "searchsp") and value == "0":
             continue
         options[option] = value
+    scores = given.get("MATCH_SCORES", "").replace(",", " ").split()  # of NCBI's own form
+    if scores and program == "blastn" and not {"reward", "penalty"} & options.keys():
+        if len(scores) != 2:
+            faults.append(f"MATCH_SCORES {' '.join(scores)[:40]!r} is not a pair of numbers like '1,-2'.")
+        else:
+            options["reward"], options["penalty"] = scores
     matrix = (given.get("MATRIX_NAME") or given.get("MATRIX") or "").strip()
     if matrix and program != "blastn":
         options["matrix"] = matrix.upper()
@@ -261,23 +264,30 @@ def _applies(program: str, option: str) -> bool:
 
 
 def _filter(program: str, given: Mapping[str, str], options: dict[str, str | bool], faults: list[str]) -> None:
-    """FILTER: F off, T or L low complexity, m in front: for the lookup table only; parts may be joined by ';'."""
+    """FILTER: F off, T or L low complexity; m, in front or as a part: for the lookup table only. Parts are joined by ';'.
+
+    Without m letters are masked for the whole search (`-soft_masking false`), as NCBI does, and as a report of NCBI's
+    shows by its `L;` or `L;m;`. BLAST+ alone would mask nucleotides for the lookup table only.
+    """
     value = given.get("FILTER", "").strip()
     if not value:
         return
-    low = "dust" if program == "blastn" else "seg"
+    low, masks, soft = "dust" if program == "blastn" else "seg", False, False
     for part in filter(None, re.split(r"[;\s]+", value)):
         letters = part.lower()
-        if letters in ("f", "no", "off", "false", "none", "0"):
+        if letters in NO:
             options[low] = "no"
-        elif letters in ("t", "l", "yes", "on", "true", "1", "d", "s"):
-            options[low] = "yes"
-        elif letters in ("m", "ml", "mt", "mf"):
-            options["soft_masking"] = "true"
-            if letters in ("ml", "mt"):
-                options[low] = "yes"
-        else:
+            continue
+        soft = soft or letters.startswith("m")
+        rest = letters.removeprefix("m")
+        if rest in ("t", "l", "d", "s") or letters in YES:
+            masks = True
+        elif rest not in ("", "f"):
             faults.append(f"FILTER {part!r} is not offered here: use F, T, L or mL.")
+    if masks:
+        options[low] = "yes"
+    if soft or masks:
+        options["soft_masking"] = "true" if soft else "false"
 
 
 def _flag(given: Mapping[str, str], name: str, faults: list[str]) -> bool:
@@ -290,13 +300,17 @@ def _flag(given: Mapping[str, str], name: str, faults: list[str]) -> bool:
 
 
 def _location(given: Mapping[str, str], faults: list[str]) -> str | None:
-    first, last = given.get("QUERY_FROM", "").strip(), given.get("QUERY_TO", "").strip()
+    """Return the part of the query; 0 and nothing are its ends. BLAST+ takes one part, and of every query the same."""
+    first, last = (given.get(name, "").strip() for name in ("QUERY_FROM", "QUERY_TO"))
+    first, last = ("" if part == "0" else part for part in (first, last))
     if not first and not last:
         return None
-    if not all(part == "" or (part.isdigit() and int(part) > 0) for part in (first, last)):
-        faults.append("QUERY_FROM and QUERY_TO are positions in the query, from 1.")
+    if not all(part == "" or re.fullmatch(r"[1-9][0-9]{0,9}", part) for part in (first, last)):
+        faults.append(
+            "QUERY_FROM and QUERY_TO are positions in the query, from 1; one part is taken, the same of each query."
+        )
         return None
-    return f"{first or 1}-{last}" if last else f"{first}-"
+    return f"{first or 1}-{last or HIGHEST_POSITION}"
 
 
 def _query(text: str) -> tuple[str, tuple[str, ...]]:

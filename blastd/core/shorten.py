@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from blastd.core.model import Frozen
 
+ANCHORED = frozenset({"anchored", "anchored_letters", "flat", "flat_letters"})
+"""Alignments of all subjects together: only the table before them can be cut."""
 Lines = Iterable[bytes]
 """Whole lines with their ends."""
 
@@ -29,6 +31,8 @@ class Most(Frozen, frozen=True, kw_only=True):
 
     def cuts(self, name: str) -> bool:
         """Tell whether the format *name* is changed."""
+        if name in ANCHORED:
+            return _least(self.descriptions, self.hits) is not None
         if name == "pairwise":
             return self != Most()
         return self.hits is not None and name in ("xml", "xml2", "json")
@@ -38,6 +42,8 @@ def shorten(lines: Lines, name: str, most: Most) -> Iterable[bytes]:
     """Return *lines* of a report in the format *name* with the subjects that *most* allows."""
     if not most.cuts(name):
         return lines
+    if name in ANCHORED:
+        return pairwise(lines, _least(most.descriptions, most.hits), None)
     if name == "pairwise":
         return pairwise(lines, _least(most.descriptions, most.hits), _least(most.alignments, most.hits))
     hits = most.hits or 0

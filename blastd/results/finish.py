@@ -20,7 +20,7 @@ from blastd.blastplus.shelf import Placed
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core import alias
-from blastd.core.merge import join_files
+from blastd.core.merge import join_files, joinable
 from blastd.core.model import Frozen, Job, Unit
 from blastd.core.plan import WHOLE_DATABASE
 from blastd.core.standins import Decoder
@@ -50,8 +50,12 @@ class Finish(Frozen, frozen=True, kw_only=True):
     work: Path
 
 
-async def make_format(given: Finish, outfmt: str, target: Path, query: int | None = None) -> None:
+async def make_format(
+    given: Finish, outfmt: str, target: Path, query: int | None = None, more: Sequence[str] = ()
+) -> None:
     """Write the result in BLAST+'s *outfmt* to *target*, of all queries or of one (its number from 1).
+
+    *more* are words for BLAST+ that shape the text. A format whose parts can't be joined is made by one run over all.
 
     Raises ToolFailed when BLAST+ fails, Unsupported when one query alone is another search than it was among all, or
     when this machine has another version of BLAST+ than the search ran with.
@@ -64,24 +68,29 @@ async def make_format(given: Finish, outfmt: str, target: Path, query: int | Non
         )
     parts: list[Path] = []
     sizes: list[int] = []
-    for unit in result_units(given.units):
+    units: Sequence[Unit] = result_units(given.units)
+    if query is None and len(units) > 1 and not joinable(outfmt):
+        whole = given.folder / ("query.ascii.fa" if given.job.standins else "query.fa")
+        parts, sizes, units = [given.work / "whole.part"], [given.job.query.count], []
+        await _blast(given, whole, Path(given.placed.run_folder), outfmt, parts[0], more)
+    for unit in units:
         if query is not None and not unit.first_query < query <= unit.first_query + unit.queries:
             continue
         part = given.work / f"{unit.index}.part"
-        await _batch(given, unit, outfmt, part, query)
+        await _batch(given, unit, outfmt, part, query, more)
         parts.append(part)
         sizes.append(unit.queries if query is None else 1)
     await offload(_join, parts, sizes, outfmt, target, given.job.standins)
 
 
-async def _batch(given: Finish, unit: Unit, outfmt: str, part: Path, query: int | None) -> None:
+async def _batch(given: Finish, unit: Unit, outfmt: str, part: Path, query: int | None, more: Sequence[str]) -> None:
     fasta, stored = await offload(_inputs, given, unit, query)
     folder = await _restricted(given, unit, stored)
     if folder is not None:
         check = given.work / f"{unit.index}.check"
         await _blast(given, fasta, folder, RICH_SPEC, check)
         if await offload(_same, check, stored):
-            await _blast(given, fasta, folder, outfmt, part)
+            await _blast(given, fasta, folder, outfmt, part, more)
             return
         log.info("finish_on_whole_database", job_id=given.job.job_id, unit=unit.index)
     whole = Path(given.placed.run_folder)
@@ -90,7 +99,7 @@ async def _batch(given: Finish, unit: Unit, outfmt: str, part: Path, query: int 
         await _blast(given, fasta, whole, RICH_SPEC, check)
         if not await offload(_same, check, stored):
             raise Unsupported("This query has other hits alone than among all queries: ask for the whole result.")
-    await _blast(given, fasta, whole, outfmt, part)
+    await _blast(given, fasta, whole, outfmt, part, more)
 
 
 def _inputs(given: Finish, unit: Unit, query: int | None) -> tuple[Path, Path]:
@@ -158,7 +167,7 @@ def _subjects(stored: Path) -> list[str]:
     return list(names)
 
 
-async def _blast(given: Finish, fasta: Path, folder: Path, outfmt: str, out: Path) -> None:
+async def _blast(given: Finish, fasta: Path, folder: Path, outfmt: str, out: Path, more: Sequence[str] = ()) -> None:
     job = given.job
     words = await offload(command.arguments, job, given.work)
     argv = command.argv(
@@ -167,6 +176,7 @@ async def _blast(given: Finish, fasta: Path, folder: Path, outfmt: str, out: Pat
         query=str(fasta),
         database=given.placed.argument,
         outfmt=outfmt,
+        more=more,
         threads=1,  # threads could decide ties at the limit of subjects in another way
     )
     errors = out.with_name(out.name + ".err")

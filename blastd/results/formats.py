@@ -6,6 +6,8 @@ Formats that need more than the stored form holds are made by `results/finish.py
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from blastd.core import tabular
 from blastd.core.model import Frozen, Unit
 from blastd.core.standins import Decoder
@@ -15,7 +17,10 @@ BLOCK_CHARACTERS = 1 << 18
 
 
 class Format(Frozen, frozen=True, kw_only=True):
-    """A format: its name, BLAST+'s number (None: not one of BLAST+), how it is sent; `programs` empty means all."""
+    """A format: its name, BLAST+'s number (None: not one of BLAST+), how it is sent; `programs` empty means all.
+
+    `words` are more for BLAST+'s command line.
+    """
 
     name: str
     outfmt: int | None
@@ -23,6 +28,7 @@ class Format(Frozen, frozen=True, kw_only=True):
     media_type: str
     extension: str
     programs: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 FORMATS: Mapping[str, Format] = {
@@ -59,6 +65,21 @@ FORMATS: Mapping[str, Format] = {
             media_type="text/plain; charset=utf-8",
             extension="txt",
         ),
+        *(
+            Format(
+                name=name,
+                outfmt=number,
+                title=title,
+                media_type="text/plain; charset=utf-8",
+                extension="txt",
+            )
+            for name, number, title in (
+                ("anchored", 1, "Alignments to the query, dots where they are the same"),
+                ("anchored_letters", 2, "Alignments to the query, all letters"),
+                ("flat", 3, "Flat alignments to the query, dots where they are the same"),
+                ("flat_letters", 4, "Flat alignments to the query, all letters"),
+            )
+        ),
         Format(
             name="asn1",
             outfmt=11,
@@ -84,6 +105,13 @@ FORMATS: Mapping[str, Format] = {
     )
 }
 _WRITERS = {"tabular": tabular.table, "commented": tabular.commented, "csv": tabular.csv}
+
+
+def with_gis(kind: Format) -> Format:
+    """Return a text format with the GIs of subjects that have one; what is made for programs stays as it is."""
+    if kind.outfmt is None or not 0 <= kind.outfmt <= 4:
+        return kind
+    return replace(kind, name=f"{kind.name}-gi", words=("-show_gis",))
 
 
 def projection(

@@ -16,6 +16,8 @@ from blastd.store.sqlite import Database
 LOCAL = Owner("local")
 USED_SECONDS = 60.0
 """How exactly the last use of a token is noted: a write for each request would be one fsync for each request."""
+FIRST_TOKEN_SECONDS = 0.1
+"""How long after the first token was made (beside the service, by the command line) requests without one may still pass."""
 
 log = structlog.get_logger()
 
@@ -45,15 +47,19 @@ class Access:
         """Take the store of tokens; *loopback* tells whether only this machine can reach the service."""
         self._store = store
         self._clock = clock
-        self._loopback = loopback
         self._noted: dict[str, float] = {}
+        self._closed, self._asked_at = not loopback, -FIRST_TOKEN_SECONDS
 
     async def tokens_on(self) -> bool:
         """Tell whether requests need a token: always off loopback, and from the first token that was made.
 
         A token that was revoked still counts, so that revoking the last one does not open the door.
         """
-        return not self._loopback or await self._store.read(lambda db: bool(tokens.list_all(db, limit=1)))
+        now = self._clock.monotonic()
+        if not self._closed and now - self._asked_at >= FIRST_TOKEN_SECONDS:
+            self._closed = await self._store.read(lambda db: bool(tokens.list_all(db, limit=1)))
+            self._asked_at = now
+        return self._closed
 
     async def identify(self, text: str | None) -> Identity:
         """Return who holds the token *text*. Raises Unauthorized for none and for a wrong, revoked or expired one."""

@@ -32,7 +32,7 @@ from blastd.store.files import Files
 from blastd.tracking.finish import MEDIA_TYPE
 
 ENGINE = re.compile(r"[a-z][a-z0-9-]{0,39}")
-MADE = re.compile(r"([a-z0-9]+)(-[a-z0-9]{1,40}){0,2}")
+MADE = re.compile(r"([a-z0-9_]+)(-[a-z0-9]{1,40}){0,2}")
 """Name of a kept format: the format, the sum of its columns, one query (`service.results.key_of`)."""
 SOURCES = frozenset({"api", "web", "ncbi", "cli"})
 STANDIN = re.compile(r"[A-Za-z0-9]{3}[0-9a-y]+z")

@@ -15,7 +15,7 @@ from blastd.core.ids import JobId, Owner, parse_prefix
 from blastd.core.model import ACTIVE, Artifact, Event, Frozen, Job, Phase, Status, Unit
 from blastd.errors import Conflict, Forbidden, Invalid, NotFound
 from blastd.service.access import Identity
-from blastd.store import artifacts, events, jobs, units
+from blastd.store import artifacts, events, jobs, presentations, units
 from blastd.store.files import Files
 from blastd.store.jobs import Cursor, JobFilter
 from blastd.store.sqlite import Database
@@ -99,6 +99,10 @@ class Jobs:
         if found.job.status.terminal or not await self._tracker.refresh([found.job], REFRESH_SECONDS):
             return found
         return await self.parts(found.job)
+
+    async def presentation(self, job: Job) -> dict[str, str]:
+        """Return what a client of the NCBI URL API said at Put about how *job* is shown."""
+        return await self._store.read(lambda db: presentations.get(db, job.job_id))
 
     async def parts(self, job: Job) -> JobParts:
         """Return *job* with its units and artifacts, all of one moment."""

@@ -42,7 +42,7 @@ PROJECTED = frozenset({"tabular", "commented", "csv"})
 
 
 class Wanted(Frozen, frozen=True, kw_only=True):
-    """Which results. `whole`: the client needs length and validator."""
+    """Which results. `whole`: the client needs length and validator; `gis`: text shows GIs."""
 
     format: str = "tabular"
     fields: tuple[str, ...] | None = None
@@ -50,6 +50,7 @@ class Wanted(Frozen, frozen=True, kw_only=True):
     subjects: tuple[str, ...] = ()
     partial: bool = False
     whole: bool = False
+    gis: bool = False
 
 
 class ResultFile(Frozen, frozen=True, kw_only=True):
@@ -273,7 +274,7 @@ class Results:
         await offload(work.mkdir, mode=0o700)
         try:
             given = await self._given(ready, work)
-            await finish.make_format(given, outfmt, target, query)
+            await finish.make_format(given, outfmt, target, query, kind.words)
             if kind.name == "csv":
                 await offload(formats.table_to_csv, target, names or ())
         finally:
@@ -418,7 +419,7 @@ def format_of(wanted: Wanted) -> Format:
         faults.append(("/subject", "subject is for the format fasta."))
     if faults or kind is None:
         raise Invalid(faults)
-    return kind
+    return formats.with_gis(kind) if wanted.gis else kind
 
 
 def key_of(kind: Format, names: Sequence[str] | None, query: int | None) -> str:

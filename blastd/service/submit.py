@@ -36,7 +36,7 @@ from blastd.service.intake import Intake, ascii_of, take_in
 from blastd.service.reuse import Reuse
 from blastd.service.subjects import ENGINE as SUBJECT_ENGINE
 from blastd.service.subjects import Subjects
-from blastd.store import artifacts, jobs, usage
+from blastd.store import artifacts, jobs, outbox, presentations, usage
 from blastd.store.files import Files
 from blastd.store.jobs import Idempotency
 from blastd.store.sqlite import Database
@@ -70,6 +70,7 @@ class Submission(Frozen, frozen=True, kw_only=True):
     source: str = "api"
     idempotency_key: str | None = None
     webhook: str | None = None
+    presentation: Mapping[str, str] = {}
 
 
 class Accepted(Frozen, frozen=True, kw_only=True):
@@ -142,7 +143,7 @@ class Submit:
             await offload(_drop, *uploads, *(path for one in (query, subject) for path in (one, ascii_of(one))))
 
     async def _accept(self, who: Identity, given: Submission, intake: Intake, own: Intake | None) -> Accepted:
-        wrong = self._webhook_fault(given.webhook) if given.webhook is not None else None
+        wrong = self._webhook_fault(given.webhook) if given.webhook else None
         known = [("/webhook", wrong)] if wrong else []
         made: BlastDatabase | None = None
         if own is not None:
@@ -192,7 +193,8 @@ class Submit:
             if not job.status.terminal:
                 self._room(db, job.owner)
                 self._spend(db, job)
-            jobs.insert(db, job, its_units, job.created_at, idempotency, given.webhook)
+            jobs.insert(db, job, its_units, job.created_at, idempotency, self._told(db, job.owner, given))
+            presentations.put(db, job.job_id, given.presentation)
             for artifact in kept:
                 artifacts.put(db, artifact)
             return None
@@ -209,6 +211,13 @@ class Submit:
         if not job.status.terminal:
             self._tracker.follow(job.job_id)
         return Accepted(job=job)
+
+    def _told(self, db: sqlite3.Connection, owner: Owner, given: Submission) -> str | None:
+        """Return the address that is told of the end: that of the request, "" for none, else the owner's own."""
+        if given.webhook is not None:
+            return given.webhook or None
+        url = outbox.default_of(db, owner)
+        return url if url is not None and self._webhook_fault(url) is None else None
 
     async def _replayed(self, who: Identity, given: Submission, intake: Intake, own: Intake | None) -> Accepted | None:
         key = given.idempotency_key

@@ -20,8 +20,9 @@ from blastd.aio import Tasks, owning_tasks
 from blastd.clock import Clock
 from blastd.config import WebhooksSettings
 from blastd.core import webhook
-from blastd.errors import StoreBroken
+from blastd.errors import Invalid, StoreBroken
 from blastd.metrics import Metrics
+from blastd.service.access import Identity
 from blastd.store import jobs, outbox
 from blastd.store.outbox import Letter
 from blastd.store.sqlite import Database
@@ -85,6 +86,21 @@ class Webhooks:
         if self._key is None:
             return "Webhooks are switched off here; the operator switches them on with webhooks.secret_file."
         return webhook.fault(url, self._settings.allowed_hosts)
+
+    async def default(self, who: Identity) -> str | None:
+        """Return the address that is told of the ends of the jobs of *who*, where they name none."""
+        return await self._store.read(lambda db: outbox.default_of(db, who.owner))
+
+    async def set_default(self, who: Identity, url: str) -> None:
+        """Set that address, for jobs submitted from now on. Raises Invalid."""
+        if (wrong := self.fault(url)) is not None:
+            raise Invalid([("/url", wrong)])
+        now = self._clock.now()
+        await self._store.write(lambda db: outbox.set_default(db, who.owner, url, now))
+
+    async def clear_default(self, who: Identity) -> None:
+        """Forget that address; repeating is harmless."""
+        await self._store.write(lambda db: outbox.clear_default(db, who.owner))
 
     async def run(self) -> None:
         """Deliver what the outbox holds, as it comes, until cancelled."""

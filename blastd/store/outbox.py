@@ -7,11 +7,15 @@ from datetime import datetime
 
 from blastd.clock import from_ms, to_ms
 from blastd.core import webhook
-from blastd.core.ids import JobId
+from blastd.core.ids import JobId, Owner
 from blastd.core.model import Frozen, Job
 
 SUBSCRIBE = "INSERT INTO webhook (job_id, url) VALUES (:job_id, :url)"
 URL = "SELECT url FROM webhook WHERE job_id = :job_id"
+SET_DEFAULT = """INSERT INTO owner_webhook (owner, url, set_at) VALUES (:owner, :url, :now)
+                 ON CONFLICT (owner) DO UPDATE SET url = excluded.url, set_at = excluded.set_at"""
+DEFAULT = "SELECT url FROM owner_webhook WHERE owner = :owner"
+NO_DEFAULT = "DELETE FROM owner_webhook WHERE owner = :owner"
 ADD = """INSERT INTO outbox (event_id, job_id, url, host, message, body, created_at, due_at, attempts)
          VALUES (:event_id, :job_id, :url, :host, :message, :body, :now, :now, 0)"""
 # min() makes the other columns those of the row that is due first (https://www.sqlite.org/lang_select.html#bareagg).
@@ -38,6 +42,22 @@ class Letter(Frozen, frozen=True, kw_only=True):
 def subscribe(db: sqlite3.Connection, job_id: JobId, url: str) -> None:
     """Note where the end of a job is told."""
     db.execute(SUBSCRIBE, {"job_id": job_id, "url": url})
+
+
+def set_default(db: sqlite3.Connection, owner: Owner, url: str, now: datetime) -> None:
+    """Note where the ends of those jobs of *owner* are told that name no address."""
+    db.execute(SET_DEFAULT, {"owner": owner, "url": url, "now": to_ms(now)})
+
+
+def default_of(db: sqlite3.Connection, owner: Owner) -> str | None:
+    """Return that address."""
+    row = db.execute(DEFAULT, {"owner": owner}).fetchone()
+    return None if row is None else str(row["url"])
+
+
+def clear_default(db: sqlite3.Connection, owner: Owner) -> None:
+    """Forget that address; jobs that were submitted before keep it."""
+    db.execute(NO_DEFAULT, {"owner": owner})
 
 
 def put(db: sqlite3.Connection, job: Job, event_id: int, now: datetime) -> None:

@@ -8,12 +8,14 @@ known by `web/ncbi_files.py`.
 from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
+from msgspec.structs import replace
 
 from blastd.aio import offload
-from blastd.core import ncbi
+from blastd.core import ncbi, ncbi_view
 from blastd.core.model import Job, Status
-from blastd.core.programs import molecules
-from blastd.core.shorten import Most
+from blastd.core.ncbi_view import View
+from blastd.core.programs import limit_of, molecules
+from blastd.core.shorten import ANCHORED
 from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
 from blastd.service.results import ResultFile, Wanted
 from blastd.service.submit import Submission
@@ -67,6 +69,9 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
     """Accept a search and answer its RID, or every fault."""
     services = request.app[SERVICES]
     wanted, faults = ncbi.put(given)
+    later = ncbi_view.remembered(given)
+    shaping = {name: value for name, value in given.items() if name not in ("HITLIST_SIZE", "FORMAT_OBJECT")}
+    faults += ncbi_view.view(shaping, FORMS)[1]
     if wanted is None or faults:
         return page(ncbi_forms.refused(24, faults))
     try:
@@ -84,6 +89,7 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
         title=wanted.title,
         upload=upload,
         source="ncbi",
+        presentation=later,
     )
     try:
         accepted = await services.submit.submit(request[IDENTITY], submission)
@@ -146,27 +152,27 @@ async def get(request: web.Request, given: dict[str, str]) -> web.StreamResponse
         return page(ncbi_forms.status(rid, "WAITING", refresh=REFRESH_SECONDS))
     if given.get("FORMAT_OBJECT", "").strip().lower() == "searchinfo":
         return page(ncbi_forms.status(rid, "READY", hits=bool(job.hits)))
-    return await show(request, rid, job, given)
-
-
-async def show(request: web.Request, rid: str, job: Job, given: dict[str, str]) -> web.StreamResponse:
-    """Answer the result of a completed search in the form that is asked for."""
-    kind = given.get("FORMAT_TYPE", "HTML").strip().upper() or "HTML"
-    if kind in ("TEXT", "HTML") and given.get("ALIGNMENT_VIEW", "").strip().lower() == "tabular":
-        kind = "TABULAR"
-    if kind not in FORMS:
-        return page(ncbi_forms.refused(35, [f"FORMAT_TYPE {kind[:40]!r}: choose one of {', '.join(FORMS)}."]))
-    most, faults = ncbi.most(given)
+    kept = await request.app[SERVICES].jobs.presentation(job)
+    asked, faults = ncbi_view.view(given, FORMS, kept)
+    if asked.text in ANCHORED and asked.kind in ncbi_view.TEXTS and _cuts_alignments(job, asked):
+        faults.append("ALIGNMENTS and HITLIST_SIZE shorten no alignments anchored to the query: ask for Pairwise.")
     if faults:
         return page(ncbi_forms.refused(35, faults))
-    return await send(request, rid, job, kind, most)
+    return await send(request, rid, job, asked)
 
 
-async def send(request: web.Request, rid: str, job: Job, kind: str, most: Most) -> web.StreamResponse:
+def _cuts_alignments(job: Job, asked: View) -> bool:
+    numbers = [number for number in (asked.most.alignments, asked.most.hits) if number is not None]
+    return bool(numbers) and min(numbers) < limit_of(job.options)
+
+
+async def send(request: web.Request, rid: str, job: Job, asked: View) -> web.StreamResponse:
     """Send the result of a completed search."""
-    form = FORMS[kind]
+    form, most = FORMS[asked.kind], asked.most
+    if asked.kind in ncbi_view.TEXTS:
+        form = replace(form, name=asked.text)
     try:
-        found = await request.app[SERVICES].results.read(job, Wanted(format=form.name, whole=True))
+        found = await request.app[SERVICES].results.read(job, Wanted(format=form.name, whole=True, gis=asked.gis))
     except BlastdError as error:
         return page(ncbi_forms.status(rid, "FAILED", str(error)))
     if not isinstance(found, ResultFile):

@@ -71,7 +71,7 @@ def submission(request: web.Request, search: wire.SearchBody, upload: Path, key:
         molecule_check=search.molecule_check,
         source=source_of(request),
         idempotency_key=key,
-        webhook=search.webhook or None,
+        webhook=search.webhook,
     )
 
 

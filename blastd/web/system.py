@@ -5,11 +5,13 @@ from aiohttp import web
 
 from blastd.errors import Unavailable
 from blastd.service.system import Component, versions
-from blastd.web import wire
+from blastd.web import bodies, wire
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
 from blastd.web.replies import reply
 
+WEBHOOK = "/api/me/webhook"
+SMALL_BYTES = 16 << 10
 DOCUMENT = web.AppKey("openapi", bytes)
 
 
@@ -83,6 +85,29 @@ async def me(request: web.Request) -> web.Response:
     return reply(wire.Me(owner=who.owner, role=who.role, tokens=who.token_id is not None))
 
 
+async def get_webhook(request: web.Request) -> web.Response:
+    """Answer the address that is told of the ends of one's jobs."""
+    webhooks = request.app[SERVICES].webhooks
+    url = await webhooks.default(request[IDENTITY])
+    return reply(wire.WebhookView(url=url, problem=None if url is None else webhooks.fault(url)))
+
+
+async def put_webhook(request: web.Request) -> web.Response:
+    """Set that address."""
+    limit = SMALL_BYTES
+    bodies.check_length(request, limit)
+    body = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), limit)
+    given = wire.decode(wire.WebhookBody, wire.decode_json(body))
+    await request.app[SERVICES].webhooks.set_default(request[IDENTITY], given.url)
+    return reply(wire.WebhookView(url=given.url, problem=None))
+
+
+async def delete_webhook(request: web.Request) -> web.Response:
+    """Forget that address."""
+    await request.app[SERVICES].webhooks.clear_default(request[IDENTITY])
+    return reply(wire.WebhookView(url=None, problem=None))
+
+
 async def version(request: web.Request) -> web.Response:
     """Answer the versions of what works here."""
     services = request.app[SERVICES]
@@ -144,6 +169,33 @@ ROUTES = (
         open=True,
     ),
     Route(method="GET", path="/api/me", handler=me, tag="system", summary="Who asks", answers={200: wire.Me}),
+    Route(
+        method="GET",
+        path=WEBHOOK,
+        handler=get_webhook,
+        tag="system",
+        summary="The address that is told of the ends of your jobs",
+        answers={200: wire.WebhookView},
+    ),
+    Route(
+        method="PUT",
+        path=WEBHOOK,
+        handler=put_webhook,
+        tag="system",
+        summary="Set the address that is told of the ends of your jobs",
+        body={"application/json": wire.WebhookBody},
+        answers={200: wire.WebhookView},
+        errors=(400, 403, 413, 415, 422),
+    ),
+    Route(
+        method="DELETE",
+        path=WEBHOOK,
+        handler=delete_webhook,
+        tag="system",
+        summary="Forget the address that is told of the ends of your jobs",
+        answers={200: wire.WebhookView},
+        errors=(403,),
+    ),
     Route(
         method="GET",
         path="/api/version",

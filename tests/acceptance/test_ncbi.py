@@ -115,6 +115,23 @@ def test_N01_bioperl_remoteblast_is_unchanged(daemon: Daemon, tmp_path: Path) ->
     assert [line.split("\t")[:2] for line in ran.stdout.splitlines()] == [["q1", "lam0"], ["q2", "lam1"]]
 
 
+def test_N01_a_script_like_ncbis_own_sample_with_curl(daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "query.fa").write_text(LAMBDA_QUERY)
+    script = Path(__file__).with_name("web_blast.sh")
+    for program in ("blastn", "megablast"):
+        ran = subprocess.run(
+            ["sh", str(script), daemon.url + CGI, program, "tnt", str(tmp_path / "query.fa")],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        assert "Query= q1" in ran.stdout
+        assert "lam0" in ran.stdout
+    (tmp_path / "query.fa").write_text(NO_HITS_QUERY)
+    for given, code in ((("megablast", "tnt"), 2), (("blastn", "nosuch"), 5), (("rpsblast", "tnt"), 5)):
+        argv = ["sh", str(script), daemon.url + CGI, *given, str(tmp_path / "query.fa")]
+        assert subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode == code, given
+
+
 def test_N01_the_row_is_the_same_job(daemon: Daemon) -> None:
     rid = rid_of(call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="tnt", QUERY=NO_HITS_QUERY, MEGABLAST="on"))
     assert "ThereAreHits=no" in call(daemon, CMD="Get", RID=rid, FORMAT_OBJECT="SearchInfo")
@@ -193,6 +210,105 @@ def test_N01_a_get_may_ask_for_a_shorter_report(daemon: Daemon) -> None:
     assert "Error: DESCRIPTIONS" in call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="Text", DESCRIPTIONS="many")
 
 
+def test_N01_what_a_put_says_of_the_report_holds_for_gets_that_do_not(daemon: Daemon) -> None:
+    wide = {"EXPECT": "1000", "WORD_SIZE": "7"}
+    given = {"FORMAT_TYPE": "Text", "DESCRIPTIONS": "3", "ALIGNMENTS": "2", "NCBI_GI": "on"}
+    rid = rid_of(call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="tnt", QUERY=LAMBDA_QUERY, **wide, **given))
+    assert "Status=READY" in call(daemon, CMD="Get", RID=rid, FORMAT_OBJECT="SearchInfo")
+
+    def shown(**more: str) -> tuple[int, int]:
+        text = call(daemon, CMD="Get", RID=rid, **more)
+        first = text[text.index("Query= q1") : text.index("Query= q2")]
+        table = first[first.index("Sequences producing") :].split("\n\n")[1]
+        return len(table.splitlines()), first.count("\n>")
+
+    assert shown() == (3, 2)
+    assert shown(ALIGNMENTS="1") == (3, 1)
+    assert shown(DESCRIPTIONS="4", ALIGNMENTS="") == (4, 2)
+    assert call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="XML").startswith("<?xml")
+    # The same search, answered from the same result, of somebody who said nothing.
+    rid = rid_of(call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="tnt", QUERY=LAMBDA_QUERY, **wide))
+    assert min(shown(FORMAT_TYPE="Text")) > 3
+    for name, value in (
+        ("DESCRIPTIONS", "many"),
+        ("FORMAT_TYPE", "Pdf"),
+        ("ALIGNMENT_VIEW", "Upside"),
+        ("NCBI_GI", "x"),
+    ):
+        page = call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="tnt", QUERY=LAMBDA_QUERY, **{name: value})
+        assert f"Error: {name}" in page
+        assert f"Error: {name}" in call(daemon, CMD="Get", RID=rid, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("view", "fmt"),
+    [("QueryAnchored", "anchored"), ("QueryAnchoredNoIdentities", "anchored_letters"), ("FlatQueryAnchored", "flat"),
+     ("FlatQueryAnchoredNoIdentities", "flat_letters"), ("Pairwise", "pairwise"), ("Tabular", "commented")],
+)  # fmt: skip
+def test_N01_alignment_views_are_those_of_blast(daemon: Daemon, view: str, fmt: str) -> None:
+    put = {
+        "CMD": "Put",
+        "PROGRAM": "blastn",
+        "DATABASE": "tnt",
+        "QUERY": LAMBDA_QUERY,
+        "EXPECT": "1000",
+        "WORD_SIZE": "7",
+    }
+    rid = rid_of(call(daemon, "POST", **put))
+    job_id = daemon.get("/api/blast/jobs?limit=1").json["jobs"][0]["job_id"]
+    text = call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="Text", ALIGNMENT_VIEW=view)
+    whole = daemon.results(job_id, fmt).decode()
+    assert text[text.index("<PRE>\n") + 6 : text.index("</PRE>")] == whole
+    few = call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="Text", ALIGNMENT_VIEW=view, DESCRIPTIONS="1", ALIGNMENTS="1")
+    if "Anchored" in view:
+        assert "Error: ALIGNMENTS" in few
+        few = call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="Text", ALIGNMENT_VIEW=view, DESCRIPTIONS="1")
+        lines = few[few.index("<PRE>\n") + 6 : few.index("</PRE>")].splitlines()
+        every = iter(whole.splitlines())
+        assert all(line in every for line in lines), "only lines are left out"
+        assert len(lines) < len(whole.splitlines())
+    assert call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="XML", ALIGNMENT_VIEW=view).startswith("<?xml")
+
+
+def test_N01_gis_are_shown_where_there_are_some(fresh: Daemon, tmp_path: Path) -> None:
+    folder = tmp_path / "gi"
+    folder.mkdir()
+    record = (DB / "nt.fa").read_text().split(">")[1].splitlines()
+    (folder / "gi.fa").write_text(">gi|5551234|gb|U12345.1| one\n" + "".join(record[1:20]) + "\n")
+    make(folder, folder / "gi.fa", "gi", "nucl", "-parse_seqids", "-blastdb_version", "4")
+    fresh.db_dirs.append(folder)
+    fresh.start()
+    query = ">q\n" + "".join(record[1:20]) + "\n"
+    rid = rid_of(call(fresh, "POST", CMD="Put", PROGRAM="blastn", DATABASE="gi", QUERY=query))
+    for value, there in (("T", True), ("F", False), ("", False)):
+        text = call(fresh, CMD="Get", RID=rid, FORMAT_TYPE="Text", NCBI_GI=value)
+        assert ("gi|5551234" in text) is there, value
+        assert "U12345.1" in text
+
+
+def test_N01_a_form_with_a_box_for_each_filter_and_a_part_of_the_query(daemon: Daemon) -> None:
+    def asked(**more: str) -> Any:
+        rid_of(call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="tnt", QUERY=LAMBDA_QUERY, **more))
+        return daemon.get(f"/api/blast/jobs/{daemon.get('/api/blast/jobs?limit=1').json['jobs'][0]['job_id']}").json
+
+    base = {"PROGRAM": "blastn", "DATABASE": "tnt", "QUERY": LAMBDA_QUERY}
+    pairs = [("CMD", "Put"), *base.items(), ("FILTER", "L"), ("FILTER", "m"), ("EQ_MENU", "Enter organism name or id")]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    rid_of(daemon.ask("POST", CGI, urllib.parse.urlencode(pairs).encode(), form).text)
+    newest = daemon.get("/api/blast/jobs?limit=1").json["jobs"][0]["job_id"]
+    assert daemon.job(newest)["search"]["options"] == {"dust": "yes", "soft_masking": "true"}
+    assert asked(FILTER="L")["search"]["options"] == {"dust": "yes", "soft_masking": "false"}
+    assert asked(FILTER="F")["search"]["options"] == {"dust": "no"}
+    assert asked(MATCH_SCORES="1,-3")["search"]["options"] == {"reward": "1", "penalty": "-3"}
+    loc = asked(QUERY_FROM="101", QUERY_TO="")
+    assert loc["search"]["query_loc"] == "101-2147483647"
+    daemon.ended(loc["job_id"])
+    rows = daemon.results(loc["job_id"], "tabular").decode().splitlines()
+    assert {row.split("\t")[0] for row in rows} == {"q1", "q2"}, "of each query the same part"
+    assert all(int(row.split("\t")[6]) >= 101 for row in rows)
+    assert "Error: QUERY_FROM" in call(daemon, "POST", CMD="Put", **base, QUERY_FROM="5 9")
+
+
 def test_N03_accessions_are_found_in_the_databases_of_the_search(fresh: Daemon, tmp_path: Path) -> None:
     folder = tmp_path / "named"
     folder.mkdir()
@@ -225,10 +341,25 @@ def test_N03_accessions_are_found_in_the_databases_of_the_search(fresh: Daemon, 
 def test_N03_unknown_parameters_are_ignored_and_unsupported_ones_refused(daemon: Daemon) -> None:
     base = {"CMD": "Put", "PROGRAM": "blastn", "DATABASE": "tnt", "QUERY": LAMBDA_QUERY}
     rid_of(call(daemon, "POST", **base, NONSENSE="1", TOOL="test", EMAIL="a@b.example", ENTREZ_QUERY="(none)"))
-    for name, value in (("ENTREZ_QUERY", "human[orgn]"), ("PHI_PATTERN", "A-x"), ("EXPECT", "abc")):
-        page = call(daemon, "POST", **base, **{name: value})
-        assert "Error: " in page
+    for name, value in (
+        ("ENTREZ_QUERY", "human[orgn]"), ("PHI_PATTERN", "A-x"), ("EXPECT", "abc"), ("SERVICE", "rpsblast"),
+        ("SERVICE", "psi"), ("BLAST_PROGRAMS", "psiBlast"), ("BLAST_PROGRAMS", "deltaBlast"), ("PROGRAM", "psiblast"),
+        ("OTHER_ADVANCED", "-r 2"), ("EQ_MENU", "human (taxid:9606)"), ("EXCLUDE_MODELS", "on"), ("FILTER", "R"),
+        ("EXCLUDE_SEQ_UNCULT", "on"), ("EXPECT_HIGH", "1e-10"), ("GAPCOSTS", "5"), ("MATCH_SCORES", "1"),
+        ("BLAST_SPEC", "blast2seq"), ("FORMAT_ENTREZ_QUERY", "human[orgn]"), ("RUN_PSIBLAST", "on"), ("PSSM", "x"),
+    ):  # fmt: skip
+        page = call(daemon, "POST", **base | {name: value})
+        assert "Error: " in page, name
         assert re.search(r"RID = \n", page), name
+    rid = rid_of(call(daemon, "POST", **base, SERVICE="plain"))
+    for name, value in (("EXPECT_LOW", "1"), ("FORMAT_OBJECT", "PSSM"), ("FORMAT_TYPE", "Pdf")):
+        assert "Error: " in call(daemon, CMD="Get", RID=rid, **{name: value}), name
+    for more, task in (
+        ({"SERVICE": "megablast"}, "megablast"), ({"MEGABLAST": "on"}, "megablast"), ({}, "blastn"),
+        ({"BLAST_PROGRAMS": "discoMegablast"}, "dc-megablast"), ({"PROGRAM": "megablast"}, "megablast"),
+    ):  # fmt: skip
+        rid_of(call(daemon, "POST", **base | more))
+        assert daemon.get("/api/blast/jobs?limit=1").json["jobs"][0]["task"] == task, more
 
 
 def test_S02_a_page_of_another_site_can_not_submit(daemon: Daemon) -> None:

@@ -13,7 +13,19 @@ from Bio.Blast import NCBIXML
 from tests.daemon import Daemon
 from tests.databases import CASES, LAMBDA_QUERY, PROTEIN_QUERY, make
 
-NUMBERS = {"tabular": 6, "commented": 7, "xml": 5, "xml2": 16, "json": 15, "pairwise": 0, "asn1": 11}
+NUMBERS = {
+    "tabular": 6,
+    "commented": 7,
+    "xml": 5,
+    "xml2": 16,
+    "json": 15,
+    "pairwise": 0,
+    "anchored": 1,
+    "anchored_letters": 2,
+    "flat": 3,
+    "flat_letters": 4,
+    "asn1": 11,
+}
 SEARCHES: list[dict[str, Any]] = [
     {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY},
     {"program": "blastn", "database": "noparse", "query": LAMBDA_QUERY, "task": "blastn"},

@@ -189,3 +189,26 @@ async def test_without_a_secret_webhooks_are_refused(service: Service) -> None:
     answer = await service.post(API, body)
     assert answer.status == 422
     assert "webhooks.secret_file" in answer.text
+
+
+async def test_the_address_of_an_owner_is_told_of_jobs_that_name_none(
+    hooked: Service, receivers: list[Receiver]
+) -> None:
+    own, other = Receiver(204), Receiver(204)
+    receivers += [own, other]
+    path = "/api/me/webhook"
+    assert (await hooked.get(path)).json == {"url": None, "problem": None}
+    wrong = await hooked.ask("PUT", path, json={"url": "http://10.0.0.1/x"})
+    assert (wrong.status, wrong.json["errors"][0]["pointer"]) == (422, "/url")
+    assert (await hooked.ask("PUT", path, json={"url": own.url})).json["url"] == own.url
+    assert (await hooked.get(path)).json == {"url": own.url, "problem": None}
+    first = await hooked.run(LAMBDA_QUERY)
+    await settled(hooked, first["job_id"], "webhook_delivered")
+    second = await hooked.run(LAMBDA_QUERY, webhook=other.url)
+    await settled(hooked, second["job_id"], "webhook_delivered")
+    await hooked.run(LAMBDA_QUERY, webhook="")
+    assert (await hooked.ask("DELETE", path)).json["url"] is None
+    await hooked.run(LAMBDA_QUERY)
+    assert await hooked.store.read(outbox.count) == 0
+    assert [told["data"]["job_id"] for told in own.told] == [first["job_id"]]
+    assert [told["data"]["job_id"] for told in other.told] == [second["job_id"]]

@@ -29,7 +29,8 @@ import {
 import { VirtualList } from './vlist.js'
 
 const STATUSES = ['queued', 'running', 'completed', 'failed', 'cancelled']
-const PAGE = 100
+const FIRST = 30 // fills a screen, and is here soon
+const PAGE = 200
 const filter = { status: new Set(), q: '', program: '' }
 const jobs = new Map() // all rows that were read, by id, in the order of the list
 const picked = new Set()
@@ -79,13 +80,18 @@ async function reload(keep = false) {
   loading = null
   $('list').setAttribute('aria-busy', 'true')
   try {
-    const page = await api(address({ limit: keep ? Math.min(500, Math.max(PAGE, jobs.size)) : PAGE }))
+    const page = await api(address({ limit: keep ? Math.min(500, Math.max(FIRST, jobs.size)) : FIRST }))
     if (mine !== generation) return
+    // Who has scrolled further than one answer reaches keeps the older rows, and stays where they are.
+    const last = page.jobs.at(-1)
+    const older = keep && page.page.has_more ? order().filter(job => job.created_at < last.created_at) : []
     jobs.clear()
     if (!keep) list.reset()
-    for (const job of page.jobs) jobs.set(job.job_id, job)
-    cursor = page.page.next_cursor
-    more = page.page.has_more
+    for (const job of [...page.jobs, ...older]) jobs.set(job.job_id, job)
+    if (!older.length) {
+      cursor = page.page.next_cursor
+      more = page.page.has_more
+    }
     counts = page.counts ?? {}
     paint()
   } catch (error) {

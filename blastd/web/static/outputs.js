@@ -7,6 +7,7 @@ const FORMATS = [
   ['commented', 'Tabular with comments', '-outfmt 7: with a header for each query'],
   ['csv', 'CSV', '-outfmt 10: for a spreadsheet'],
   ['pairwise', 'Pairwise text', '-outfmt 0: the classic report'],
+  ['flat', 'Aligned to the query', '-outfmt 3: all subjects under the query, dots where they are the same'],
   ['xml', 'XML', '-outfmt 5: for Biopython and BioPerl'],
   ['xml2', 'XML2', '-outfmt 16'],
   ['json', 'JSON', '-outfmt 15'],

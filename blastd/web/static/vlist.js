@@ -88,7 +88,8 @@ export class VirtualList {
       entry.element.remove()
       this.shown.delete(key)
     }
-    if (to >= this.items.length - 40) this.near?.()
+    // The first page is not followed by a second before somebody scrolls; later ones are asked for well ahead.
+    if (to >= this.items.length - (this.items.length < 100 ? 4 : 80)) this.near?.()
   }
 
   // Tell a screen reader where an element stands among all, which it can't count: most are not in the page.

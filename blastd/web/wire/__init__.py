@@ -28,7 +28,19 @@ from blastd.web.wire.jobs import (
 )
 from blastd.web.wire.programs import FormatView, OptionView, Programs, ProgramTaskView, ProgramView
 from blastd.web.wire.results import HitsQuery, QueriesQuery, ResultsQuery, StatisticsQuery, SubjectsBody
-from blastd.web.wire.system import ComponentView, DiskView, EngineView, HealthView, Live, Me, QueueView, Ready, Versions
+from blastd.web.wire.system import (
+    ComponentView,
+    DiskView,
+    EngineView,
+    HealthView,
+    Live,
+    Me,
+    QueueView,
+    Ready,
+    Versions,
+    WebhookBody,
+    WebhookView,
+)
 
 __all__ = [
     "ArtifactView",
@@ -83,6 +95,8 @@ __all__ = [
     "WaitQuery",
     "Warmed",
     "WarningView",
+    "WebhookBody",
+    "WebhookView",
     "Wire",
     "decode",
     "decode_json",

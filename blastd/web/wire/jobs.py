@@ -27,9 +27,12 @@ class SearchBody(Request, frozen=True, kw_only=True):
     priority: Annotated[int, Meta(ge=-10, le=10, description="Higher runs earlier among your own jobs.")] = 0
     query_loc: Annotated[str, Meta(description="Part of the query to search with, like 1-500.")] | None = None
     reuse: Annotated[bool, Meta(description="Whether the result of an equal search of yours may be the answer.")] = True
-    webhook: Annotated[str, Meta(description="Address that is told when the job has ended: a signed POST.")] | None = (
-        None
-    )
+    webhook: (
+        Annotated[
+            str, Meta(description="Address that is told of the end by a signed POST; absent: your own; empty: none.")
+        ]
+        | None
+    ) = None
     molecule_check: Annotated[
         bool, Meta(description="Whether queries that look like the other kind of molecule are refused.")
     ] = True

@@ -1,6 +1,10 @@
 """The service itself on the wire: health, versions, and who asks."""
 
-from blastd.web.wire.base import Moment, Wire
+from typing import Annotated
+
+from msgspec import Meta
+
+from blastd.web.wire.base import Moment, Request, Wire
 
 
 class ComponentView(Wire, frozen=True, kw_only=True):
@@ -73,6 +77,19 @@ class Me(Wire, frozen=True, kw_only=True):
     owner: str
     role: str
     tokens: bool
+
+
+class WebhookBody(Request, frozen=True, kw_only=True):
+    """Where to tell of ends."""
+
+    url: Annotated[str, Meta(description="Told of the end of each of your jobs that names no address of its own.")]
+
+
+class WebhookView(Wire, frozen=True, kw_only=True):
+    """The address of all jobs of one owner that name none, null for none; `problem` says why it is not told now."""
+
+    url: str | None
+    problem: str | None
 
 
 class Versions(Wire, frozen=True, kw_only=True):
