@@ -35,12 +35,13 @@ class Intake(Frozen, frozen=True, kw_only=True):
 
 
 def take_in(upload: Path, query: Path, wanted: str | None, limits: Limits, *, check: bool) -> Intake:
-    """Read *upload*, write the normalised *query*, and return what was found; blocking.
+    """Read *upload*, write the normalised *query*, remove *upload*, and return what was found; blocking.
 
     *wanted* is the molecule that the program reads, None if the program is not known; *check* off lets pass what looks
     like the other molecule.
     """
     scan = _copy(upload, query, limits)
+    upload.unlink()
     judged = judge(scan, wanted or scan.molecule, molecule_check=check and wanted is not None)
     table: dict[str, str] = {}
     ascii_file: Path | None = None

@@ -139,8 +139,10 @@ class Submit:
             self._admit_any()  # how many the owner has is counted where the row is written
             return await self._accept(who, given, intake, own)
         finally:
-            uploads = [given.upload, *([given.subject] if given.subject is not None else [])]
-            await offload(_drop, *uploads, *(path for one in (query, subject) for path in (one, ascii_of(one))))
+            left = [given.upload, *([given.subject] if given.subject is not None else [])]
+            left += [path for one in (query, subject) for path in (one, ascii_of(one))]
+            if any(path.exists() for path in left):
+                await offload(_drop, *left)
 
     async def _accept(self, who: Identity, given: Submission, intake: Intake, own: Intake | None) -> Accepted:
         wrong = self._webhook_fault(given.webhook) if given.webhook else None
@@ -339,6 +341,6 @@ def _place(files: Files, job_id: JobId, intake: Intake) -> None:
 
 
 def _drop(*paths: Path) -> None:
-    """Remove what was not moved into a job's folder; blocking."""
+    """Remove what was neither read nor moved into a job's folder; blocking."""
     for path in paths:
         path.unlink(missing_ok=True)

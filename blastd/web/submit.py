@@ -21,6 +21,8 @@ from blastd.web.session import CSRF_HEADER, CSRF_VALUE
 
 JSON_BYTES = 64 << 20
 """A JSON body is held in memory; larger queries are sent as a file."""
+SMALL_BYTES = 64 << 10
+"""Up to here a body is read before it is asked whether its owner may submit, which the row's transaction asks anyway."""
 FIELD_BYTES = 8 << 20
 """A part of a multipart body that is no file."""
 KEY_LETTERS = 255
@@ -34,7 +36,7 @@ async def submit(request: web.Request) -> web.Response:
     limit = services.settings.limits.body_bytes
     bodies.check_length(request, limit)
     key = idempotency_key(request)
-    if key is None:
+    if key is None and (request.content_length is None or request.content_length > SMALL_BYTES):
         await services.submit.admit(who)
     upload = services.submit.temporary()
     try:
