@@ -15,7 +15,7 @@ from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, make
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
-ROWS, QUERIES, TARGETS = 10_000, 330, 360
+ROWS, QUERIES, TARGETS = 10_000, 500, 160
 SCROLL = """() => new Promise(done => {
   const gaps = []; let last = performance.now(), still = 0, most = 0
   const step = now => {
