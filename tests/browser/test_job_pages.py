@@ -123,17 +123,13 @@ def test_results_are_seen_while_the_search_runs(daemon: Daemon, tmp_path: Path, 
     folder = tmp_path / "some"
     folder.mkdir()
     (folder / "some.fa").write_text(
-        "".join(f">r{number}\n{random_dna(50_000, 5000 + number)}\n" for number in range(5))
+        "".join(f">r{number}\n{random_dna(20_000, 5000 + number)}\n" for number in range(2))
     )
     make(folder, folder / "some.fa", "some", "nucl", "-parse_seqids")
     daemon.db_dirs.append(folder)
     daemon.start()
-    query = (
-        f">known\n{random_dna(50_000, 5000)[:20_000]}\n"
-        + SLOW_QUERY.replace(">", ">a")
-        + SLOW_QUERY
-        + SLOW_QUERY.replace(">", ">b")
-    )
+    rest = "".join(SLOW_QUERY.replace(">", f">{name}") for name in "abcde")
+    query = f">known\n{random_dna(20_000, 5000)}\n{rest}"
     job_id = daemon.submit(query, **SLOW | {"database": "some"})["job_id"]
     page.goto(f"{daemon.url}/jobs/{job_id}")
     page.locator("#panel .hrow", has_text="r0").wait_for(timeout=40_000)
