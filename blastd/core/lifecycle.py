@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from blastd.core import steps as timeline
 from blastd.core.engine import Absent, Observation, Present, Trouble, UnitReport, Unknown
-from blastd.core.model import Change, Frozen, Job, Phase, Status, StepName, Unit, UnitState
+from blastd.core.model import Change, Frozen, Job, Phase, Status, Step, StepName, StepStatus, Unit, UnitState
 
 LEGAL: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.QUEUED, Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
@@ -126,7 +126,7 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
     if phase in (Phase.RUNNING, Phase.RESULTS_PENDING):
         began = min((unit.started_at for unit in after.values() if unit.started_at), default=None)
         if began is not None:
-            steps = timeline.start(steps, StepName.RUNNING, began)
+            steps = _computing(steps, began)
     if phase is Phase.RESULTS_PENDING:
         ended = [unit.ended_at for unit in after.values() if unit.ended_at]
         steps = timeline.end(steps, StepName.RUNNING, max(ended, default=now))
@@ -237,7 +237,11 @@ def completed(job: Job, now: datetime, by: str, fields: dict[str, object], units
 
 def failed(job: Job, trouble: Trouble, now: datetime, by: str, seen: Present | None = None) -> Change:
     """Return the move to failed, with cause and remedy."""
-    steps = timeline.merge(job.steps, seen.steps) if seen is not None else job.steps
+    steps = job.steps
+    if seen is not None:
+        steps = timeline.merge(steps, seen.steps)
+        began = min((unit.started_at for unit in seen.units if unit.started_at), default=None)
+        steps = steps if began is None else _computing(steps, began)
     fields = _ended(job, now, by) | {
         "steps": timeline.close(steps, now, trouble.sentence),
         "error_code": trouble.code[:64],
@@ -246,6 +250,13 @@ def failed(job: Job, trouble: Trouble, now: datetime, by: str, seen: Present | N
     if seen is not None:
         fields |= {"engine_ref": job.engine_ref | seen.ref, "blast_version": seen.blast_version or job.blast_version}
     return Change(status=Status.FAILED, phase=Phase.FAILED, kind="failed", fields=fields, data={"code": trouble.code})
+
+
+def _computing(steps: Sequence[Step], began: datetime) -> tuple[Step, ...]:
+    """Note that BLAST+ runs since *began*: what handed it over has ended."""
+    handing = any(step.name is StepName.SUBMITTING and step.status is StepStatus.RUNNING for step in steps)
+    steps = timeline.end(steps, StepName.SUBMITTING, began) if handing else steps
+    return timeline.start(steps, StepName.RUNNING, began)
 
 
 def cancelling(job: Job, now: datetime) -> Change | None:

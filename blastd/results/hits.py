@@ -3,6 +3,8 @@
 It is derived data: a file that is missing or of an older layout is made again. All functions block.
 """
 
+import hashlib
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,6 +20,7 @@ from blastd.errors import Invalid
 from blastd.results.assemble import result_units, stored_lines, stored_path
 
 NAME = "hits.sqlite"
+PARTIAL = "partial"
 LAYOUT = 1
 SCHEMA = """
 CREATE TABLE query (query INTEGER PRIMARY KEY, id TEXT, title TEXT, length INTEGER, hits INTEGER, hsps INTEGER,
@@ -55,7 +58,30 @@ class Asked(Frozen, frozen=True, kw_only=True):
 
 def ensure(folder: Path, job: Job, units: Sequence[Unit]) -> Path:
     """Return the index of a job's hits, made now if it is not there."""
-    path = folder / NAME
+    _forget_partial(folder, 0)
+    return _made(folder / NAME, folder, job, units)
+
+
+def ensure_partial(folder: Path, job: Job, units: Sequence[Unit]) -> Path:
+    """Return an index of the hits of the *units* that are done; those of fewer units are removed but for the latest."""
+    done = " ".join(f"{unit.index}:{unit.output_sha256}" for unit in units)
+    path = folder / PARTIAL / f"{hashlib.sha256(done.encode()).hexdigest()[:16]}.sqlite"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if not path.exists():
+        _forget_partial(folder, 1)  # which somebody may be reading
+    return _made(path, folder, job, units)
+
+
+def _forget_partial(folder: Path, keep: int) -> None:
+    """Remove indices of what was done of a job, all but the *keep* newest."""
+    found = sorted((path.stat().st_mtime, path) for path in (folder / PARTIAL).glob("*.sqlite"))
+    for _, path in found[: len(found) - keep]:
+        path.unlink(missing_ok=True)
+    if not keep and (folder / PARTIAL).is_dir():
+        shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+
+
+def _made(path: Path, folder: Path, job: Job, units: Sequence[Unit]) -> Path:
     try:
         with closing(_open(path)) as db:
             if db.execute("PRAGMA user_version").fetchone()[0] == LAYOUT:
@@ -84,8 +110,8 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit]) -> None:
     limit = targets(job.options)
-    number = 0
     for unit in result_units(units):
+        number = unit.first_query
         for section in sections(stored_lines(stored_path(folder, unit))):
             number += 1
             title = _text(section.title, job.standins)

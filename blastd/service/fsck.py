@@ -26,7 +26,9 @@ from blastd.tracking.retention import TMP_SECONDS
 PAGE = 1000
 SHOWN = 100
 """Lines of SQLite's own checks that are shown; a file that is this broken needs its backup."""
-DERIVED = frozenset({"hits.sqlite", "db", "seqids.txt", "negative_seqids.txt", "taxids.txt", "negative_taxids.txt"})
+DERIVED = frozenset(
+    {"hits.sqlite", "partial", "db", "seqids.txt", "negative_seqids.txt", "taxids.txt", "negative_taxids.txt"}
+)
 """Made again from rows and artifacts whenever they are needed (`results.hits`, `blastplus.command`)."""
 TEMPORARY = re.compile(r"\.hits-.*|units/([0-9]+\.(?!out$).*|batch-[0-9]+\.fa\.[0-9]+)")
 """What a part of a search, its batch file and the index of hits are called while they are made."""

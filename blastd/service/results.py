@@ -5,7 +5,6 @@ every stored file is compared with its checksum before it is served the first ti
 """
 
 import asyncio
-import hashlib
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -19,12 +18,24 @@ from blastd.aio import offload
 from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
-from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
+from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.tabular import columns
 from blastd.durable import digest, publish
 from blastd.errors import Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
 from blastd.results import finish, formats, hits, sequences
 from blastd.results.formats import FORMATS, Format
+from blastd.service.asked import (
+    PROJECTED,
+    HitFilter,
+    Ready,
+    ResultFile,
+    ResultStream,
+    Wanted,
+    file_name,
+    format_of,
+    key_of,
+    stored_file,
+)
 from blastd.service.progress import progress
 from blastd.service.streams import Copy, in_threads
 from blastd.service.tables import align, offset_of, page_of
@@ -38,62 +49,6 @@ SMALL_BYTES = 8 << 20
 """A stored form under this is projected in well under a second: then the whole file is made before the first byte."""
 FINISHES = 2
 """Formats that BLAST+ makes at once, beside the searches."""
-PROJECTED = frozenset({"tabular", "commented", "csv"})
-
-
-class Wanted(Frozen, frozen=True, kw_only=True):
-    """Which results. `whole`: the client needs length and validator; `gis`: text shows GIs."""
-
-    format: str = "tabular"
-    fields: tuple[str, ...] | None = None
-    query: int | None = None
-    subjects: tuple[str, ...] = ()
-    partial: bool = False
-    whole: bool = False
-    gis: bool = False
-
-
-class ResultFile(Frozen, frozen=True, kw_only=True):
-    """A stored file that is whole."""
-
-    path: Path
-    size_bytes: int
-    sha256: str
-    media_type: str
-    name: str
-
-
-class ResultStream(Frozen, frozen=True, kw_only=True):
-    """Results that are made while they are sent; `partial` says how many units of how many they are of."""
-
-    blocks: AsyncIterator[bytes]
-    media_type: str
-    name: str
-    partial: str = ""
-
-
-class HitFilter(Frozen, frozen=True, kw_only=True):
-    """Which hits, in which order."""
-
-    query: int | None = None
-    sort: str = "query"
-    order: str | None = None
-    min_identity: float | None = None
-    max_evalue: float | None = None
-    min_coverage: float | None = None
-    text: str | None = None
-    group: str = "hsp"
-    sequences: bool = False
-    limit: int = 100
-    cursor: str | None = None
-
-
-class Ready(Frozen, frozen=True, kw_only=True):
-    """A job whose stored result is there and whole."""
-
-    job: Job
-    folder: Path
-    units: tuple[Unit, ...]
 
 
 class Results:
@@ -111,14 +66,22 @@ class Results:
         return list(FORMATS.values())
 
     # ------------------------------------------------------------------ is there something to read
-    async def ready(self, job: Job) -> Ready:
-        """Return what is stored of a completed job, whole. Raises NotReady, ResultGone."""
+    async def ready(self, job: Job, *, partial: bool = False) -> Ready:
+        """Return what is stored of a completed job, whole; *partial*: of any other what is done. Raises NotReady, ResultGone."""
         if job.status is not Status.COMPLETED:
-            raise self._not_ready(job)
+            done = await self._done(job) if partial else ()
+            if not done:
+                raise self._not_ready(job)
+            return Ready(job=job, folder=self._files.job_folder(job.job_id), units=tuple(done), complete=False)
         its_units, its_artifacts = await self._rows(job)
         folder = self._files.job_folder(job.job_id)
         await self._check(folder, [artifact for artifact in its_artifacts if artifact.name.startswith("units/")])
         return Ready(job=job, folder=folder, units=tuple(its_units))
+
+    async def _done(self, job: Job) -> Sequence[Unit]:
+        """Return the units that have written results."""
+        its_units, _ = await self._rows(job)
+        return [unit for unit in its_units if unit.kind is not UnitKind.PROPOSE and unit.state is UnitState.DONE]
 
     def _not_ready(self, job: Job) -> NotReady:
         far = msgspec.to_builtins(progress(job, self._clock.now()))
@@ -329,7 +292,9 @@ class Results:
         """Return the index of hits, made once however many ask at the same time."""
         lock = self._locks.setdefault((ready.job.job_id, hits.NAME), asyncio.Lock())
         async with lock:
-            return await offload(hits.ensure, ready.folder, ready.job, ready.units)
+            if ready.complete:
+                return await offload(hits.ensure, ready.folder, ready.job, ready.units)
+            return await offload(hits.ensure_partial, ready.folder, ready.job, ready.units)
 
     async def hits(self, ready: Ready, wanted: HitFilter, *, statistics: bool = False) -> dict[str, Any]:
         """Return a page of hits. Raises Invalid."""
@@ -345,7 +310,7 @@ class Results:
             await offload(align, ready.job, ready.folder, rows)
         for row in rows:
             row.pop("btop")
-        found: dict[str, Any] = {"complete": True, "total": total, "hits": rows}
+        found: dict[str, Any] = {"complete": ready.complete, "total": total, "hits": rows}
         found["page"] = page_of(wanted.limit, offset, len(rows), total)
         if statistics:
             found["statistics"] = await offload(hits.statistics, index, wanted.query)
@@ -359,7 +324,12 @@ class Results:
         total, rows = await offload(hits.queries, index, text, with_hits, limit, offset)
         for row in rows:
             row["warnings"] = [warned.text for warned in ready.job.warnings if warned.query == row["query"]]
-        return {"total": total, "queries": rows, "page": page_of(limit, offset, len(rows), total)}
+        return {
+            "complete": ready.complete,
+            "total": total,
+            "queries": rows,
+            "page": page_of(limit, offset, len(rows), total),
+        }
 
     async def statistics(self, ready: Ready, query: int | None) -> dict[str, Any]:
         """Return numbers and histograms over all hits or those of one query."""
@@ -404,45 +374,3 @@ class Results:
                 await self._keep(ready, key, kind, copy.path)
         finally:
             copy.drop()
-
-
-def format_of(wanted: Wanted) -> Format:
-    """Return the format of this name or BLAST+ number. Raises Invalid."""
-    by_number = {str(kind.outfmt): kind for kind in FORMATS.values()}
-    kind = FORMATS.get(wanted.format) or by_number.get(wanted.format)
-    faults: list[tuple[str, str]] = []
-    if kind is None:
-        faults.append(("/format", f"There is no format {wanted.format[:40]!r}: choose one of {', '.join(FORMATS)}."))
-    elif wanted.fields is not None and kind.name not in PROJECTED:
-        faults.append(("/fields", f"fields are for {', '.join(sorted(PROJECTED))}; {kind.name} has its own."))
-    if wanted.subjects and wanted.format != "fasta":
-        faults.append(("/subject", "subject is for the format fasta."))
-    if faults or kind is None:
-        raise Invalid(faults)
-    return formats.with_gis(kind) if wanted.gis else kind
-
-
-def key_of(kind: Format, names: Sequence[str] | None, query: int | None) -> str:
-    """Return the name under which a format is kept."""
-    key = kind.name
-    if names is not None:
-        key += "-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
-    return key if query is None else f"{key}-q{query}"
-
-
-def file_name(job: Job, kind: Format) -> str:
-    """Return the name of a download."""
-    return f"{job.program}-{job.short_id}-{kind.name}.{kind.extension}"
-
-
-def stored_file(ready: Ready, kept: Artifact) -> ResultFile:
-    """Return a kept format as a file to send."""
-    suffix = kept.path.rpartition(".")[2]
-    name = kept.name.removeprefix("results/")
-    return ResultFile(
-        path=ready.folder / kept.path,
-        size_bytes=kept.size_bytes,
-        sha256=kept.sha256,
-        media_type=kept.media_type,
-        name=f"{ready.job.program}-{ready.job.short_id}-{name}.{suffix}",
-    )

@@ -17,7 +17,7 @@ from blastd.core.ncbi_view import View
 from blastd.core.programs import limit_of, molecules
 from blastd.core.shorten import ANCHORED
 from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
-from blastd.service.results import ResultFile, Wanted
+from blastd.service.asked import ResultFile, Wanted
 from blastd.service.submit import Submission
 from blastd.web import bodies, ncbi_files, ncbi_forms
 from blastd.web.middleware import IDENTITY, NCBI_PATHS, SERVICES

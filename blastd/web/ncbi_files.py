@@ -14,7 +14,7 @@ from blastd.core import multifile
 from blastd.core.model import Frozen
 from blastd.core.shorten import Most, shorten
 from blastd.errors import BadRequest
-from blastd.service.results import ResultFile
+from blastd.service.asked import ResultFile
 
 BLOCK = 1 << 18
 MOST_ZIPPED_BYTES = 512 << 20

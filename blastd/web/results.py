@@ -4,7 +4,7 @@ import msgspec
 from aiohttp import web
 
 from blastd.errors import Invalid
-from blastd.service.results import HitFilter, Ready, ResultFile, Wanted
+from blastd.service.asked import HitFilter, Ready, ResultFile, Wanted
 from blastd.web import wire
 from blastd.web.download import Stored, send_file, send_stream
 from blastd.web.middleware import IDENTITY, SERVICES
@@ -76,7 +76,7 @@ async def get_hits(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     query = wire.decode_query(wire.HitsQuery, request.query, request.query.items())
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
-    ready: Ready = await services.results.ready(job)
+    ready: Ready = await services.results.ready(job, partial=query.partial)
     wanted = HitFilter(
         query=query.query,
         sort=query.sort,
@@ -108,7 +108,7 @@ async def get_queries(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     query = wire.decode_query(wire.QueriesQuery, request.query, request.query.items())
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
-    ready = await services.results.ready(job)
+    ready = await services.results.ready(job, partial=query.partial)
     found = await services.results.queries(ready, query.q, query.with_hits, query.limit, query.cursor)
     return reply_json(found)
 
@@ -118,7 +118,7 @@ async def get_statistics(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     query = wire.decode_query(wire.StatisticsQuery, request.query, request.query.items())
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
-    ready = await services.results.ready(job)
+    ready = await services.results.ready(job, partial=query.partial)
     return reply_json(await services.results.statistics(ready, query.query))
 
 

@@ -15,7 +15,7 @@ from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, make
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
-ROWS, QUERIES, TARGETS = 10_000, 330, 360
+ROWS, QUERIES, TARGETS = 10_000, 500, 200
 SCROLL = """() => new Promise(done => {
   const gaps = []; let last = performance.now(), still = 0, most = 0
   const step = now => {
@@ -111,7 +111,7 @@ def test_its_tabs_load_what_is_looked_at(big: Big, page: Page) -> None:
     page.fill("#d-i", "")
     page.get_by_role("tab", name="Graphic summary").click()
     page.locator("#panel svg a").nth(50).wait_for()
-    assert page.locator("#panel svg a").count() == 100
+    assert page.locator("#panel svg a").count() <= 100
     page.get_by_role("tab", name="Alignments").click()
     page.locator("#panel article").first.wait_for()
     few = page.locator("#panel article").count()

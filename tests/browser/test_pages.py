@@ -1,6 +1,8 @@
 """Whole stories in a real browser: Debian's chromium, driven by Playwright. `make browser` runs them."""
 
 import io
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from Bio.Blast import NCBIXML
@@ -67,11 +69,35 @@ def test_tokens_need_a_login(daemon: Daemon, page: Page) -> None:
     assert cookie["sameSite"] == "Strict"
 
 
-@pytest.mark.parametrize("width", [360, 2560])
-@pytest.mark.parametrize("path", ["/search", "/jobs", "/databases", "/system"])
-def test_no_page_scrolls_sideways(daemon: Daemon, page: Page, path: str, width: int) -> None:
-    daemon.start()
+@pytest.fixture(scope="module")
+def filled(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, dict[str, str]]]:
+    """A daemon with a job that has ended, and one that runs."""
+    own = Daemon(tmp_path_factory.mktemp("wide") / "state", [databases], {"BLASTD_LOCAL__SLOTS": "1"}).start()
+    done = own.run(LAMBDA_QUERY, options={"word_size": 7, "evalue": 1000}, title="a title " * 20)["job_id"]
+    yield own, {"DONE": done, "RUNNING": own.submit(SLOW_QUERY, **SLOW)["job_id"]}
+    own.kill()
+
+
+PAGES = ["/search", "/jobs", "/databases", "/system", "/jobs/RUNNING"] + [
+    f"/jobs/DONE#{tab}" for tab in ("descriptions", "graphic", "alignments", "statistics", "download", "log", "methods")
+]
+
+
+# 640 is a window of 1280 at 200 % zoom.
+@pytest.mark.parametrize("width", [360, 640, 2560])
+def test_no_page_scrolls_sideways(filled: tuple[Daemon, dict[str, str]], page: Page, width: int) -> None:
+    daemon, ids = filled
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(daemon.url + path)
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    for path in (one.replace("DONE", ids["DONE"]).replace("RUNNING", ids["RUNNING"]) for one in PAGES):
+        page.goto("about:blank")
+        page.goto(daemon.url + path)
+        page.locator("main .panel, main .vitem").first.wait_for()
+        page.wait_for_timeout(400)
+        if page.locator("#time:not([open]) summary").count() and page.locator("#time").is_visible():
+            page.locator("#time summary").click()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        out = page.evaluate(
+            """() => [...document.querySelectorAll('#timeline *, #actions *, .page-head *')]
+              .filter(one => one.getBoundingClientRect().right > innerWidth + 1).map(one => one.textContent)"""
+        )
+        assert out == [], path

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from blastd.store import outbox
+from blastd.core.ids import Owner
+from blastd.store import outbox, tokens
 from tests.databases import LAMBDA_QUERY, NO_HITS_QUERY, SLOW, SLOW_QUERY
 from tests.receiver import Receiver
 from tests.service import API, Service, serving
@@ -212,3 +214,43 @@ async def test_the_address_of_an_owner_is_told_of_jobs_that_name_none(
     assert await hooked.store.read(outbox.count) == 0
     assert [told["data"]["job_id"] for told in own.told] == [first["job_id"]]
     assert [told["data"]["job_id"] for told in other.told] == [second["job_id"]]
+
+
+async def test_S01_the_address_of_an_owner_is_theirs_alone(hooked: Service, receivers: list[Receiver]) -> None:
+    def make(db: sqlite3.Connection) -> list[str]:
+        now = hooked.services.clock.now()
+        return [
+            tokens.create(db, f"{name}00000"[:8], name[0] * 43, Owner(name), role, now, None)
+            for name, role in (("ada", "user"), ("bob", "user"), ("ops", "admin"))
+        ]
+
+    ada, bob, ops = ({"headers": {"Authorization": f"Bearer {token}"}} for token in await hooked.store.write(make))
+    receivers.append(Receiver(204))
+    path, body = "/api/me/webhook", {"url": receivers[0].url}
+    assert (await hooked.ask("PUT", path, json=body)).status == 401
+    assert (await hooked.ask("PUT", path, json=body, **ada)).status == 200
+    for other in (bob, ops):
+        assert (await hooked.get(path, **other)).json["url"] is None
+        assert (await hooked.ask("DELETE", path, **other)).status == 200
+    assert (await hooked.get(path, **ada)).json["url"] == receivers[0].url
+    for who in (bob, ops, ada):
+        row = await hooked.submit(LAMBDA_QUERY, title=str(who is ada), **who)
+        await hooked.ended(row["job_id"], **who)
+    async with asyncio.timeout(20):
+        while not receivers[0].told:
+            await hooked.store.feed.wait(hooked.store.feed.count, 0.1)
+    assert [told["data"]["title"] for told in receivers[0].told] == ["True"]
+    assert await hooked.store.read(outbox.count) == 0
+
+
+async def test_the_address_of_an_owner_does_not_keep_searches_from_running_without_a_secret(
+    database_folder: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    async with serving(state, [database_folder], **QUICK) as service:
+        assert (await service.ask("PUT", "/api/me/webhook", json={"url": "http://127.0.0.1:9/x"})).status == 200
+    async with serving(state, [database_folder]) as service:
+        told = (await service.get("/api/me/webhook")).json
+        assert "switched off" in told["problem"]
+        assert (await service.run(LAMBDA_QUERY))["status"] == "completed"
+        assert await service.store.read(outbox.count) == 0

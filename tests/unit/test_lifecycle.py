@@ -258,6 +258,21 @@ def test_step_times_of_the_engine_win_and_ended_steps_stay() -> None:
     assert again == line
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_handing_over_ends_where_blast_begins(ended: bool) -> None:
+    line = steps.start(steps.end(steps.begin(), StepName.PREPARING, at(1)), StepName.SUBMITTING, at(1))
+    before = job(phase=Phase.SUBMITTED, steps=line)
+    state = UnitState.FAILED if ended else UnitState.RUNNING
+    report = UnitReport(index=0, state=state, attempt=1, started_at=at(2))
+    seen = Present(phase=Phase.RUNNING, units=(report,), ended=ended, trouble=TROUBLE if ended else None)
+    change = lifecycle.decide(before, (unit(0, attempt=1), unit(1)), seen, at(9), "poll").change
+    assert change is not None
+    told = {step.name: step for step in change.fields["steps"]}
+    assert (told[StepName.SUBMITTING].status, told[StepName.SUBMITTING].ended_at) == (StepStatus.DONE, at(2))
+    running = told[StepName.RUNNING]
+    assert (running.status, running.started_at) == (StepStatus.FAILED if ended else StepStatus.RUNNING, at(2))
+
+
 def test_closing_the_timeline_skips_what_was_never_reached() -> None:
     line = steps.close(steps.start(steps.begin(), StepName.PREPARING, at(0)), at(2), "boom")
     assert line[0].status is StepStatus.FAILED

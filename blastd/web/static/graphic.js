@@ -76,7 +76,7 @@ export function graphic(panel, context) {
       return
     }
     const narrow = box.clientWidth < 560
-    const width = narrow ? 480 : 1000
+    const width = narrow ? 480 : Math.max(1000, Math.min(1900, box.clientWidth)) // letters stay letters on wide screens
     const left = narrow ? 4 : 150
     const right = width - 8
     const row = 13

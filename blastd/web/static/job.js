@@ -350,8 +350,8 @@ function paintQueryBar() {
   )
 }
 async function beginQueries() {
-  if (!many() || queries) return
-  queries = new Queries($('queries'), state.job.job_id, row => {
+  if (!many() || queries || (partial() && !(state.job.progress?.units_done > 0))) return
+  queries = new Queries($('queries'), state.job.job_id, partial, row => {
     state.query = row
     state.subject = null
     openTab(state.tab)
@@ -361,15 +361,16 @@ async function beginQueries() {
   await queries.load()
   const wanted = Number(location.hash.split('/')[1]) || null
   const row =
-    queries.rows.find(one => one.query === wanted) ?? queries.rows.find(one => one.hits > 0) ?? queries.rows[0]
+    (wanted ? await queries.reach(wanted) : null) ?? queries.rows.find(one => one.hits > 0) ?? queries.rows[0]
   if (row) {
     state.query = row
     queries.current = row
     queries.list.refresh()
+    queries.show()
   }
 }
 const moreResults = debounce(700, async () => {
-  await queries?.load(true)
+  await (queries ? queries.load(true) : beginQueries().catch(failed))
   const current = queries?.current
   if (current) state.query = current
   if (RESULTS.has(state.tab) && !state.view?.busy()) paintTab()
@@ -477,6 +478,18 @@ async function begin() {
     $('timeline').replaceChildren(chart)
   }, 500)
 }
+// An address that was typed or pasted over this one: its tab, and its query.
+addEventListener('hashchange', async () => {
+  const [tab, number] = location.hash.slice(1).split('/')
+  if (!pickTab || !TABS.some(([key]) => key === tab)) return
+  const row = Number(number) ? await queries?.reach(Number(number)) : null
+  if (row) {
+    state.query = queries.current = row
+    queries.list.refresh()
+    queries.show()
+  }
+  pickTab(tab)
+})
 document.addEventListener('keydown', event => {
   if (!queries || event.target.matches?.('input, textarea, select') || event.altKey || event.ctrlKey || event.metaKey)
     return

@@ -7,7 +7,10 @@ const FORMATS = [
   ['commented', 'Tabular with comments', '-outfmt 7: with a header for each query'],
   ['csv', 'CSV', '-outfmt 10: for a spreadsheet'],
   ['pairwise', 'Pairwise text', '-outfmt 0: the classic report'],
-  ['flat', 'Aligned to the query', '-outfmt 3: all subjects under the query, dots where they are the same'],
+  ['anchored', 'Query-anchored', '-outfmt 1: subjects under the query, dots where they are the same'],
+  ['anchored_letters', 'Query-anchored, letters', '-outfmt 2: the same with all letters'],
+  ['flat', 'Flat query-anchored', '-outfmt 3: with gaps in the query, dots where they are the same'],
+  ['flat_letters', 'Flat query-anchored, letters', '-outfmt 4: the same with all letters'],
   ['xml', 'XML', '-outfmt 5: for Biopython and BioPerl'],
   ['xml2', 'XML2', '-outfmt 16'],
   ['json', 'JSON', '-outfmt 15'],
@@ -206,7 +209,7 @@ const CITATION =
 export function methodsText(job) {
   const search = job.search ?? job
   const options = Object.entries(search.options ?? {})
-    .map(([name, value]) => `-${name} ${value}`)
+    .map(([name, value]) => (value === true ? `-${name}` : `-${name} ${value}`))
     .join(' ')
   const databases = (job.databases ?? [])
     .map(

@@ -111,9 +111,9 @@ function scatter(points) {
 }
 
 export function plots(panel, context) {
-  const { job, query, many } = context
+  const { job, query, many, partial } = context
   let stopped = false
-  const values = new URLSearchParams(query ? { query } : {})
+  const values = new URLSearchParams({ ...(query ? { query } : {}), ...(partial ? { partial: true } : {}) })
   panel.replaceChildren(h('p', { class: 'dim' }, 'Loading…'))
   api(`/blast/jobs/${job.job_id}/statistics?${values}`)
     .then(found => {
@@ -139,7 +139,7 @@ export function plots(panel, context) {
             .filter(([key]) => found[key] !== undefined && found[key] !== null)
             .map(([key, name]) => h('div', {}, h('b', {}, count(found[key])), h('span', {}, name))),
         ),
-        many ? h('p', { class: 'dim' }, query ? 'Of this query.' : 'Of all queries together.') : '',
+        many ? h('p', { class: 'dim' }, query ? 'Of this query.' : partial ? 'Of the queries that are done.' : 'Of all queries together.') : '',
         drawn.length
           ? h('div', { class: 'plots' }, drawn)
           : h('p', { class: 'dim' }, 'There is nothing to draw: no hits.'),

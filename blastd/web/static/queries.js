@@ -5,10 +5,12 @@ import { VirtualList } from './vlist.js'
 
 export class Queries {
   // choose(row) is called with the query that becomes current, null for all of them together.
-  constructor(box, jobId, choose) {
+  // partial() tells whether the job still runs: then those that are done are listed.
+  constructor(box, jobId, partial, choose) {
     Object.assign(this, {
       box,
       jobId,
+      partial,
       choose,
       rows: [],
       cursor: null,
@@ -123,6 +125,20 @@ export class Queries {
     }
   }
 
+  // Reads on until the query of this number is there; null if there is none. Queries stand in their order.
+  async reach(number) {
+    const there = () => this.rows.find(row => row.query === number)
+    while (!there() && this.more && (this.rows.at(-1)?.query ?? 0) < number)
+      await (this.loading ?? this.next(1000))
+    return there() ?? null
+  }
+
+  // Shows the current one in the list, which may be far down.
+  show() {
+    const at = this.rows.findIndex(row => row.query === this.current?.query)
+    if (at > 3) requestAnimationFrame(() => (this.scroll.scrollTop = at * this.list.height() - 60))
+  }
+
   async load(keep = false) {
     this.generation += 1
     Object.assign(this, { cursor: null, more: true, loading: null })
@@ -137,6 +153,7 @@ export class Queries {
     if (this.cursor) query.set('cursor', this.cursor)
     if (this.text) query.set('q', this.text)
     if (this.onlyHits) query.set('with_hits', 'true')
+    if (this.partial()) query.set('partial', 'true')
     this.loading = api(`${this.path}?${query}`)
     try {
       const page = await this.loading
@@ -147,7 +164,7 @@ export class Queries {
       const now = this.rows.find(row => row.query === this.current?.query)
       if (now) this.current = now
       this.list.set(this.rows)
-      this.total.textContent = `${plural(this.rows.length, 'query', 'queries')}${this.more ? ' and more' : ''}`
+      this.total.textContent = `${plural(this.rows.length, 'query', 'queries')}${this.more ? ' and more' : page.complete === false ? ' so far' : ''}`
     } catch (error) {
       this.more = false
       failed(error)

@@ -13,6 +13,9 @@ export function timeline(job, now = Date.now()) {
     const known = from !== null && to !== null
     const share = n => `${Math.min(100, Math.max(0, (n / span) * 100))}%`
     rows.push(
+      h(
+        'div',
+        { class: 'tl-row' },
       h('span', { class: className }, name),
       h(
         'span',
@@ -22,6 +25,7 @@ export function timeline(job, now = Date.now()) {
           : '',
       ),
       h('span', { class: `num nowrap ${className}` }, text),
+      ),
     )
   }
   const steps = job.steps ?? []

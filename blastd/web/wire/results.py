@@ -48,6 +48,7 @@ class QueriesQuery(Request, frozen=True, kw_only=True):
 
     q: Annotated[str, Meta(max_length=200)] | None = None
     with_hits: bool | None = None
+    partial: bool = False
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     cursor: str | None = None
 
@@ -56,3 +57,4 @@ class StatisticsQuery(Request, frozen=True, kw_only=True):
     """Of which query; of all if absent."""
 
     query: Annotated[int, Meta(ge=1, le=MOST)] | None = None
+    partial: bool = False

@@ -1,0 +1,110 @@
+"""What is asked of results and what is given, and how files of results are named."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from blastd.core.model import Artifact, Frozen, Job, Unit
+from blastd.errors import Invalid
+from blastd.results import formats
+from blastd.results.formats import FORMATS, Format
+
+PROJECTED = frozenset({"tabular", "commented", "csv"})
+
+
+class Wanted(Frozen, frozen=True, kw_only=True):
+    """Which results. `whole`: the client needs length and validator; `gis`: text shows GIs."""
+
+    format: str = "tabular"
+    fields: tuple[str, ...] | None = None
+    query: int | None = None
+    subjects: tuple[str, ...] = ()
+    partial: bool = False
+    whole: bool = False
+    gis: bool = False
+
+
+class ResultFile(Frozen, frozen=True, kw_only=True):
+    """A stored file that is whole."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    media_type: str
+    name: str
+
+
+class ResultStream(Frozen, frozen=True, kw_only=True):
+    """Results that are made while they are sent; `partial` says how many units of how many they are of."""
+
+    blocks: AsyncIterator[bytes]
+    media_type: str
+    name: str
+    partial: str = ""
+
+
+class HitFilter(Frozen, frozen=True, kw_only=True):
+    """Which hits, in which order."""
+
+    query: int | None = None
+    sort: str = "query"
+    order: str | None = None
+    min_identity: float | None = None
+    max_evalue: float | None = None
+    min_coverage: float | None = None
+    text: str | None = None
+    group: str = "hsp"
+    sequences: bool = False
+    limit: int = 100
+    cursor: str | None = None
+
+
+class Ready(Frozen, frozen=True, kw_only=True):
+    """A job whose stored result is there and whole; of one that runs, the units that are done (`complete` is False)."""
+
+    job: Job
+    folder: Path
+    units: tuple[Unit, ...]
+    complete: bool = True
+
+
+def format_of(wanted: Wanted) -> Format:
+    """Return the format of this name or BLAST+ number. Raises Invalid."""
+    by_number = {str(kind.outfmt): kind for kind in FORMATS.values()}
+    kind = FORMATS.get(wanted.format) or by_number.get(wanted.format)
+    faults: list[tuple[str, str]] = []
+    if kind is None:
+        faults.append(("/format", f"There is no format {wanted.format[:40]!r}: choose one of {', '.join(FORMATS)}."))
+    elif wanted.fields is not None and kind.name not in PROJECTED:
+        faults.append(("/fields", f"fields are for {', '.join(sorted(PROJECTED))}; {kind.name} has its own."))
+    if wanted.subjects and wanted.format != "fasta":
+        faults.append(("/subject", "subject is for the format fasta."))
+    if faults or kind is None:
+        raise Invalid(faults)
+    return formats.with_gis(kind) if wanted.gis else kind
+
+
+def key_of(kind: Format, names: Sequence[str] | None, query: int | None) -> str:
+    """Return the name under which a format is kept."""
+    key = kind.name
+    if names is not None:
+        key += "-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
+    return key if query is None else f"{key}-q{query}"
+
+
+def file_name(job: Job, kind: Format) -> str:
+    """Return the name of a download."""
+    return f"{job.program}-{job.short_id}-{kind.name}.{kind.extension}"
+
+
+def stored_file(ready: Ready, kept: Artifact) -> ResultFile:
+    """Return a kept format as a file to send."""
+    suffix = kept.path.rpartition(".")[2]
+    name = kept.name.removeprefix("results/")
+    return ResultFile(
+        path=ready.folder / kept.path,
+        size_bytes=kept.size_bytes,
+        sha256=kept.sha256,
+        media_type=kept.media_type,
+        name=f"{ready.job.program}-{ready.job.short_id}-{name}.{suffix}",
+    )
