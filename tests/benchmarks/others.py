@@ -1,11 +1,13 @@
-"""Another BLAST service for the side-by-side: blastweb (PyPI), a Flask program that runs BLAST+ while the request waits.
+"""What runs beside blastd: another BLAST service, and the least that a durable queue does (floor.py).
 
-The page's form is used: the JSON address of 0.1.6 answers 500 to every request.
+blastweb (PyPI) is a Flask program that runs BLAST+ while the request waits. Its page's form is used: the JSON address of
+0.1.6 answers 500 to every request.
 """
 
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,13 +16,46 @@ import aiohttp
 START_SECONDS = 30.0
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    """Return once something listens on *port*."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"nothing listens on port {port}")
+
+
+class Floor:
+    """floor.py on a database, with blastd's addresses for submit and row."""
+
+    def __init__(self, database: Path, folder: Path) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        argv = [sys.executable, "-m", "tests.benchmarks.floor", "--folder", str(folder), "--database", str(database)]
+        with (folder / "floor.log").open("ab") as log:
+            self.process = subprocess.Popen([*argv, "--port", str(port)], stdout=log, stderr=log)
+        wait_for(port)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
 class Blastweb:
     """A running blastweb on a folder of databases; its answers are pages with a table."""
 
     def __init__(self, program: Path, databases: Path, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}/"
         blastn = shutil.which("blastn")
         assert blastn is not None
@@ -38,15 +73,7 @@ class Blastweb:
         ]
         with (folder / "blastweb.log").open("ab") as log:
             self.process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise AssertionError("blastweb does not listen")
+        wait_for(port)
 
     async def search(self, session: aiohttp.ClientSession, letters: str, database: str, task: str) -> tuple[float, int]:
         """Search with BLAST+'s own defaults; returns seconds and rows."""
