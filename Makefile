@@ -3,11 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 AZURITE := .azurite/node_modules/.bin/azurite-blob
+BLASTWEB := .blastweb/bin/blastweb
+FIGURES := tests/benchmarks/figures.json
 
-.PHONY: help run demo test slow check audit table browser cluster crash faults bench load system install dev clean
+.PHONY: help run demo test slow check audit table browser cluster crash faults bench bench-smoke bench-cluster load system install dev clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 run: system install ## install what is missing, start the daemon, show a first search, keep serving
 	@sh config/demo/demo.sh
@@ -43,13 +45,24 @@ cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says 
 crash: system dev ## kill -9 the daemon at random moments of a load; CRASH_ROUNDS and CRASH_SEED choose which
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-50} $(PYTEST) tests/acceptance/test_control.py -k random_moments
 
-faults: system dev ## full and read-only disk, locked and damaged store, stopped daemon, clock; FAULT_SEED, FAULT_ROUNDS, FAULT_SECONDS
-	FAULT_SECONDS=$${FAULT_SECONDS:-60} FAULT_ROUNDS=$${FAULT_ROUNDS:-20} $(PYTEST) -o timeout=900 tests/acceptance -k S06
+faults: system dev ## full and read-only disk, locked and damaged store, stopped daemon, clock; FAULT_SEED, FAULT_ROUNDS, FAULT_SECONDS, FAULTS
+	FAULT_SECONDS=$${FAULT_SECONDS:-60} FAULT_ROUNDS=$${FAULT_ROUNDS:-20} $(PYTEST) -o timeout=900 tests/acceptance -k "S06 and ($${FAULTS:-test})"
 
-bench: system dev ## measure against bare BLAST+; BENCH_DATA names the folder of the benchmark set
-	$(BIN)/python -m tests.benchmarks.local --data $(BENCH_DATA)
+bench: system dev $(BLASTWEB) ## measure beside bare BLAST+ and blastweb, and under load; write README's figures; BENCH_DATA: folder of the benchmark set
+	@sh config/system.sh chromium
+	$(BIN)/python -m tests.benchmarks.local --data $(BENCH_DATA) --blastweb $(BLASTWEB) --json $(FIGURES)
+	$(BIN)/python -m tests.benchmarks.pages --json $(FIGURES)
+	$(BIN)/python -m tests.benchmarks.load --json $(FIGURES) $(LOAD)
+	$(BIN)/python -m tests.benchmarks.table
 
-load: system dev ## event listeners, parallel submits and a list of 100,000 jobs at once; LOAD are more flags
+bench-smoke: system dev ## the same on small made-up data: figures say nothing, but what breaks fails
+	$(BIN)/python -m tests.benchmarks.local --small
+
+bench-cluster: dev $(AZURITE) ## measure against kubectl on a real cluster (variables as for `make cluster`), write README's figures
+	BLASTD_TEST_AZURITE=$${BLASTD_TEST_AZURITE:-$(CURDIR)/$(AZURITE)} $(BIN)/python -m tests.benchmarks.cluster --json $(FIGURES)
+	$(BIN)/python -m tests.benchmarks.table
+
+load: system dev ## event listeners, parallel submits, 100,000 rows, 1,000 active, 1 GB result, 200 MB query; LOAD are more flags
 	$(BIN)/python -m tests.benchmarks.load $(LOAD)
 
 table: dev ## write README's table of acceptance ids, and say which have no test
@@ -57,6 +70,10 @@ table: dev ## write README's table of acceptance ids, and say which have no test
 
 system: ## install BLAST+ and Python from the system's packages if they are missing
 	@sh config/system.sh
+
+$(BLASTWEB):
+	@sh config/venv.sh .blastweb
+	.blastweb/bin/python -m pip install --quiet blastweb==0.1.6
 
 $(AZURITE): ## the emulator of Azure Blob Storage
 	@sh config/system.sh npm
@@ -77,4 +94,4 @@ $(VENV)/developed: pyproject.toml
 	@touch $@ $(VENV)/installed
 
 clean: ## remove the environment and the demonstration
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) .blastweb .demo

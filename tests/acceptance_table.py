@@ -78,13 +78,13 @@ def table(found: dict[str, list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def with_table(text: str, new: str) -> str:
+def with_table(text: str, new: str, begin: str = BEGIN, end: str = END) -> str:
     """Return the README's *text* with the *new* table. Raises ValueError without its marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if BEGIN not in text or END not in rest:
-        raise ValueError(f"README.md lacks the lines {BEGIN.strip()} and {END.strip()}")
-    return before + BEGIN + new + END + after
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    if begin not in text or end not in rest:
+        raise ValueError(f"README.md lacks the lines {begin.strip()} and {end.strip()}")
+    return before + begin + new + end + after
 
 
 def main() -> int:

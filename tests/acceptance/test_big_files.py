@@ -3,15 +3,14 @@
 import hashlib
 import http.client
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
+from tests.bigfiles import fasta, grow, peak_bytes
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY
 
@@ -20,17 +19,9 @@ pytestmark = pytest.mark.slow
 JOBS = "/api/blast/jobs"
 UPLOAD_BYTES = 200 << 20
 RESULT_BYTES = 300 << 20
-ROWS_OF_A_QUERY = 500
 BLOCK = 1 << 20
 GROWTH_BYTES = 48 << 20
 """What memory may grow by, a quarter of the smaller file; 8 MB were seen."""
-
-
-def peak_bytes(daemon: Daemon) -> int:
-    """Return the largest resident memory that the daemon has had."""
-    assert daemon.process is not None
-    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
-    return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 @contextmanager
@@ -53,15 +44,6 @@ def asking(daemon: Daemon, took: list[float]) -> Iterator[None]:
         thread.join(30)
 
 
-def fasta() -> Iterator[bytes]:
-    sent, number = 0, 0
-    lines = (b"ACGTTGCAAC" * 7 + b"\n") * 1000
-    while sent < UPLOAD_BYTES:
-        block = b">s%d\n" % number + lines
-        yield block
-        sent, number = sent + len(block), number + 1
-
-
 def connection_to(daemon: Daemon) -> http.client.HTTPConnection:
     host, port = daemon.url.removeprefix("http://").split(":")
     return http.client.HTTPConnection(host, int(port), timeout=90)
@@ -74,7 +56,7 @@ def test_I07_a_query_of_200_mb_is_taken_in_flat_memory_while_others_are_answered
     connection = connection_to(fresh)
     with asking(fresh, took):
         path = f"{JOBS}?program=blastn&database=tnt&evalue=1e-50"
-        connection.request("POST", path, fasta(), {"Content-Type": "text/x-fasta"}, encode_chunked=True)
+        connection.request("POST", path, fasta(UPLOAD_BYTES), {"Content-Type": "text/x-fasta"}, encode_chunked=True)
         with connection.getresponse() as answer:
             row = json.loads(answer.read())
             assert answer.status == 202, row
@@ -88,41 +70,12 @@ def test_I07_a_query_of_200_mb_is_taken_in_flat_memory_while_others_are_answered
     assert not list((fresh.state / "tmp").iterdir())
 
 
-def grow(daemon: Daemon, job_id: str) -> tuple[int, int]:
-    """Let the stored result of a stopped daemon's job be large; returns its queries and rows."""
-    path = daemon.state / "jobs" / job_id / "units" / "0.out"
-    lines = path.read_bytes().split(b"\n")
-    head = [line for line in lines[:4] if not line.startswith(b"# Fields")]
-    fields = next(line for line in lines if line.startswith(b"# Fields"))
-    row = next(line for line in lines if line and not line.startswith(b"#"))
-    rows = (row + b"\n") * ROWS_OF_A_QUERY
-    section = b"\n".join([*head[:3], fields, b"# %d hits found\n" % ROWS_OF_A_QUERY]) + rows
-    queries = RESULT_BYTES // len(section) + 1
-    sha, size = hashlib.sha256(), 0
-    with path.open("wb") as file:
-        for block in (*(section for _ in range(queries)), b"# BLAST processed %d queries\n" % queries):
-            file.write(block)
-            sha.update(block)
-            size += len(block)
-    facts = {"size": size, "sha": sha.hexdigest(), "queries": queries, "hits": queries * ROWS_OF_A_QUERY, "job": job_id}
-    with sqlite3.connect(daemon.state / "blastd.sqlite") as db:
-        db.execute(
-            "UPDATE job SET hits = :hits, query = json_set(query, '$.count', :queries) WHERE job_id = :job", facts
-        )
-        db.execute(
-            "UPDATE unit SET queries = :queries, output_bytes = :size, output_sha256 = :sha WHERE job_id = :job", facts
-        )
-        db.execute("UPDATE artifact SET size_bytes = :size, sha256 = :sha WHERE job_id = :job", facts)
-    db.close()
-    return queries, queries * ROWS_OF_A_QUERY
-
-
 @pytest.mark.timeout(300)
 def test_R04_a_result_of_300_mb_is_downloaded_whole_in_flat_memory(fresh: Daemon) -> None:
     fresh.start()
     job_id = fresh.run(">q\n" + LAMBDA_QUERY.split(">")[1].split("\n", 1)[1])["job_id"]
     assert fresh.stop() == 0
-    queries, rows = grow(fresh, job_id)
+    queries, rows = grow(fresh, job_id, RESULT_BYTES)
     fresh.start()
     before, took = peak_bytes(fresh), list[float]()
     size, found, sha = 0, 0, hashlib.sha256()

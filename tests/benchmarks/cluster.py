@@ -1,4 +1,4 @@
-"""The Kubernetes engine, side by side in one run: `python -m tests.benchmarks.cluster [--only NAME ...]`.
+"""The Kubernetes engine, side by side in one run: `python -m tests.benchmarks.cluster [--only NAME ...] [--json FILE]`.
 
 The variables of tests/cluster/parts.py name the cluster; BLASTD_TEST_KUBECTL the kubectl to compare with.
 
@@ -10,9 +10,7 @@ many       1,000 suspended Jobs of others as active rows: calls, loop lag, memor
 
 import argparse
 import json
-import os
 import re
-import statistics
 import subprocess
 import tempfile
 import threading
@@ -25,6 +23,7 @@ from typing import Any
 
 from azure.storage.blob import BlobServiceClient
 
+from tests.benchmarks.figures import Figures
 from tests.cluster.parts import Cluster, Emulator, until, wanted
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, build_all
@@ -32,21 +31,11 @@ from tests.databases import LAMBDA_QUERY, build_all
 MANY = 1000
 
 
-def say(what: str, figure: str) -> None:
-    print(f"{what:60} {figure}", flush=True)
-
-
-def spread(values: list[float], unit: str = "s") -> str:
-    ordered = sorted(values)
-    last = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    return f"median {statistics.median(values):.3f} {unit}, p99 {last:.3f}, n {len(values)}"
-
-
 class Parts:
     """A namespace, an emulator, databases, and daemons on them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, figures: Figures) -> None:
+        self.folder, self.figures = folder, figures
         (folder / "cluster").mkdir()
         self.cluster = Cluster(folder / "cluster")
         self.account = self.cluster.make_account()
@@ -108,7 +97,7 @@ def flip(parts: Parts, count: int = 24, at_once: int = 4) -> None:
 
         with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(one, range(count)))
-    say("end of a Job -> the row says completed", spread(late))
+    parts.figures.p99("end of a Job to the row says completed", [one * 1e3 for one in late], "ms", 1000)
 
 
 def warm(parts: Parts, rounds: int = 7) -> None:
@@ -142,9 +131,8 @@ def warm(parts: Parts, rounds: int = 7) -> None:
             subprocess.run([*words, "wait", "--for=condition=complete", f"job/{name}"], check=True, capture_output=True)
             bare.append(time.monotonic() - begin)
             subprocess.run([*words, "delete", f"job/{name}"], check=True, capture_output=True)
-    say("submit -> results here, warm", spread(ours))
-    say("kubectl create + kubectl wait of the same Job", spread(bare))
-    say("ratio of medians", f"{statistics.median(ours) / statistics.median(bare):.2f}")
+    parts.figures.median("`kubectl create` + `kubectl wait` of the same Job, warm", bare, "s")
+    parts.figures.ratio("submit to results here, warm, over that", ours, bare, 1.1)
 
 
 def _objects(cluster: Cluster, job_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -163,6 +151,7 @@ def _copy(job: dict[str, Any], name: str) -> dict[str, Any]:
 
 def bootstrap(parts: Parts, rounds: int = 10) -> None:
     """Compare the operations at once with the same in turn, from the step records."""
+    alone: list[float] = []
     for at_once in ("true", "false"):
         whole: list[float] = []
         slowest: list[float] = []
@@ -173,11 +162,14 @@ def bootstrap(parts: Parts, rounds: int = 10) -> None:
                 step = next(one for one in row["steps"] if one["name"] == "submitting")
                 parts_of = dict(step["parts"])
                 last = parts_of.pop("create job")
-                whole.append(step["duration_ms"] / 1000 - last)
-                slowest.append(max(parts_of.values()))
-        how = "at once" if at_once == "true" else "in turn"
-        say(f"bootstrap {how}", spread(whole))
-        say("  its slowest operation", spread(slowest))
+                whole.append(step["duration_ms"] - last * 1000)
+                slowest.append(max(parts_of.values()) * 1000)
+        if at_once == "true":
+            alone = whole
+            parts.figures.median("the operations before a Job, at once", whole, "ms")
+            parts.figures.ratio("the same, over the slowest of them", whole, slowest, 1.1)
+        else:
+            parts.figures.ratio("the same in turn, over at once", whole, alone)
 
 
 def many(parts: Parts) -> None:
@@ -204,18 +196,17 @@ def many(parts: Parts) -> None:
             assert daemon.get("/api/blast/jobs?limit=50").status == 200
             lists.append((time.monotonic() - begin) * 1000)
             time.sleep(0.2)
-        say(
-            "1,000 active Jobs: calls for a single job in 30 s",
-            f"{counter(daemon, 'blastd_engine_calls_total') - calls:.0f}",
-        )
-        say("1,000 active Jobs: loop lag p99 is under", f"{quantile(lag, buckets(daemon)) * 1000:.0f} ms")
-        say("1,000 active Jobs: growth of memory", f"{(memory(daemon) - before) / 1e6:.0f} MB")
-        say("1,000 active Jobs: list page of 50", spread(lists, "ms"))
+        name, figures = f"{MANY:,} active Jobs", parts.figures
+        calls = counter(daemon, "blastd_engine_calls_total") - calls
+        figures.single(f"{name}: calls for single Jobs in 30 s", calls, "calls", 0)
+        figures.single(f"{name}: loop lag, p99 at most", quantile(lag, buckets(daemon)) * 1000, "ms", 20)
+        figures.single(f"{name}: growth of memory", (memory(daemon) - before) / 1e6, "MB", 50)
+        figures.p99(f"{name}: list page of 50", lists, "ms", 20)
         daemon.stop()
         begin = time.monotonic()
         daemon.start()
         until("both watches are healthy", lambda: daemon.log.read_text().count("watch_healthy") >= 4, 30, 0.02)
-        say("1,000 active Jobs: start of the daemon to healthy watches", f"{time.monotonic() - begin:.2f} s")
+        figures.single(f"{name}: start of the daemon to healthy watches", time.monotonic() - begin, "s", 2)
 
 
 def active(daemon: Daemon) -> int:
@@ -252,15 +243,17 @@ MEASURES: dict[str, Callable[[Parts], None]] = {"flip": flip, "warm": warm, "boo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=list(MEASURES), default=list(MEASURES))
+    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    say("load average at the start", f"{os.getloadavg()[0]:.1f}")
+    figures = Figures("cluster")
     with tempfile.TemporaryDirectory() as folder:
-        parts = Parts(Path(folder))
+        parts = Parts(Path(folder), figures)
         try:
             for name in given.only:
                 MEASURES[name](parts)
         finally:
             parts.close()
+    figures.keep(given.json)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,25 @@
-"""blastd on this machine beside bare BLAST+, as ratios of one run.
+"""blastd on this machine beside bare BLAST+ and another BLAST service, as ratios of one run.
 
-    python -m tests.benchmarks.local --data FOLDER [--only tiny burst ...]
+    python -m tests.benchmarks.local (--data FOLDER | --small) [--blastweb PROGRAM] [--only tiny burst ...] [--json FILE]
 
 FOLDER holds nt_16s_ecoli.fa.gz, aa_20k.fa.gz, nt_q1.fa, aa_q500.fa.gz (16S rRNA, E. coli and UniProt sequences; any
-nucleotide and protein FASTA of these names serves). Needs BLAST+ on PATH. Prints one line a figure; nothing here
-passes or fails, since times belong to a machine.
+nucleotide and protein FASTA of these names serves). --small makes small ones up, to see in a minute that everything here
+still works: its figures say nothing. Needs BLAST+ on PATH. Nothing fails for its time, since times belong to a machine;
+a search that does not complete, and a result that is not bare BLAST+'s, do.
 """
 
 import argparse
 import asyncio
 import gzip
-import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,25 +32,41 @@ from blastd.core.ids import Owner
 from blastd.core.model import DatabaseRef, Job, Phase, QueryInfo, Status
 from blastd.store import jobs
 from blastd.store.sqlite import open_sync
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.others import Blastweb, Floor
 from tests.daemon import Daemon
 
-REPEATS = 30
+CROWD = 50
+POLL_SECONDS = 0.2
 ENV = os.environ | {"BLAST_USAGE_REPORT": "false"}
+AMINO = "ACDEFGHIKLMNPQRSTVWY"
 
 
-def say(name: str, value: str) -> None:
-    print(f"{name:<58} {value}", flush=True)
+def small(folder: Path) -> Path:
+    """Write a small set of the benchmark's files, always the same."""
+    rng = random.Random(8)
+    folder.mkdir()
 
+    def write(name: str, kind: str, count: int, letters: int) -> list[str]:
+        made = ["".join(rng.choices(kind, k=letters)) for _ in range(count)]
+        text = "".join(f">s{number}\n{one}\n" for number, one in enumerate(made)).encode()
+        (folder / name).write_bytes(gzip.compress(text))
+        return made
 
-def p99(values: Sequence[float]) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * 0.99))]
+    nt = write("nt_16s_ecoli.fa.gz", "ACGT", 300, 1500)
+    aa = write("aa_20k.fa.gz", AMINO, 300, 300)
+    (folder / "nt_q1.fa").write_text(f">q\n{nt[7][100:500]}\n")
+    queries = "".join(f">q{number}\n{one[10:200]}\n" for number, one in enumerate(aa[:20]))
+    (folder / "aa_q500.fa.gz").write_bytes(gzip.compress(queries.encode()))
+    return folder
 
 
 class Bench:
-    """The inputs, the databases and a running daemon."""
+    """The inputs, the databases, a running daemon, and another service where there is one."""
 
-    def __init__(self, data: Path, folder: Path) -> None:
-        self.folder, self.dbs = folder, folder / "db"
+    def __init__(self, data: Path, folder: Path, figures: Figures, blastweb: Path | None, *, quick: bool) -> None:
+        self.folder, self.dbs, self.figures = folder, folder / "db", figures
+        self.repeats, self.rounds, self.rows = (3, 1, 2000) if quick else (30, 5, 100_000)
         self.dbs.mkdir()
         for source, name, kind in (("nt_16s_ecoli.fa.gz", "nt", "nucl"), ("aa_20k.fa.gz", "aa", "prot")):
             fasta = folder / f"{name}.fa"
@@ -59,8 +75,12 @@ class Bench:
             subprocess.run(argv, cwd=self.dbs, check=True, capture_output=True)
         self.tiny = folder / "tiny.fa"
         self.tiny.write_bytes((data / "nt_q1.fa").read_bytes())
+        self.letters = "".join(self.tiny.read_text().splitlines()[1:])
         self.proteins = folder / "aa_q500.fa"
         self.proteins.write_bytes(gzip.decompress((data / "aa_q500.fa.gz").read_bytes()))
+        self.other = Blastweb(blastweb, self.dbs, folder) if blastweb is not None else None
+        (folder / "floor").mkdir()
+        self.floor = Floor(self.dbs / "nt", folder / "floor")
         self.daemon = Daemon(folder / "state", [self.dbs]).start()
 
     def bare(self, argv: Sequence[str], out: str) -> float:
@@ -69,6 +89,12 @@ class Bench:
             [*argv, "-out", str(self.folder / out)], cwd=self.dbs, check=True, env=ENV, stderr=subprocess.DEVNULL
         )
         return time.perf_counter() - begin
+
+    def stop(self) -> None:
+        self.daemon.stop()
+        self.floor.stop()
+        if self.other is not None:
+            self.other.stop()
 
 
 async def submit(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> str:
@@ -86,46 +112,55 @@ async def until_ended(session: aiohttp.ClientSession, url: str, job_id: str) -> 
             return row
 
 
-async def search(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> float:
-    """Submit, wait, and read the table; returns seconds."""
+async def search(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> tuple[float, bytes]:
+    """Submit, wait, and read the table; returns seconds and the table."""
     begin = time.perf_counter()
     job_id = await submit(session, url, body)
     await until_ended(session, url, job_id)
     async with session.get(f"{url}/api/blast/jobs/{job_id}/results?format=tabular") as answer:
         assert answer.status == 200
-        await answer.read()
-    return time.perf_counter() - begin
+        table = await answer.read()
+    return time.perf_counter() - begin, table
 
 
 async def tiny(bench: Bench) -> None:
-    """One tiny search over the bare command."""
-    query = bench.tiny.read_text()
+    """One tiny search: bare, here and there in turn."""
     for task in ("megablast", "blastn"):
-        body = {"program": "blastn", "task": task, "database": "nt", "query": query, "reuse": False}
+        body = {"program": "blastn", "task": task, "database": "nt", "query": bench.tiny.read_text(), "reuse": False}
         argv = ["blastn", "-task", task, "-query", str(bench.tiny), "-db", "nt", "-outfmt", "6"]
-        bare, ours = [], []
+        bare: list[float] = []
+        ours: list[float] = []
+        theirs: list[float] = []
         async with aiohttp.ClientSession() as session:
-            for _ in range(REPEATS):
+            await search(session, bench.daemon.url, body)  # pins the database
+            for _ in range(bench.repeats):
                 bare.append(bench.bare(argv, "bare"))
-                ours.append(await search(session, bench.daemon.url, body))
-        ratio = statistics.median(ours) / statistics.median(bare)
-        say(
-            f"tiny {task}: submit -> table, over bare",
-            f"{ratio:.2f} x  ({statistics.median(ours) * 1e3:.0f} / {statistics.median(bare) * 1e3:.0f} ms, median of {REPEATS})",
-        )
+                wanted = (bench.folder / "bare").read_bytes()
+                took, table = await search(session, bench.daemon.url, body)
+                assert table == wanted, "not what bare BLAST+ writes"
+                ours.append(took)
+                if bench.other is not None:
+                    took, rows = await bench.other.search(session, bench.letters, "nt", task)
+                    assert rows == wanted.count(b"\n")
+                    theirs.append(took)
+        name = f"one tiny search ({task})"
+        bench.figures.median(f"{name}: bare command", [one * 1e3 for one in bare], "ms")
+        bench.figures.ratio(f"{name}: submit to table, over bare", ours, bare, 1.3)
+        if theirs:
+            bench.figures.ratio(f"{name}: blastweb, request to rows, over bare", theirs, bare)
 
 
 async def truth(bench: Bench) -> None:
     """End of the process (by its step's own clock) to list, detail and SSE."""
-    lags: dict[str, list[float]] = {"list": [], "detail": [], "sse": []}
+    lags: dict[str, list[float]] = {"list": [], "detail": [], "events": []}
     query, url = bench.tiny.read_text(), bench.daemon.url
     async with aiohttp.ClientSession() as session:
-        for _ in range(REPEATS):
+        for _ in range(bench.repeats):
             body = {"program": "blastn", "database": "nt", "query": query, "reuse": False}
             job_id = await submit(session, url, body)
 
             async def by(what: str, job_id: str = job_id) -> tuple[str, float]:
-                if what == "sse":
+                if what == "events":
                     headers = {"Accept": "text/event-stream"}
                     async with session.get(f"{url}/api/blast/jobs/{job_id}/events", headers=headers) as stream:
                         async for line in stream.content:
@@ -144,87 +179,124 @@ async def truth(bench: Bench) -> None:
             seen = await asyncio.gather(*map(by, lags))
             row = await until_ended(session, url, job_id)
             ended = next(step["ended_at"] for step in row["steps"] if step["name"] == "running")
-            moment = (
-                time.mktime(time.strptime(ended[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone + float("0" + ended[19:-1])
-            )
             for what, at in seen:
-                lags[what].append(at - moment)
+                lags[what].append((at - datetime.fromisoformat(ended).timestamp()) * 1e3)
     for what, values in lags.items():
-        say(
-            f"end of process -> {what} says completed, p99",
-            f"{p99(values) * 1e3:.0f} ms (median {statistics.median(values) * 1e3:.0f})",
-        )
+        bench.figures.p99(f"end of the process to completed in {what}", values, "ms", 250)
 
 
 async def proteins(bench: Bench) -> None:
     """500 proteins against 20,000, over the better of the two bare ways."""
     common = ["blastp", "-db", "aa", "-outfmt", "6", "-evalue", "1e-5"]
-    threads = bench.bare([*common, "-query", str(bench.proteins), "-num_threads", "2"], "t2")
-    records = [">" + part for part in bench.proteins.read_text().split(">")[1:]]
+    text = bench.proteins.read_text()
+    records = [">" + part for part in text.split(">")[1:]]
     halves = [bench.folder / "half0.fa", bench.folder / "half1.fa"]
-    for number, path in enumerate(halves):
-        path.write_text("".join(records[number * 250 : number * 250 + 250]))
-    begin = time.perf_counter()
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda pair: bench.bare([*common, "-query", str(pair[1])], f"h{pair[0]}"), enumerate(halves)))
-    processes = time.perf_counter() - begin
-    async with aiohttp.ClientSession() as session:
-        body = {
-            "program": "blastp",
-            "database": "aa",
-            "query": bench.proteins.read_text(),
-            "options": {"evalue": "1e-5"},
-            "reuse": False,
-        }
-        ours = await search(session, bench.daemon.url, body)
-    best = min(threads, processes)
-    say(
-        "500 proteins x 20,000, over the better bare way",
-        f"{ours / best:.2f} x  ({ours:.1f} s; -num_threads 2 {threads:.1f} s, two processes {processes:.1f} s)",
-    )
+    middle = len(records) // 2
+    halves[0].write_text("".join(records[:middle]))
+    halves[1].write_text("".join(records[middle:]))
+    ours: list[float] = []
+    best: list[float] = []
+    body = {"program": "blastp", "database": "aa", "query": text, "options": {"evalue": "1e-5"}, "reuse": False}
+    for _ in range(min(bench.rounds, 3)):
+        threads = bench.bare([*common, "-query", str(bench.proteins), "-num_threads", "2"], "t2")
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda pair: bench.bare([*common, "-query", str(pair[1])], f"h{pair[0]}"), enumerate(halves)))
+        best.append(min(threads, time.perf_counter() - begin))
+        async with aiohttp.ClientSession() as session:
+            took, table = await search(session, bench.daemon.url, body)
+        rows = (bench.folder / "t2").read_bytes().count(b"\n")  # which of equal subjects is kept depends on threads
+        assert table.count(b"\n") == rows, "not as many rows as bare BLAST+ writes"
+        ours.append(took)
+    name = f"{len(records):,} proteins"
+    bench.figures.median(f"{name}: the better of -num_threads 2 and two processes", best, "s")
+    bench.figures.ratio(f"{name}: submit to table, over that", ours, best, 1.0)
+
+
+class Crowd:
+    """Clients that submit, follow and read one tiny search each, at *url*; what they noted is in milliseconds."""
+
+    def __init__(self, url: str, query: str, *, polling: bool, reading: bool = True) -> None:
+        self.url, self.query, self.polling, self.reading = url, query, polling, reading
+        self.posts: list[float] = []
+        self.polls: list[float] = []
+        self.rates: list[float] = []
+
+    async def come(self) -> None:
+        """Let all come at once, and note searches a minute."""
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+            begin = time.perf_counter()
+            await asyncio.gather(*(self._one(session, number) for number in range(CROWD)))
+            self.rates.append(CROWD * 60 / (time.perf_counter() - begin))
+
+    async def _one(self, session: aiohttp.ClientSession, number: int) -> None:
+        body = {"program": "blastn", "database": "nt", "query": self.query, "title": f"burst {number}", "reuse": False}
+        start = time.perf_counter()
+        job_id = await submit(session, self.url, body)
+        self.posts.append((time.perf_counter() - start) * 1e3)
+        if self.polling:
+            await self._poll(session, job_id)
+        else:
+            await until_ended(session, self.url, job_id)
+        if self.reading:
+            async with session.get(f"{self.url}/api/blast/jobs/{job_id}/results?format=tabular") as answer:
+                assert answer.status == 200
+                assert await answer.read()
+
+    async def _poll(self, session: aiohttp.ClientSession, job_id: str) -> None:
+        while True:
+            start = time.perf_counter()
+            async with session.get(f"{self.url}/api/blast/jobs/{job_id}") as answer:
+                row = await answer.json()
+            self.polls.append((time.perf_counter() - start) * 1e3)
+            if row["status"] not in ("queued", "running"):
+                assert row["status"] == "completed", row
+                return
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def burst(bench: Bench) -> None:
-    """50 tiny searches posted at once, over a bare queue with two slots."""
+    """50 tiny searches posted at once; bare: a queue with two slots. All in turn, some rounds."""
     argv = ["blastn", "-query", str(bench.tiny), "-db", "nt", "-outfmt", "6"]
-    begin = time.perf_counter()
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda number: bench.bare(argv, f"b{number}"), range(50)))
-    bare = time.perf_counter() - begin
-    query, url = bench.tiny.read_text(), bench.daemon.url
-    posts: list[float] = []
-    polls: list[float] = []
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-
-        async def one(number: int) -> None:
-            start = time.perf_counter()
-            body = {"program": "blastn", "database": "nt", "query": query, "title": f"burst {number}", "reuse": False}
-            job_id = await submit(session, url, body)
-            posts.append(time.perf_counter() - start)
-            while True:
-                start = time.perf_counter()
-                async with session.get(f"{url}/api/blast/jobs/{job_id}") as answer:
-                    row = await answer.json()
-                polls.append(time.perf_counter() - start)
-                if row["status"] not in ("queued", "running"):
-                    assert row["status"] == "completed", row
-                    return
-                await asyncio.sleep(0.2)
-
+    query = bench.tiny.read_text()
+    waiting = Crowd(bench.daemon.url, query, polling=False)
+    polling = Crowd(bench.daemon.url, query, polling=True)
+    floor = Crowd(bench.floor.url, query, polling=True, reading=False)
+    bare: list[float] = []
+    theirs: list[float] = []
+    for _ in range(bench.rounds):
         begin = time.perf_counter()
-        await asyncio.gather(*map(one, range(50)))
-        ours = time.perf_counter() - begin
-    say(
-        "50 at once: searches a minute, over a bare two-slot queue",
-        f"{bare / ours:.2f} x  ({3000 / ours:.0f} / {3000 / bare:.0f})",
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda number: bench.bare(argv, f"b{number}"), range(CROWD)))
+        bare.append(CROWD * 60 / (time.perf_counter() - begin))
+        for crowd in (waiting, polling, floor):
+            await crowd.come()
+        if bench.other is not None:
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+                begin = time.perf_counter()
+                each = (bench.other.search(session, bench.letters, "nt", "megablast") for _ in range(CROWD))
+                await asyncio.gather(*each)
+                theirs.append(CROWD * 60 / (time.perf_counter() - begin))
+    name, figures = f"{CROWD} tiny searches at once", bench.figures
+    polled = f"clients that poll every {POLL_SECONDS} s"
+    figures.median(f"{name}: bare queue with two slots", bare, "a minute")
+    figures.ratio(
+        f"{name}: clients with `?wait=`, over the rate of bare", waiting.rates, bare, 1.0, more_is_better=True
     )
-    say("50 at once: 202 p99, poll p99", f"{p99(posts) * 1e3:.0f} ms, {p99(polls) * 1e3:.0f} ms")
+    figures.ratio(f"{name}: {polled}, over the rate of bare", polling.rates, bare, 1.0, more_is_better=True)
+    figures.ratio(f"{name}: the floor (`tests/benchmarks/floor.py`), over the rate of bare", floor.rates, bare)
+    if theirs:
+        figures.ratio(f"{name}: blastweb, over the rate of bare", theirs, bare)
+    figures.p99(f"{name}: submit to 202", waiting.posts + polling.posts, "ms", 100)
+    figures.p99(f"{name}: a poll", polling.polls, "ms", 100)
+    figures.p99(f"{name}: submit to 202 of the floor", floor.posts, "ms")
+    figures.p99(f"{name}: a poll of the floor", floor.polls, "ms")
 
 
 async def many(bench: Bench) -> None:
     """A list page among 100,000 rows."""
     state = bench.folder / "many"
-    fill(state, 100_000)
+    fill(state, bench.rows)
     daemon = Daemon(state, [bench.dbs]).start()
     times: list[float] = []
     async with aiohttp.ClientSession() as session:
@@ -233,13 +305,11 @@ async def many(bench: Bench) -> None:
             start = time.perf_counter()
             async with session.get(f"{daemon.url}/api/blast/jobs?limit=50{cursor}") as answer:
                 page = await answer.json()
-            times.append(time.perf_counter() - start)
-            cursor = f"&cursor={page['page']['next_cursor']}"
+            times.append((time.perf_counter() - start) * 1e3)
+            following = page["page"]["next_cursor"]
+            cursor = f"&cursor={following}" if following else ""
     daemon.stop()
-    say(
-        "list page of 50 among 100,000 jobs, p99",
-        f"{p99(times) * 1e3:.1f} ms (median {statistics.median(times) * 1e3:.1f})",
-    )
+    bench.figures.p99(f"list page of 50 among {bench.rows:,} jobs", times, "ms", 20)
 
 
 def fill(state: Path, rows: int) -> None:
@@ -275,71 +345,35 @@ def fill(state: Path, rows: int) -> None:
     db.close()
 
 
-async def big(bench: Bench) -> None:
-    """Loop lag and memory while a 200 MB FASTA uploads and a large result downloads."""
-    url, pid = bench.daemon.url, bench.daemon.process.pid if bench.daemon.process else 0
-    stop = asyncio.Event()
-    lags: list[float] = []
-    sizes: list[int] = []
-
-    async def ping() -> None:
-        async with aiohttp.ClientSession() as session:
-            while not stop.is_set():
-                start = time.perf_counter()
-                async with session.get(url + "/livez") as answer:
-                    await answer.read()
-                lags.append(time.perf_counter() - start)
-                sizes.append(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096)
-                await asyncio.sleep(0.01)
-
-    async def body() -> Any:
-        line = ("ACGTTGCAAC" * 7 + "\n").encode() * 1000
-        for number in range(2860):
-            yield f">s{number}\n".encode() + line
-
-    before = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(600)) as session:
-        task = asyncio.create_task(ping())
-        start = time.perf_counter()
-        path = "/api/blast/jobs?program=blastn&database=nt&evalue=1e-50"
-        async with session.post(url + path, data=body(), headers={"Content-Type": "text/x-fasta"}) as answer:
-            text = await answer.text()
-            status = answer.status
-        took = time.perf_counter() - start
-        stop.set()
-        await task
-        if status == 202:
-            job_id = json.loads(text)["job_id"]
-            await (await session.post(f"{url}/api/blast/jobs/{job_id}/cancel", json={})).read()
-    say("200 MB upload: answer, seconds", f"{status}, {took:.1f} s")
-    say(
-        "meanwhile: /livez p99, growth of memory",
-        f"{p99(lags) * 1e3:.0f} ms, {(max(sizes) - before) / 1e6:.0f} MB (idle {before / 1e6:.0f} MB)",
-    )
-
-
 PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "tiny": tiny,
     "truth": truth,
     "burst": burst,
     "proteins": proteins,
     "many": many,
-    "big": big,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path)
+    source.add_argument("--small", action="store_true")
+    parser.add_argument("--blastweb", type=Path)
     parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(given.data, Path(folder))
+    figures = Figures("local")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = given.data or small(folder / "data")
+        bench = Bench(data, folder, figures, given.blastweb, quick=given.small)
         try:
-            for name in given.only:
-                asyncio.run(PARTS[name](bench))  # type: ignore[arg-type]  # each is a coroutine function
+            for part in given.only:
+                asyncio.run(PARTS[part](bench))  # type: ignore[arg-type]  # each is a coroutine function
         finally:
-            bench.daemon.stop()
+            bench.stop()
+    figures.keep(given.json)
     sys.stdout.flush()
 
 

@@ -1,20 +1,20 @@
 """How soon the list of jobs shows something in a real browser, and what it weighs.
 
-    python -m tests.benchmarks.pages [--jobs 1000]
+    python -m tests.benchmarks.pages [--jobs 1000] [--json FILE]
 
 Needs chromium on PATH. Prints one line a figure; nothing here passes or fails, since times belong to a machine.
 """
 
 import argparse
 import shutil
-import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.benchmarks.local import fill, say
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.local import fill
 from tests.daemon import Daemon
 
 REPEATS = 15
@@ -41,7 +41,9 @@ def visit(browser: Browser, url: str) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    figures = Figures("pages")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         state = Path(folder) / "state"
@@ -53,13 +55,14 @@ def main() -> None:
         finally:
             browser.close()
             daemon.stop()
-    paint, rows, weight, unpacked, requests = (statistics.median(one) for one in zip(*seen, strict=True))
-    worst = max(one[0] for one in seen)
-    name = f"list of {given.jobs:,} jobs"
-    say(f"{name}: first contentful paint", f"{paint:.0f} ms (worst of {REPEATS}: {worst:.0f})")
-    say(f"{name}: rows shown", f"{rows:.0f} ms")
-    text = f"{weight / 1000:.0f} kB ({unpacked / 1000:.0f} kB unpacked) in {requests:.0f} requests"
-    say(f"{name}: weight with an empty cache", text)
+    paint, rows, weight, unpacked, requests = zip(*seen, strict=True)
+    name = f"page of {given.jobs:,} jobs, empty cache"
+    figures.median(f"{name}: first contentful paint", paint, "ms", 300)
+    figures.median(f"{name}: rows shown", rows, "ms")
+    figures.median(f"{name}: weight", [one / 1000 for one in weight], "kB", 200)
+    figures.median(f"{name}: weight, unpacked", [one / 1000 for one in unpacked], "kB")
+    figures.median(f"{name}: requests", requests, "requests")
+    figures.keep(given.json)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Account:
 
 
 @pytest.fixture
-def account(own: Emulator) -> Account:
+def blobs(own: Emulator) -> Account:
     return Account(own.connection)
 
 
@@ -86,17 +86,17 @@ def ids(state: Path) -> Ids:
 
 
 @pytest.fixture
-def whole(account: Account, ids: Ids) -> Account:
+def whole(blobs: Account, ids: Ids) -> Account:
     """What the account holds of them when all is well; other things lie in it, too."""
-    account.put(f"queries/{ids['running']}/query.fa")
-    account.put(f"queries/{ids['queued']}/query.fa")
-    account.put(f"results/{ids['queued']}/1/0.out")
+    blobs.put(f"queries/{ids['running']}/query.fa")
+    blobs.put(f"queries/{ids['queued']}/query.fa")
+    blobs.put(f"results/{ids['queued']}/1/0.out")
     files = [{"name": "nt.nsq", "size": 3, "sha256": ""}, {"name": "nt.nin", "size": 1, "sha256": ""}]
-    account.put("blast-db/whole/nt.nsq", b"abc")
-    account.put("blast-db/whole/nt.nin")
-    account.put("blast-db/whole/manifest.json", json.dumps(MANIFEST | {"files": files}).encode())
-    account.put("results/notes.txt")
-    return account
+    blobs.put("blast-db/whole/nt.nsq", b"abc")
+    blobs.put("blast-db/whole/nt.nin")
+    blobs.put("blast-db/whole/manifest.json", json.dumps(MANIFEST | {"files": files}).encode())
+    blobs.put("results/notes.txt")
+    return blobs
 
 
 @pytest.fixture
