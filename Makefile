@@ -39,7 +39,8 @@ browser: dev ## stories in a real browser (installs chromium and nginx if they a
 	@sh config/system.sh chromium nginx
 	$(PYTEST) tests/browser
 
-cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says which variables name it
+CLUSTER ?= -m "not slow"
+cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says which variables name it; CLUSTER= runs all
 	BLASTD_TEST_AZURITE=$${BLASTD_TEST_AZURITE:-$(CURDIR)/$(AZURITE)} $(PYTEST) -o timeout=180 $(CLUSTER) tests/cluster
 
 crash: system dev ## kill -9 the daemon at random moments of a load; CRASH_ROUNDS and CRASH_SEED choose which

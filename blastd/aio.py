@@ -61,6 +61,12 @@ async def together(operations: Mapping[str, Operation], clock: Clock, seconds: d
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def first_of(errors: ExceptionGroup) -> Exception:
+    """Return the first error of nested groups, which says what happened; the group only says that something did."""
+    first = errors.exceptions[0]
+    return first_of(first) if isinstance(first, ExceptionGroup) else first
+
+
 async def every(seconds: float, work: Operation, clock: Clock, name: str, wake: asyncio.Event | None = None) -> None:
     """Do *work* again and again, *seconds* after it ended or when *wake* is set; a failure is logged, not fatal."""
     event = wake if wake is not None else asyncio.Event()

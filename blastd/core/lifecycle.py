@@ -184,10 +184,14 @@ def merge_units(units: Sequence[Unit], reports: Sequence[UnitReport]) -> tuple[U
 
 
 def submitting(job: Job, now: datetime) -> Change:
-    """Return the intent to hand *job* to its engine: committed before anything outside is made."""
+    """Return the intent to hand *job* to its engine: committed before anything outside is made.
+
+    A job that could not be handed over goes on saying why until it is: the next try may last, and fail as the one before.
+    """
     steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
     steps = timeline.start(steps, StepName.SUBMITTING, now)
-    return Change(status=Status.QUEUED, phase=Phase.SUBMITTING, fields={"steps": steps, "waiting_for": None})
+    waits = job.waiting_for if job.waiting_for == job.error_code else None
+    return Change(status=Status.QUEUED, phase=Phase.SUBMITTING, fields={"steps": steps, "waiting_for": waits})
 
 
 def waiting(job: Job, trouble: Trouble, now: datetime) -> Change | None:

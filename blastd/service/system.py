@@ -123,7 +123,8 @@ class System:
         engines = [engine.health() for engine in self._tracker.engines.values()]
         if not any(health.ok for health in engines):
             reasons = "; ".join(health.reason for health in engines) or "No engine is switched on."
-            parts.append(Component(name="engine", status=DOWN, detail=reasons))
+            since = min((health.since for health in engines if health.since is not None), default=None)
+            parts.append(Component(name="engine", status=DOWN, detail=reasons, since=since))
         return [part for part in parts if part.status == DOWN]
 
     def metrics(self, accept: str) -> tuple[bytes, str]:

@@ -15,7 +15,7 @@ from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Present, Trouble, Work
-from blastd.core.model import Change, Frozen, Job, Unit
+from blastd.core.model import Change, Frozen, Job, Phase, Unit
 from blastd.core.tabular import RICH_SPEC
 from blastd.errors import BlastdError
 from blastd.store import jobs
@@ -41,7 +41,7 @@ class Launcher:
 
     async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | None:
         """Hand *job* with its units over and return its row; None when somebody else moved it on (look again)."""
-        if job.phase in lifecycle.BEFORE_SUBMIT:
+        if job.phase in lifecycle.BEFORE_SUBMIT and job.phase is not Phase.SUBMITTING:
             intended = await self._move(job, lifecycle.submitting(job, self._clock.now()))
             if intended is None:
                 return None

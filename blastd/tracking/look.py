@@ -100,6 +100,7 @@ class Looks:
                 return launched
             job, seen = launched, engine.glance(launched)
         if seen is not None:
+            self._back(engine.name)
             return await self._apply(job, its_units, seen, engine.pushed_by)
         answer = await self._observe(engine, job)
         return job if answer is None else await self._apply(job, its_units, answer, by)
@@ -129,10 +130,15 @@ class Looks:
             since = away.since if away is not None else self._clock.now()
             self._away[engine.name] = Unknown(reason=seen.reason, since=seen.since or since)
             return self._away[engine.name]
-        if self._away.pop(engine.name, None) is not None:
-            self._failures.pop(engine.name, None)
-            log.info("engine_back", engine=engine.name)
+        self._back(engine.name)
         return seen
+
+    def _back(self, name: str) -> None:
+        """Forget that an engine was away: the next time has its own reason, beginning and cool-down."""
+        if self._away.pop(name, None) is not None:
+            self._failures.pop(name, None)
+            self._cool_until.pop(name, None)
+            log.info("engine_back", engine=name)
 
     async def _apply(self, job: Job, its_units: list[Unit], seen: Observation, by: str) -> Job | None:
         """Decide and move, again while somebody else was faster: units change with their row only."""

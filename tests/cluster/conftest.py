@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.parts import Cluster, Emulator, levers, wanted
+from tests.cluster.parts import ACCOUNT, RECOVERIES, Cluster, Emulator, levers, wanted
+from tests.cluster.proxy import Proxy
 from tests.daemon import Daemon
-from tests.databases import build_all
+from tests.databases import LAMBDA_QUERY, build_all
 
 collect_ignore = [] if levers() is not None else ["test_levers.py"]
 
@@ -64,6 +65,52 @@ def daemon(databases: Path, environ: dict[str, str], tmp_path_factory: pytest.Te
     shared = Daemon(tmp_path_factory.mktemp("shared") / "state", [databases], environ).start()
     yield shared
     assert shared.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def api(cluster: Cluster) -> Iterator[Proxy]:
+    """A proxy in front of the API server: who comes through it shows a token, as blastd does."""
+    proxy = Proxy(cluster.url, tls=cluster.trusted()).start()
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture(scope="session")
+def blobs(emulator: Emulator) -> Iterator[Proxy]:
+    """A proxy in front of the emulator, for blastd and for pods."""
+    proxy = Proxy(f"http://127.0.0.1:{emulator.port}", host="0.0.0.0").start()  # noqa: S104  # pods reach it
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture(scope="session")
+def proxied(cluster: Cluster, account: Path, emulator: Emulator, api: Proxy, blobs: Proxy) -> dict[str, str]:
+    """Settings that lead through both proxies."""
+    return {
+        "BLASTD_KUBERNETES__KUBECONFIG": str(cluster.through(account, f"http://127.0.0.1:{api.port}")),
+        "BLASTD_AZURE__CONNECTION_STRING": emulator.through(blobs.port),
+        "BLASTD_AZURE__POD_ACCOUNT_URL": f"http://{wanted('BLASTD_TEST_POD_HOST')}:{blobs.port}/{ACCOUNT}",
+    }
+
+
+@pytest.fixture(scope="session")
+def behind(
+    databases: Path, environ: dict[str, str], proxied: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Daemon]:
+    """A daemon that meets the cluster and the storage account through the proxies, and has searched once."""
+    often = {"BLASTD_DATABASES__RESCAN_SECONDS": "1"}
+    shared = Daemon(tmp_path_factory.mktemp("behind") / "state", [databases], environ | proxied | often).start()
+    shared.run(LAMBDA_QUERY, reuse=False)
+    yield shared
+    assert shared.stop() == 0
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how long each fault took to recover from."""
+    if RECOVERIES:
+        terminalreporter.section("seconds from a fault's end to the truth")
+    for what, seconds in RECOVERIES:
+        terminalreporter.write_line(f"{seconds:6.1f}  {what}")
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 RBAC = Path(__file__).parents[2] / "config" / "kubernetes-rbac.yaml"
 START_SECONDS = 30.0
+RECOVERIES: list[tuple[str, float]] = []
+"""What was recovered from, and the seconds that it took: printed at the end of a run."""
 
 
 def wanted(name: str) -> str:
@@ -63,7 +65,11 @@ class Emulator:
 
     @property
     def connection(self) -> str:
-        url = f"http://127.0.0.1:{self.port}/{ACCOUNT}"
+        return self.through(self.port)
+
+    def through(self, port: int) -> str:
+        """Return the connection string by way of another port."""
+        url = f"http://127.0.0.1:{port}/{ACCOUNT}"
         return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={url};"
 
     @property
@@ -172,6 +178,22 @@ class Cluster:
         path.write_text(yaml.safe_dump(made))
         return path
 
+    def through(self, account: Path, url: str) -> Path:
+        """Return the kubeconfig of *account* by way of another address."""
+        config = yaml.safe_load(account.read_text())
+        config["clusters"][0]["cluster"] = {"server": url}
+        path = account.with_name("proxied.kubeconfig")
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    def trusted(self) -> ssl.SSLContext:
+        """Return what trusts the API server and shows no certificate of ours."""
+        made = ssl.create_default_context(
+            cafile=self._file(self.config["clusters"][0]["cluster"], "certificate-authority")
+        )
+        made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return made
+
     def remove(self) -> None:
         self.ask("DELETE", f"/api/v1/namespaces/{self.namespace}", allowed=(404,))
 
@@ -182,8 +204,8 @@ def levers() -> Path | None:
     return Path(folder) if folder else None
 
 
-def pull(lever: str) -> None:
+def pull(lever: str, *words: str) -> None:
     """Run a lever."""
     folder = levers()
     assert folder is not None
-    subprocess.run([str(folder / lever)], check=True, capture_output=True, timeout=120)
+    subprocess.run([str(folder / lever), *words], check=True, capture_output=True, timeout=120)

@@ -1,9 +1,14 @@
 """A cluster that breaks: paused, restarted, its history compacted. Rows say that they are stale, and are true again."""
 
+import subprocess
 import time
+from pathlib import Path
+
+import pytest
 
 from tests.cluster.conftest import Make
-from tests.cluster.parts import pull, until
+from tests.cluster.parts import Cluster, pull, until
+from tests.cluster.rows import Recovery, done, quick, running, stale, waits
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
@@ -38,3 +43,54 @@ def test_T14_a_watch_that_expired_is_listed_again(make: Make) -> None:
     own.post(f"/api/blast/jobs/{row['job_id']}/cancel")
     assert own.ended(row["job_id"], 60)["status"] == "cancelled"
     assert own.run(LAMBDA_QUERY, reuse=False)["status"] == "completed"
+
+
+def test_T13_a_paused_api_server_makes_rows_stale_and_what_was_submitted_meanwhile_completes(daemon: Daemon) -> None:
+    before = running(daemon)
+    pull("pause-apiserver")
+    try:
+        during = daemon.submit(LAMBDA_QUERY, reuse=False)["job_id"]
+        waits(daemon, during, "cluster_unreachable")
+        row = stale(daemon, before, 40)
+        assert "blastd doctor" in row["stale_reason"]
+        ready = daemon.get("/readyz")
+        assert ready.status == 503
+        assert ready.json["down"][0]["since"]
+        quick(daemon, f"/api/blast/jobs/{before}", f"/api/blast/jobs/{during}")
+    finally:
+        pull("resume-apiserver")
+    recovery = Recovery()
+    until("the row is true again", lambda: not daemon.job(before)["stale"], 30)
+    recovery.of("API server paused: row true again", 15)
+    done(daemon, before)
+    done(daemon, during)
+    recovery.of("API server paused: both searches completed", 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [(), ("--pods",)], ids=["kubelet", "node"])
+def test_a_node_that_is_silent_is_named_and_the_search_completes_once_when_it_is_back(
+    daemon: Daemon, cluster: Cluster, databases: Path, words: tuple[str, ...]
+) -> None:
+    job_id = running(daemon)
+    pull("kill-node", *words)
+    try:
+        row = waits(daemon, job_id, "node_not_ready", 80)
+        assert (row["status"], row["phase"]) == ("running", "running")
+        assert "NotReady" in row["error"]
+        later = daemon.submit(LAMBDA_QUERY, reuse=False)["job_id"]
+        assert "node.kubernetes.io" in waits(daemon, later, "unschedulable")["error"]
+        time.sleep(1.0)
+        assert daemon.job(job_id)["waiting_for"] == "node_not_ready"
+    finally:
+        pull("revive-node")
+    recovery = Recovery()
+    row = done(daemon, job_id, 120)
+    assert (row["error"], row["waiting_for"]) == (None, None)
+    recovery.of(f"node silent ({' '.join(words) or 'kubelet only'}): search completed", 120)
+    row = done(daemon, later, 120)
+    recovery.of(f"node silent ({' '.join(words) or 'kubelet only'}): search submitted meanwhile completed", 120)
+    bare = ["blastn", "-query", "-", "-db", "tnt", "-outfmt", "6", "-task", row["task"]]
+    wanted = subprocess.run(bare, cwd=databases, input=LAMBDA_QUERY.encode(), check=True, capture_output=True)
+    assert daemon.results(later, "tabular") == wanted.stdout
+    until("its pods are gone", lambda: not cluster.of_job("pods", job_id), 60)

@@ -397,6 +397,10 @@ async def test_T13_a_watch_that_is_back_makes_rows_true_at_the_next_read(world: 
     world.engine.known = Present(phase=Phase.RUNNING)
     row = await world.listed(job_id)
     assert (row.stale, row.stale_reason) == (False, None)
+    world.engine.known, world.engine.answer = None, Unknown(reason="Another thing.")
+    await world.clock.pass_time(5)
+    row = await world.listed(job_id)
+    assert (row.stale_reason, row.stale_since) == ("Another thing.", world.clock.now()), "it tells of its own time"
 
 
 async def test_C03_cancelled_while_waiting_stays_cancelled(world: World) -> None:

@@ -67,6 +67,32 @@ def test_T17_what_a_pod_waits_for_is_told_while_it_waits(the_pod: PodObject, cod
     assert says in trouble.sentence and trouble.remedy
 
 
+def test_a_node_that_is_not_heard_of_is_named() -> None:
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-01T11:59:00Z"}
+    trouble = diagnosis.holding_up(job(active=1), [pod(phase="Pending", conditions=[scheduled])], [], NOW)
+    assert trouble is not None and (trouble.code, "n1" in trouble.sentence) == ("node_not_ready", True)
+    begun = pod(phase="Pending", conditions=[scheduled], startTime="2026-01-01T11:59:01Z")
+    assert diagnosis.holding_up(job(active=1), [begun], [], NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "ready", "containers", "silent"),
+    [
+        ("Running", "False", "True", True),
+        ("Running", "Unknown", "True", True),
+        ("Running", "True", "True", False),
+        ("Running", "False", "False", False),
+        ("Succeeded", "False", "True", False),
+    ],
+)
+def test_a_pod_that_is_not_ready_though_its_containers_are_is_on_a_silent_node(
+    phase: str, ready: str, containers: str, silent: bool
+) -> None:
+    conditions = [{"type": "Ready", "status": ready}, {"type": "ContainersReady", "status": containers}]
+    trouble = diagnosis.silent([pod(phase=phase, conditions=conditions)])
+    assert (trouble is not None and trouble.code == "node_not_ready") is silent
+
+
 @pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing"])
 def test_a_pod_on_its_way_is_no_trouble(reason: str) -> None:
     assert diagnosis.holding_up(job(active=1), [waiting(reason)], [], NOW) is None

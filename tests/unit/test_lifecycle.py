@@ -299,3 +299,12 @@ def test_completing_closes_every_step_and_clears_errors() -> None:
     assert line[StepName.EXPORTING].duration_ms == 1000
     assert change.fields["error"] is None
     assert sum(step.duration_ms or 0 for step in line.values()) <= 7000
+
+
+def test_a_search_that_could_not_be_handed_over_says_why_while_it_is_tried_again() -> None:
+    away = Trouble(code="cluster_unreachable", sentence="It is away.", retryable=True)
+    held = job(waiting_for="cluster_unreachable", error_code="cluster_unreachable", error=away.text)
+    assert lifecycle.submitting(held, T0).fields["waiting_for"] == "cluster_unreachable"
+    assert lifecycle.waiting(held, away, T0) is None
+    assert lifecycle.handed_over(held, T0).fields["waiting_for"] is None
+    assert lifecycle.submitting(job(waiting_for="slot"), T0).fields["waiting_for"] is None

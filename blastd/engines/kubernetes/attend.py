@@ -27,7 +27,7 @@ log = structlog.get_logger()
 AT_ONCE = 4  # results of one job fetched at once
 EVENTS_SECONDS = 5.0
 GRACE_SECONDS = 3.0  # pods that take no longer than this to start need no explanation
-RETRY = Intervals(cool_down=1.0, cool_down_max=15.0)
+RETRY = Intervals(cool_down=1.0, cool_down_max=5.0)  # an account that is back is seen within seconds
 
 
 @dataclass

@@ -22,9 +22,9 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.storage.blob import BlobBlock, BlobSasPermissions, generate_blob_sas
-from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient, LinearRetry
 
-from blastd.aio import offload
+from blastd.aio import first_of, offload
 from blastd.config import AzureSettings
 from blastd.core.model import Frozen
 from blastd.errors import ConfigError, Unavailable
@@ -35,6 +35,7 @@ BLOCK = 8 << 20
 SMALL = 4 << 20
 PAGE = 500
 AT_ONCE = 4
+SLOWEST = 128 << 10  # bytes a second of one transfer; what is slower counts as away
 
 
 class BlobFailure(Unavailable):
@@ -78,6 +79,7 @@ class Blobs:
         self.settings = settings
         self._service = service
         self._seconds = settings.request_seconds
+        self._gate = asyncio.Semaphore(AT_ONCE)  # one for all uploads: more blocks at once share the same line
 
     async def ensure_containers(self) -> None:
         """Make the three containers where they are missing."""
@@ -121,22 +123,24 @@ class Blobs:
         size = (await offload(path.stat)).st_size
         known = await self._uncommitted(container, name) if resume else {}
         ids: list[str] = []
-        gate = asyncio.Semaphore(AT_ONCE)
 
         async def put(number: int, block_id: str) -> None:
-            async with gate:
+            async with self._gate:
                 length = min(BLOCK, size - number * BLOCK)
                 if known.get(block_id) != length:
                     data = await offload(_read, path, number * BLOCK, length)
-                    async with self._limited(f"upload of {name}"):
+                    async with self._limited(f"upload of {name}", length):
                         await blob.stage_block(block_id, BytesIO(data), length=length)
                 if progress is not None:
                     progress(length)
 
-        async with asyncio.TaskGroup() as group:
-            for number in range(max(-(-size // BLOCK), 0)):
-                ids.append(_block_id(number))
-                group.create_task(put(number, ids[-1]), name=f"block {number} of {name}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(max(-(-size // BLOCK), 0)):
+                    ids.append(_block_id(number))
+                    group.create_task(put(number, ids[-1]), name=f"block {number} of {name}")
+        except ExceptionGroup as errors:
+            raise first_of(errors) from errors
         async with self._limited(f"upload of {name}"):
             await blob.commit_block_list([BlobBlock(one) for one in ids])
 
@@ -164,12 +168,12 @@ class Blobs:
 
         The caller checks size and checksum.
         """
-        async with self._limited(f"download of {name}"):
+        async with self._limited(f"download of {name}", SMALL):
             stream = await self._service.get_blob_client(container, name).download_blob(max_concurrency=2)
         with await offload(target.open, "wb") as file:
             chunks = stream.chunks()
             while True:
-                async with self._limited(f"download of {name}"):
+                async with self._limited(f"download of {name}", SMALL):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     break
@@ -225,13 +229,14 @@ class Blobs:
         return {str(each.id): int(each.size) for each in loose}
 
     @asynccontextmanager
-    async def _limited(self, what: str) -> AsyncIterator[None]:
-        """Put a time limit on an operation and make its failure ours."""
+    async def _limited(self, what: str, size: int = 0) -> AsyncIterator[None]:
+        """Put a time limit on an operation, longer for *size* bytes on a slow line, and make its failure ours."""
+        seconds = self._seconds + size / SLOWEST
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as error:
-            raise BlobAway(f"The storage account did not answer within {self._seconds:g} s ({what}).") from error
+            raise BlobAway(f"The storage account did not answer within {seconds:.0f} s ({what}).") from error
         except ResourceExistsError:
             raise
         except ResourceNotFoundError as error:
@@ -239,6 +244,8 @@ class Blobs:
         except ClientAuthenticationError as error:
             raise BlobDenied(f"The storage account refuses the {what}: {_said(error)}.") from error
         except HttpResponseError as error:
+            if error.status_code is None:  # the library's word for an answer that ended early
+                raise BlobAway(f"The connection to the storage account broke ({what}).") from error
             kind = BlobDenied if error.status_code in (401, 403) else BlobAway
             raise kind(f"The storage account answers {error.status_code} to the {what}: {_said(error)}.") from error
         except AzureError as error:
@@ -270,10 +277,13 @@ async def open_blobs(settings: AzureSettings) -> AsyncIterator[Blobs]:
     try:
         service = BlobServiceClient.from_connection_string(
             settings.connection_string.reveal(),
-            retry_total=2,
-            retry_backoff_factor=0.2,
+            retry_policy=LinearRetry(
+                backoff=1, retry_total=2, random_jitter_range=1
+            ),  # its own pauses are 15 s and more
+            max_single_get_size=SMALL,  # what one request brings has one time limit
+            max_chunk_get_size=SMALL,
             connection_timeout=5,
-            read_timeout=settings.request_seconds,
+            read_timeout=settings.request_seconds + BLOCK / SLOWEST,  # `_limited` ends what takes longer than it may
             logging_enable=False,
         )
     except ValueError as error:

@@ -94,6 +94,16 @@ def evicted(message: str) -> Trouble:
     )
 
 
+def node_silent(node: str) -> Trouble:
+    """Say that nothing is heard of the node: what its pods do is not known."""
+    return Trouble(
+        code="node_not_ready",
+        sentence=f"Nothing has been heard of the node {node or 'of the search'} for a while (NotReady); the search may still run there.",
+        remedy="It goes on by itself when the node is back, or elsewhere once the node is removed from the cluster.",
+        retryable=True,
+    )
+
+
 def node_lost(node: str, message: str) -> Trouble:
     """Say that the node went away."""
     return Trouble(

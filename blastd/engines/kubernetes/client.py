@@ -5,6 +5,7 @@ A cluster that fails cools down as a whole: until then calls fail at once, excep
 is back). What an answer means is left to `status` and `diagnosis`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -45,6 +46,7 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 RELOAD_SECONDS = 300.0  # token files are rotated hourly and stay valid long after; kubelet itself re-reads every 5 min
 CONNECT_SECONDS = 3.0
+PATIENCE_SECONDS = 60.0  # longest Retry-After that is waited for: a cluster that is back is to be seen soon
 PAGE = 250  # objects a page: some 2 MB of JSON, decoded in under 20 ms
 
 
@@ -148,9 +150,9 @@ class Client:
 
     @asynccontextmanager
     async def watching(
-        self, kind: str, selector: str, version: str, *, seconds: float, silence: float
+        self, kind: str, selector: str, version: str, *, seconds: float, grace: float
     ) -> AsyncIterator[aiohttp.StreamReader]:
-        """Give the lines of a watch from *version* on. The server ends it after *seconds*; *silence* is our limit.
+        """Give the lines of a watch from *version* on. The server ends it after *seconds*, we do *grace* later.
 
         Asks even while the cluster cools down. Leaving the block closes the connection.
         """
@@ -161,14 +163,15 @@ class Client:
             "resourceVersion": version,
             "timeoutSeconds": str(round(seconds)),
         }
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
+        limits = aiohttp.ClientTimeout(total=seconds + grace, sock_connect=CONNECT_SECONDS)
         try:
-            response = await self._send("GET", self._collection(kind), query, None, JSON, limits)
+            async with asyncio.timeout(self._access.request_seconds):  # it begins to answer at once
+                response = await self._send("GET", self._collection(kind), query, None, JSON, limits)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._away(error) from error
         try:
             if response.status != 200:
-                raise self._failure(response.status, await response.read())
+                raise self._failure(response.status, await response.read(), response.headers)
             self.cool.worked()
             yield response.content
         finally:
@@ -218,7 +221,7 @@ class Client:
                 continue
             break
         if response.status >= 300:
-            raise self._failure(response.status, raw)
+            raise self._failure(response.status, raw, response.headers)
         self.cool.worked()
         return raw
 
@@ -251,7 +254,7 @@ class Client:
         self.cool.failed(reason)
         return ClusterAway(reason)
 
-    def _failure(self, status: int, raw: bytes) -> ClusterFailure:
+    def _failure(self, status: int, raw: bytes, headers: Mapping[str, str]) -> ClusterFailure:
         """Turn an answer that is not 2xx into our error; only trouble of the server itself starts a cool-down."""
         try:
             told = msgspec.json.decode(raw, type=StatusObject)
@@ -259,8 +262,9 @@ class Client:
             told = StatusObject(code=status, message=raw[:300].decode(errors="replace"))
         message = told.message or f"HTTP {status}"
         if status in (408, 429) or status >= 500:
-            self.cool.failed(f"The cluster's API server answers {status}: {message}")
-            return ClusterAway(self.cool.reason)
+            least = patience(headers.get("Retry-After", ""))
+            self.cool.failed(f"The cluster's API server answers {status}: {message.strip().rstrip('.')}.", least)
+            return ClusterAway(self.cool.reason, retry_after_seconds=least)
         self.cool.worked()
         kinds: dict[int, type[ClusterFailure]] = {
             401: AccessRefused,
@@ -311,6 +315,11 @@ class Client:
 
     def _path(self, group: str, kind: str, name: str) -> str:
         return f"{group}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
+
+
+def patience(header: str) -> int:
+    """Return the seconds of a Retry-After; 0 where there is none, or a date."""
+    return min(int(header), int(PATIENCE_SECONDS)) if header.isascii() and header.isdecimal() else 0
 
 
 async def configuration(access: Access) -> Configuration:

@@ -11,12 +11,13 @@ from datetime import datetime
 from blastd.blastplus import exits
 from blastd.core.engine import Trouble
 from blastd.engines.kubernetes import causes
-from blastd.engines.kubernetes.objects import ContainerStatus, EventObject, JobObject, PodObject, find
+from blastd.engines.kubernetes.objects import Condition, ContainerStatus, EventObject, JobObject, PodObject, find
 from blastd.engines.kubernetes.status import End, PodFacts, Stage, job_facts, pod_facts
 
 IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 SLOW_MOUNT_SECONDS = 20.0
+SILENT_SECONDS = 20.0  # a kubelet takes up what it was given within a second or two
 STOPPED = (None, 130, 143)  # by SIGTERM or before it began: somebody else's doing
 
 
@@ -44,6 +45,8 @@ def pod_waits(pod: PodObject, events: Sequence[EventObject], now: datetime) -> T
     scheduled = next((each for each in pod.status.conditions if each.type == "PodScheduled"), None)
     if scheduled is not None and scheduled.status == "False":
         return causes.unschedulable(scheduled.message)
+    if scheduled is not None and pod.status.start_time is None and waited(scheduled, now) > SILENT_SECONDS:
+        return causes.node_silent(pod.spec.node_name)
     for container in (*pod.status.init_container_statuses, *pod.status.container_statuses):
         waiting = container.state.waiting
         if waiting is not None and (trouble := container_waits(waiting.reason, waiting.message)) is not None:
@@ -56,6 +59,26 @@ def pod_waits(pod: PodObject, events: Sequence[EventObject], now: datetime) -> T
                 "FailedAttachVolume",
             ):
                 return causes.mount(event.message)
+    return None
+
+
+def waited(condition: Condition, now: datetime) -> float:
+    """Return the seconds since a condition came about."""
+    since = condition.last_transition_time
+    return (now - since).total_seconds() if since is not None else 0.0
+
+
+def silent(pods: Iterable[PodObject]) -> Trouble | None:
+    """Return that a pod runs on a node that is not heard of: it is not ready though its containers are."""
+    for pod in pods:
+        ready = next((each for each in pod.status.conditions if each.type == "Ready"), None)
+        if (
+            pod.status.phase == "Running"
+            and ready is not None
+            and ready.status != "True"
+            and find(pod.status.conditions, "ContainersReady") is not None
+        ):
+            return causes.node_silent(pod.spec.node_name)
     return None
 
 

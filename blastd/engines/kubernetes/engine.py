@@ -37,7 +37,7 @@ from blastd.engines.kubernetes.blob import BlobFailure, Blobs, open_blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap
 from blastd.engines.kubernetes.client import Access, Client, open_client
 from blastd.engines.kubernetes.depot import Depot
-from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown, ObjectMissing
+from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown, ObjectMissing, with_mend
 from blastd.engines.kubernetes.nodes import Nodes
 from blastd.engines.kubernetes.objects import JobObject, PodObject
 from blastd.engines.kubernetes.podplan import query_blob
@@ -53,7 +53,7 @@ SHARD_BYTES = 8 << 30  # a database is split into shards of this size unless the
 WORTH_SECONDS = 20.0  # a pod takes seconds to start: less work is not worth another one
 AT_ONCE = 64  # pods that the planner counts on
 RENEW_SECONDS = 60.0
-GRACE_SECONDS = 2
+WOKEN = 4  # searches that try a cluster that may be back
 
 
 class KubernetesEngine:
@@ -134,9 +134,9 @@ class KubernetesEngine:
             begin = self._clock.now()
             made = await self._bootstrap.run(work, databases, staging=not warm)
         except OperationFailed as error:
-            return refused(error.__cause__ or error, str(error))
+            return self._later(refused(error.__cause__ or error, str(error)))
         except (ClusterFailure, BlobFailure, OSError) as error:
-            return refused(error, str(error))
+            return self._later(refused(error, str(error)))
         held = self._hold(job)
         held.submitted = StepReport(
             name=StepName.SUBMITTING, started_at=begin, ended_at=self._clock.now(), parts=made.seconds
@@ -147,6 +147,18 @@ class KubernetesEngine:
         self._ids[held.name] = job.job_id
         self.jobs.view.put(made.job)
         return None
+
+    def _later(self, trouble: Trouble) -> Trouble:
+        """Let searches that wait be handed over when the cluster has cooled down, rather than at their next look."""
+        if self._client.cool.left > 0:
+            self._start("wake waiting", self._wake())
+        return trouble
+
+    async def _wake(self) -> None:
+        """Wake the first that wait; more would all meet a cluster that is still away."""
+        await asyncio.sleep(self._client.cool.left)
+        for job_id in tuple(self._waiting)[:WOKEN]:
+            self._tell(job_id)
 
     # ------------------------------------------------------------------ observe
     def glance(self, job: Job) -> Observation | None:
@@ -177,7 +189,7 @@ class KubernetesEngine:
         except ObjectMissing:
             return self._absent(job, self._hold(job))
         except ClusterFailure as error:
-            return Unknown(reason=str(error), since=self._client.cool.since)
+            return Unknown(reason=with_mend(error), since=self._client.cool.since)
         mine = tuple(pod for pod in pods if pod.job_name == name)
         self._attend(job.job_id, found, {pod.metadata.uid: pod for pod in mine})
         return reading(found, mine, self._known(job), self._clock.now())

@@ -12,6 +12,10 @@ from blastd.errors import Unavailable
 log = structlog.get_logger()
 
 
+AGAIN = "It is tried again by itself; 'blastd doctor' shows what is down."
+RIGHTS = "Give the account the rights of config/kubernetes-rbac.yaml; it is tried again."
+
+
 class ClusterFailure(Unavailable):
     """A call to the cluster failed."""
 
@@ -22,6 +26,11 @@ class ClusterAway(ClusterFailure):
     """The cluster's API server can't be asked."""
 
     code = "cluster_unreachable"
+
+    @property
+    def least(self) -> float:
+        """Return the seconds for which the server wants not to be asked."""
+        return float(str(self.facts.get("retry_after_seconds", 0)))
 
 
 class AccessRefused(ClusterFailure):
@@ -54,6 +63,12 @@ class ObjectRefused(ClusterFailure):
     code = "cluster_refused"
 
 
+def with_mend(error: ClusterFailure) -> str:
+    """Return what went wrong and what to do, for who reads rows and probes."""
+    mend = RIGHTS if isinstance(error, AccessRefused) else AGAIN
+    return f"{error} {mend}"
+
+
 class CoolDown:
     """Whether the cluster may be asked now; one for all calls."""
 
@@ -65,19 +80,25 @@ class CoolDown:
         self.since: datetime | None = None
         self.reason = ""
 
+    @property
+    def left(self) -> float:
+        """Return the seconds until the cluster may be asked again."""
+        return max(0.0, self._until - self._clock.monotonic()) if self.since is not None else 0.0
+
     def check(self) -> None:
         """Raise ClusterAway while it cools."""
-        if self.since is not None and self._clock.monotonic() < self._until:
+        if self.left > 0:
             raise ClusterAway(self.reason)
 
-    def failed(self, reason: str) -> None:
-        """Note a failure; each one in a row doubles the pause."""
+    def failed(self, reason: str, least: float = 0.0) -> None:
+        """Note a failure; each one in a row doubles the pause, which lasts *least* seconds."""
         if self.since is None:
             self.since = self._clock.now()
             log.warning("cluster_lost", reason=reason)
         self._failures += 1
         self.reason = reason
-        self._until = self._clock.monotonic() + backoff(self._failures, self._policy, self._jitter())
+        pause = backoff(self._failures, self._policy, self._jitter())
+        self._until = self._clock.monotonic() + max(pause, least)
 
     def worked(self) -> None:
         """Note an answer: the cluster is back."""

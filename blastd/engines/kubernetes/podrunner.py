@@ -18,6 +18,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import http.client
 import json
 import os
 import random
@@ -43,6 +44,7 @@ LAST_WORD = 4000  # bytes that Kubernetes keeps of a termination message
 REPORT = 6000  # bytes of a blob's metadata; Azure takes 8 KiB
 MARKER = ".complete"
 QUERY_LINE = re.compile(r"(?m)^# Query:.*$")
+BROKEN = (OSError, ValueError, http.client.HTTPException)  # an answer that ends early is none of OSError's
 POSITION = re.compile(r"<Hit_id>gnl\|BL_ORD_ID\|(\d+)<")
 
 
@@ -105,7 +107,7 @@ def open_url(place, key, method="GET", headers=None, body=None, query="", allowe
                 raise Stop("blob_denied", reason) from None
             else:
                 cause = "blob_away"
-        except (OSError, ValueError) as error:  # URLError, time-outs, broken connections
+        except BROKEN as error:  # URLError, time-outs, broken connections
             reason = "%s %s: %s" % (method, shown(url), getattr(error, "reason", error))
             cause = "blob_away"
         if time.monotonic() + pause > until:
@@ -143,7 +145,7 @@ def read_blob(place, key, headers=None):
         _, found, answer = open_url(place, key, headers=headers)
         try:
             data = answer.read()
-        except OSError as error:
+        except BROKEN as error:
             say("read again: %s" % error)
             continue
         if len(data) == int(found.get("Content-Length") or len(data)):
@@ -321,7 +323,7 @@ def fetch(place, number, wanted, folder, done):
                     sha.update(block)
                     at += len(block)
                     done[name] = at
-            except (OSError, ValueError) as error:
+            except BROKEN as error:
                 if getattr(error, "errno", None) == errno.ENOSPC:
                     raise
                 say("%s broke off at %d: %s" % (name, at, error))

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from blastd.aio import offload
+from blastd.aio import first_of, offload
 from blastd.core.engine import DatabaseAt
 from blastd.durable import digest
 from blastd.engines.kubernetes.blob import BlobMissing, Blobs
@@ -89,9 +89,3 @@ async def push_database(blobs: Blobs, database: DatabaseAt, progress: Progress |
     await blobs.put(container, database_blob(database.fingerprint, MANIFEST), msgspec.json.encode(made))
     log.info("database_pushed", database=database.name, fingerprint=database.fingerprint, bytes=total)
     return made
-
-
-def first_of(errors: ExceptionGroup) -> Exception:
-    """Return the first error of nested groups, which says what happened; the group only says that something did."""
-    first = errors.exceptions[0]
-    return first_of(first) if isinstance(first, ExceptionGroup) else first

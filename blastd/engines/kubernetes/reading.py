@@ -62,7 +62,7 @@ def reading(job: JobObject, pods: Sequence[PodObject], known: Known, now: dateti
         why = diagnosis.why_failed(job, pods, known.events, known.program)
         fields = {"phase": Phase.RUNNING, "ended": True, "trouble": why}
     elif began:
-        fields = {"phase": Phase.RUNNING}
+        fields = {"phase": Phase.RUNNING, "trouble": diagnosis.silent(pods)}
     elif any(each.staging_started_at is not None for each in told):  # also between staging and search: no way back
         fields = {"phase": Phase.STAGING_DB}
     else:

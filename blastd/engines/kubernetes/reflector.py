@@ -18,13 +18,13 @@ import structlog
 from blastd.clock import Clock
 from blastd.core.intervals import Intervals, backoff
 from blastd.engines.kubernetes.client import Client
-from blastd.engines.kubernetes.failures import ClusterAway, ClusterFailure, VersionGone
+from blastd.engines.kubernetes.failures import ClusterAway, ClusterFailure, VersionGone, with_mend
 from blastd.engines.kubernetes.objects import JobList, JobObject, Meta, PodList, PodObject, StatusObject, WatchLine
 
 log = structlog.get_logger()
 
 WATCH_SECONDS = 20.0  # the server ends a watch after this: one more request in 20 s, and a hanging one is found out
-SILENCE_SECONDS = 25.0  # longer than the watch lives, so only a connection that hangs reaches it
+GRACE_SECONDS = 3.0  # how much later than the server we end a watch: only one that hangs lives so long
 TOMBSTONES = 2000  # deleted objects remembered against late events
 RETRY = Intervals(cool_down=0.5, cool_down_max=4.0)  # a cluster that is back is seen in under 5 s
 EMPTY: Mapping[str, Any] = {}
@@ -163,9 +163,10 @@ class Reflector(Generic[T]):
                     await asyncio.sleep(backoff(self._failures, RETRY, self._jitter()))
                 self._failures += 1
             except ClusterFailure as error:
-                self._mark_bad(str(error))
+                self._mark_bad(with_mend(error))
                 self._failures += 1
-                await asyncio.sleep(backoff(self._failures, RETRY, self._jitter()))
+                least = error.least if isinstance(error, ClusterAway) else 0.0
+                await asyncio.sleep(max(backoff(self._failures, RETRY, self._jitter()), least))
 
     async def _list(self) -> None:
         """Read all pages of one consistent list, then take it as a whole."""
@@ -184,9 +185,7 @@ class Reflector(Generic[T]):
     async def _watch(self) -> None:
         """Follow one watch until the server ends it."""
         seconds = WATCH_SECONDS * (1.0 - 0.25 * self._jitter())
-        watch = self._client.watching(
-            self._kind, self._selector, self._version, seconds=seconds, silence=SILENCE_SECONDS
-        )
+        watch = self._client.watching(self._kind, self._selector, self._version, seconds=seconds, grace=GRACE_SECONDS)
         async with watch as lines:
             self._mark_good()
             try:
@@ -194,8 +193,8 @@ class Reflector(Generic[T]):
                     self._take(line)
                 self._failures = 0  # it lived until the server ended it
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                how = "went silent" if isinstance(error, TimeoutError) else "broke"
-                raise ClusterAway(f"The watch of {self._kind} {how}: {str(error) or type(error).__name__}.") from error
+                how = "went silent" if isinstance(error, TimeoutError) else "broke off"
+                raise ClusterAway(f"The watch of {self._kind} {how}.") from error
 
     def _take(self, line: bytes) -> None:
         try:

@@ -2,17 +2,17 @@
 
 from blastd.core.engine import Trouble
 from blastd.engines.kubernetes.blob import BlobFailure
-from blastd.engines.kubernetes.failures import AccessRefused, ClusterAway, ObjectRefused
+from blastd.engines.kubernetes.failures import AGAIN, RIGHTS, AccessRefused, ClusterAway, ObjectRefused
 
 
 def refused(error: BaseException, text: str) -> Trouble:
     """Return why a job could not be handed over now; what a later try may mend is retryable."""
     if isinstance(error, ClusterAway | BlobFailure | AccessRefused):
         remedies = {
-            "cluster_access": "Give the account the rights of config/kubernetes-rbac.yaml; it is tried again.",
+            "cluster_access": RIGHTS,
             "blob_access_denied": "Check the account key and the clock of this machine; it is tried again.",
         }
-        remedy = remedies.get(error.code, "It is tried again by itself; 'blastd doctor' shows what is down.")
+        remedy = remedies.get(error.code, AGAIN)
         return Trouble(code=error.code, sentence=text, remedy=remedy, retryable=True)
     if isinstance(error, ObjectRefused):
         quota = "exceeded quota" in text
