@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from blastd.core.alias import targets
 from blastd.core.model import Frozen, Job, Unit
@@ -53,8 +52,8 @@ class Asked(Frozen, frozen=True, kw_only=True):
     offset: int = 0
 
 
-def ensure(folder: Path, job: Job, units: Sequence[Unit]) -> Path:
-    """Return the index of a job's hits, made now if it is not there."""
+def ensure(folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:
+    """Return the index of a job's hits, made now if it is not there, under the temporary name *made*."""
     path = folder / NAME
     try:
         with closing(_open(path)) as db:
@@ -62,7 +61,6 @@ def ensure(folder: Path, job: Job, units: Sequence[Unit]) -> Path:
                 return path
     except sqlite3.Error:
         pass  # not there, or not whole: it is made again
-    made = folder / f".hits-{uuid4().hex}"
     with closing(sqlite3.connect(made, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
