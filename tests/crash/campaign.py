@@ -28,7 +28,6 @@ from tests.crash.moments import CLUSTER, LOCAL, Moment
 from tests.crash.nursery import Nursery
 from tests.databases import DB, make, random_dna
 
-LANES = 2
 CHECK_EVERY = 8
 ENVIRON = {
     "BLASTD_LOCAL__SLOTS": "2",
@@ -52,6 +51,7 @@ class Plan:
     rounds: int
     moments: Sequence[Moment] = LOCAL
     cluster: bool = False
+    width: int = 2
     lanes: list[Lane] = field(default_factory=list)
 
 
@@ -84,7 +84,7 @@ def run(plan: Plan) -> bool:
             plan.lanes.append(
                 ClusterLane("cluster", folder, databases, truth, plan.seed, environ, nursery, cluster, emulator)
             )
-        for number in range(0 if plan.cluster else LANES):
+        for number in range(0 if plan.cluster else plan.width):
             name = f"lane{number}"
             lane = CommandLane(name, plan.folder / name, databases, truth, plan.seed, ENVIRON, nursery)
             plan.lanes.append(lane)
@@ -182,6 +182,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--state", type=Path, help="folder for everything; kept")
     parser.add_argument("--only", action="append", help="this named moment only, and others given so")
+    parser.add_argument("--lanes", type=int, default=2, help="daemons at once, each with a state folder of its own")
     parser.add_argument("--cluster", action="store_true", help="on the cluster that tests/cluster/parts.py names")
     given = parser.parse_args()
     folder = given.state or Path(mkdtemp(prefix="blastd-crash-"))
@@ -189,7 +190,9 @@ def main() -> int:
     if given.only:
         moments = tuple(moment for moment in moments if moment.name in given.only)
     rounds = given.rounds if given.rounds is not None else 30 if given.cluster else 200
-    plan = Plan(folder=folder, seed=given.seed, rounds=rounds, moments=moments, cluster=given.cluster)
+    plan = Plan(
+        folder=folder, seed=given.seed, rounds=rounds, moments=moments, cluster=given.cluster, width=given.lanes
+    )
     print(
         f"crash campaign: seed {plan.seed}, {rounds} random kills and {len(moments)} named moments in {folder}",
         flush=True,

@@ -26,7 +26,7 @@ from blastd.cli.main import main
 
 SQL = "sql"
 COMMENTS = re.compile(r"\A(\s|--[^\n]*\n)*")
-STEPS = 100  # of SQLite's machine, between looks at a running statement
+STEPS = 10  # of SQLite's machine, between looks at a running statement
 
 
 class Doom:
