@@ -107,21 +107,25 @@ def serve() -> None:
 
     tools.offered = offered
     gc.freeze()
-    signal.signal(signal.SIGCHLD, _reap)
+    alive: set[int] = set()
+    signal.signal(signal.SIGCHLD, lambda *_: _reap(alive))
     while line := sys.stdin.readline():
         order = json.loads(line)
         pid = os.fork()
         if pid == 0:
             _run(order)
+        alive.add(pid)
         os.write(1, f"{pid}\n".encode())
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for pid in alive:  # the campaign has ended, or was killed itself
+        os.kill(pid, signal.SIGKILL)
 
 
 async def _offered() -> Catalogue:
     return await tools.offered(await tools.find(None, os.environ["PATH"], "/"))
 
 
-def _reap(*_: object) -> None:
+def _reap(alive: set[int]) -> None:
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -129,6 +133,7 @@ def _reap(*_: object) -> None:
             return
         if pid == 0:
             return
+        alive.discard(pid)
         os.write(1, f"{pid} {os.waitstatus_to_exitcode(status)}\n".encode())
 
 
