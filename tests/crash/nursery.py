@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,9 @@ def serve() -> None:
         os.write(1, f"{pid}\n".encode())
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for pid in alive:  # the campaign has ended, or was killed itself
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):  # one that has been reaped is no child any more
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                os.kill(pid, signal.SIGKILL)
 
 
 async def _offered() -> Catalogue:
