@@ -13,10 +13,12 @@ from pathlib import Path
 
 import structlog
 from aiohttp import web
+from msgspec.structs import replace
 
 from blastd import __version__, systemd
-from blastd.aio import every
+from blastd.aio import every, offload
 from blastd.blastplus import tools as blast
+from blastd.blastplus.process import MARK, kill_orphans
 from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock, SystemClock
 from blastd.config import Settings
@@ -118,8 +120,12 @@ async def build(
 
     Raises Unavailable without BLAST+, ConfigError without an engine.
     """
+    killed = await offload(kill_orphans, files.root)
+    if killed:
+        log.warning("orphans_killed", processes=killed)
     taxonomy = [folder for folder in settings.databases.dirs if (folder / "taxdb.btd").exists()]
     found = await blast.find(settings.blast.bin, os.environ.get("PATH", os.defpath), str(files.root), taxonomy)
+    found = replace(found, environment={**found.environment, MARK: str(files.root)})
     offered = await blast.offered(found)
     databases = Databases(
         folders=settings.databases.dirs,
@@ -130,6 +136,7 @@ async def build(
         rescan_seconds=settings.databases.rescan_seconds,
         floor_bytes=settings.retention.disk_floor_bytes,
     )
+    await databases.recover()
     await databases.rescan()
     shelf = Shelf(files.generations, databases.current)
     engines, warmer = await _engines(settings, found, files, clock, stack)

@@ -65,29 +65,31 @@ class Daemon:
         self.url = ""
         self.token: str | None = None
 
-    def start(self, *flags: str) -> "Daemon":
-        """Start and wait until it listens."""
+    def begin(self, *flags: str) -> subprocess.Popen[bytes]:
+        """Start, and wait for nothing."""
         argv = [*self.command, "serve", "--listen", "127.0.0.1:0", "--state-dir", str(self.state)]
         for folder in self.db_dirs:
             argv += ["--db-dir", str(folder)]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BLASTD_")}
-        begin = self.log.stat().st_size if self.log.exists() else 0
+        self.process = self._spawn([*argv, *flags], inherited | {"BLASTD_LOGGING__FORMAT": "json"} | self.environ)
+        return self.process
+
+    def _spawn(self, argv: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*argv, *flags],
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                env=inherited | {"BLASTD_LOGGING__FORMAT": "json"} | self.environ,
-            )
+            return subprocess.Popen(argv, stdout=log, stderr=log, cwd=self.folder, env=environ)
+
+    def start(self, *flags: str) -> "Daemon":
+        """Start and wait until it listens."""
+        begin = self.log.stat().st_size if self.log.exists() else 0
+        process = self.begin(*flags)
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             text = self.log.read_bytes()[begin:].decode("utf-8", "replace")
             if (match := re.search(r'"url": ?"(http://[^"]+)"', text)) is not None:
                 self.url = match[1]
                 return self
-            if self.process.poll() is not None:
-                raise AssertionError(f"blastd ended with {self.process.returncode}: {text[-2000:]}")
+            if process.poll() is not None:
+                raise AssertionError(f"blastd ended with {process.returncode}: {text[-2000:]}")
             time.sleep(0.02)
         raise AssertionError(f"blastd did not listen within {START_SECONDS} s: {text[-2000:]}")
 

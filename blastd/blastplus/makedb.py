@@ -15,6 +15,10 @@ from blastd.errors import BlastdError, Conflict, DatabaseBroken
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 DUPLICATE = re.compile(r"Duplicate seq_ids are found:\s*(\S+)")
+MADE_BY = ".made-by"
+"""Names the task that made a database, in its folder: after a crash the same task finds its work done."""
+ASIDE = re.compile(r"\.\.(.+)-[0-9a-f]{32}")
+"""What a database is called while another one takes its place; no name begins with a dot."""
 LONG_ID = re.compile(r"id is too long\. Its length is (\d+).*?(?:is:|:)?\s*(\S+)?$", re.MULTILINE)
 WITHOUT_IDS = "or build with parse_seqids false (hit sequences are then found by position)"
 Progress = Callable[[float], Awaitable[None]]
@@ -27,7 +31,7 @@ class BuildFailed(BlastdError):
 
 
 class Order(Frozen, frozen=True, kw_only=True):
-    """What is to be made; *fasta* holds plain bytes."""
+    """What is to be made; *fasta* holds plain bytes, *task_id* is the same when it is tried again."""
 
     fasta: Path
     name: str
@@ -35,6 +39,7 @@ class Order(Frozen, frozen=True, kw_only=True):
     molecule: str
     parse_seqids: bool
     replace: bool = False
+    task_id: str = ""
 
 
 async def make(order: Order, root: Path, tools: Tools, seconds: float) -> Database:
@@ -43,22 +48,38 @@ async def make(order: Order, root: Path, tools: Tools, seconds: float) -> Databa
     Raises BuildFailed with the cause and the way out, Conflict when the name is taken and `replace` is not asked for.
     """
     final = root / order.name
+    if order.task_id and await offload(_maker, final) == order.task_id:
+        return await _look(order, final, tools)
     if final.exists() and not order.replace:
         raise Conflict(f"There is a database {order.name} already: choose another name, or ask to replace it.")
     work = root / f".{order.name}-{uuid4().hex}"
     await offload(work.mkdir, parents=True)
     try:
         await _build(order, work, tools, seconds)
-        found = Found(
-            name=order.name, path=str(work / order.name), molecule=order.molecule, alias=_is_alias(work, order)
-        )
-        parts = await offload(blastdb.parts_of, found)
-        made = await blastdb._inspect(found, parts, tools)  # noqa: SLF001  # the same look as a scan's
-        if made.state != "ready":
-            raise BuildFailed(f"makeblastdb left a database that is not whole: {made.reason}.")
+        made = await _look(order, work, tools)
+        await offload((work / MADE_BY).write_text, order.task_id)
         await offload(_place, work, final)
     finally:
         await offload(shutil.rmtree, work, ignore_errors=True)
+    return made
+
+
+def _maker(final: Path) -> str:
+    try:
+        return (final / MADE_BY).read_text()
+    except OSError:
+        return ""
+
+
+async def _look(order: Order, folder: Path, tools: Tools) -> Database:
+    """Return the database in *folder* as a scan would see it. Raises BuildFailed when it is not whole."""
+    found = Found(
+        name=order.name, path=str(folder / order.name), molecule=order.molecule, alias=_is_alias(folder, order)
+    )
+    parts = await offload(blastdb.parts_of, found)
+    made = await blastdb._inspect(found, parts, tools)  # noqa: SLF001  # the same look as a scan's
+    if made.state != "ready":
+        raise BuildFailed(f"makeblastdb left a database that is not whole: {made.reason}.")
     return made
 
 
@@ -112,11 +133,32 @@ def _is_alias(work: Path, order: Order) -> bool:
 
 def _place(work: Path, final: Path) -> None:
     """Put the finished database into its place: a running search keeps the old files through its pinned links."""
-    old = final.with_name(f".{final.name}-old-{uuid4().hex}")
-    if final.exists():
-        final.rename(old)
+    old = _set_aside(final) if final.exists() else None
     work.rename(final)
-    shutil.rmtree(old, ignore_errors=True)
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _set_aside(final: Path) -> Path:
+    aside = final.with_name(f"..{final.name}-{uuid4().hex}")
+    final.rename(aside)
+    return aside
+
+
+def waits(path: Path) -> bool:
+    """Tell whether *path* is a database that was set aside for another one that never came."""
+    match = ASIDE.fullmatch(path.name)
+    return match is not None and not path.with_name(match[1]).exists()
+
+
+def recover(root: Path) -> None:
+    """Put back what a crash left set aside, and remove what was being made; blocking. Nothing may be made meanwhile."""
+    for entry in sorted(root.glob(".*")):
+        match = ASIDE.fullmatch(entry.name)
+        if match is not None and waits(entry):
+            entry.rename(root / match[1])
+        else:
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def check_name(name: str) -> str:

@@ -45,11 +45,15 @@ def _tool(name: str) -> str | None:
     return shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin")
 
 
+def tied(argv: Sequence[str]) -> list[str]:
+    """Return *argv* so that the kernel kills it when the daemon dies, where this system has setpriv."""
+    setpriv = _tool("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--", *argv] if setpriv is not None else list(argv)
+
+
 def guarded(argv: Sequence[str], limits: Limits) -> list[str]:
     """Return *argv* behind the tools that set its limits; a tool that this system lacks is left out."""
-    words: list[str] = []
-    if (setpriv := _tool("setpriv")) is not None:
-        words += [setpriv, "--pdeathsig", "KILL", "--"]
+    words = tied([])
     if (prlimit := _tool("prlimit")) is not None:
         words += [prlimit, "--core=0"]
         words += [f"--data={limits.memory_bytes}"] if limits.memory_bytes else []
@@ -66,17 +70,8 @@ async def run(
 
     Raises OSError when it can't be started.
     """
-    with stdout.open("wb") as out, stderr.open("wb") as err:
-        started = clock.now()
-        child = await asyncio.create_subprocess_exec(
-            *guarded(argv, limits),
-            cwd=cwd,
-            env=dict(env),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            process_group=0,
-        )
+    started = clock.now()
+    child = await start(guarded(argv, limits), cwd, env, stdout, stderr)
     timed_out = False
     try:
         async with asyncio.timeout(limits.seconds):
@@ -94,6 +89,22 @@ async def run(
         signal=-code if code < 0 else None,
         timed_out=timed_out,
     )
+
+
+async def start(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: Path, stderr: Path
+) -> asyncio.subprocess.Process:
+    """Start *argv* in a process group of its own. Raises OSError."""
+    with stdout.open("wb") as out, stderr.open("wb") as err:
+        return await asyncio.create_subprocess_exec(
+            *argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            process_group=0,
+        )
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
@@ -118,7 +129,8 @@ def kill_orphans(state_dir: Path) -> int:
     """Kill what an earlier daemon of this state folder left behind; returns how many processes.
 
     The kernel kills children of a dead daemon; this covers the moment between fork and that order. Children carry
-    the state folder in their environment (`BLASTD_CHILD_OF`).
+    the state folder in their environment (`BLASTD_CHILD_OF`), those of this daemon, too: it is for the time before they
+    are started, while the caller holds the folder.
     """
     wanted = f"{MARK}={state_dir}".encode()
     killed = 0

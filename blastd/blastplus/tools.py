@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from blastd.aio import uninterrupted
+from blastd.blastplus.process import tied
 from blastd.core.model import Frozen
 from blastd.core.options import read_help
 from blastd.core.programs import Catalogue, catalogue
@@ -106,14 +107,15 @@ async def _help(tools: Tools, name: str, kind: str) -> str:
 async def run(
     argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float, stdin: bytes | None = None
 ) -> Ran:
-    """Run *argv* to its end with at most OUTPUT_BYTES of output in memory; no process is left behind.
+    """Run *argv* to its end with at most OUTPUT_BYTES of output in memory; no process is left behind, by a crash neither.
 
     Raises ToolFailed at the time limit, when it says too much, or when it can't start.
     """
     name = Path(argv[0]).name
+    words = tied(argv) if os.access(argv[0], os.X_OK) else argv
     try:
         child = await asyncio.create_subprocess_exec(
-            *argv,
+            *words,
             cwd=cwd,
             env=dict(env),
             stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,

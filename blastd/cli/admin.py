@@ -57,7 +57,6 @@ def backup(given: argparse.Namespace) -> int:
         raise NotFound(f"There is no store at {settings_of(given).store.file}: name it with --state-dir.")
     with open_store(given) as db:
         sqlite.copy(db, target)
-    target.chmod(0o600)
     screen.say(f"{target}: {target.stat().st_size:,} bytes")
     return ExitCode.OK
 

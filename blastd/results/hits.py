@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from blastd.core.alias import targets
 from blastd.core.model import Frozen, Job, Unit
@@ -56,20 +55,20 @@ class Asked(Frozen, frozen=True, kw_only=True):
     offset: int = 0
 
 
-def ensure(folder: Path, job: Job, units: Sequence[Unit]) -> Path:
-    """Return the index of a job's hits, made now if it is not there."""
+def ensure(folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:
+    """Return the index of a job's hits, made now if it is not there, under the temporary name *made*."""
     _forget_partial(folder, 0)
-    return _made(folder / NAME, folder, job, units)
+    return _made(folder / NAME, folder, job, units, made)
 
 
-def ensure_partial(folder: Path, job: Job, units: Sequence[Unit]) -> Path:
+def ensure_partial(folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:
     """Return an index of the hits of the *units* that are done; those of fewer units are removed but for the latest."""
     done = " ".join(f"{unit.index}:{unit.output_sha256}" for unit in units)
     path = folder / PARTIAL / f"{hashlib.sha256(done.encode()).hexdigest()[:16]}.sqlite"
     path.parent.mkdir(mode=0o700, exist_ok=True)
     if not path.exists():
         _forget_partial(folder, 1)  # which somebody may be reading
-    return _made(path, folder, job, units)
+    return _made(path, folder, job, units, made)
 
 
 def _forget_partial(folder: Path, keep: int) -> None:
@@ -81,14 +80,13 @@ def _forget_partial(folder: Path, keep: int) -> None:
         shutil.rmtree(folder / PARTIAL, ignore_errors=True)
 
 
-def _made(path: Path, folder: Path, job: Job, units: Sequence[Unit]) -> Path:
+def _made(path: Path, folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:
     try:
         with closing(_open(path)) as db:
             if db.execute("PRAGMA user_version").fetchone()[0] == LAYOUT:
                 return path
     except sqlite3.Error:
         pass  # not there, or not whole: it is made again
-    made = folder / f".hits-{uuid4().hex}"
     with closing(sqlite3.connect(made, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")

@@ -124,6 +124,10 @@ class Databases:
             raise NotFound(f"There is no database {name[:100]!r} here.")
         return found
 
+    async def recover(self) -> None:
+        """Put right what a crash left half made, before anything is made again."""
+        await offload(makedb.recover, self._files.databases)
+
     async def rescan(self) -> Scan:
         """Look through the folders now and return what is there."""
         async with self._lock:
@@ -225,7 +229,7 @@ class Databases:
 
         try:
             await self._store.write(write)
-        except BaseException:
+        except Exception:  # a write whose caller is cancelled may be stored all the same: then the sweep decides
             await offload(kept.unlink, missing_ok=True)
             raise
         self._wake.set()
@@ -265,6 +269,7 @@ class Databases:
             molecule=str(settings["molecule"]),
             parse_seqids=bool(settings["parse_seqids"]),
             replace=bool(settings["replace"]),
+            task_id=task.task_id,
         )
         failed: BaseException | None = None
         try:

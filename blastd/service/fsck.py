@@ -5,8 +5,6 @@ looked at twice. All functions block; they are for a command beside the daemon, 
 """
 
 import os
-import re
-import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -15,12 +13,13 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from blastd.blastplus import makedb
 from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
 from blastd.durable import digest
 from blastd.errors import SchemaTooNew, StoreBroken
 from blastd.store import artifacts, dbtasks, jobs, migrate, sqlite, units
-from blastd.store.files import STRANGER_SECONDS
+from blastd.store.files import PART, STRANGER_SECONDS, remove
 from blastd.tracking.retention import TMP_SECONDS
 
 PAGE = 1000
@@ -30,11 +29,10 @@ DERIVED = frozenset(
     {"hits.sqlite", "partial", "db", "seqids.txt", "negative_seqids.txt", "taxids.txt", "negative_taxids.txt"}
 )
 """Made again from rows and artifacts whenever they are needed (`results.hits`, `blastplus.command`)."""
-TEMPORARY = re.compile(r"\.hits-.*|units/([0-9]+\.(?!out$).*|batch-[0-9]+\.fa\.[0-9]+)")
-"""What a part of a search, its batch file and the index of hits are called while they are made."""
 AGAIN = "search again; asking for the result is answered with result_missing"
 RESTORE = "restore the last backup"
 REMOVE = "--mend removes it"
+PUT_BACK = "the next start of the service puts it back"
 FORGET = "--mend forgets it, and the format is made again when it is next asked for"
 
 
@@ -222,7 +220,7 @@ class _Check:
         for path in (*_entries(folder), *_entries(folder / "units"), *_entries(folder / "results")):
             inside = path.relative_to(folder).as_posix()
             if inside not in keep and path.name not in DERIVED and self._old(path, STRANGER_SECONDS):
-                cut_off = TEMPORARY.fullmatch(inside) is not None
+                cut_off = inside.startswith("units/") and PART.fullmatch(path.name) is not None
                 yield self._stray(path, "temporary" if cut_off else "file_unowned", rows.job.job_id)
 
     # ------------------------------------------------------------------ folders
@@ -247,7 +245,8 @@ class _Check:
                 yield self._stray(path, "temporary")
         for path in _entries(self._root / "databases"):
             if path.name.startswith(".") and not (self._running and making):
-                yield self._stray(path, "temporary")
+                stray = self._stray(path, "temporary")
+                yield replace(stray, mend=PUT_BACK) if makedb.waits(path) else stray
 
     def _stray(self, path: Path, kind: str, job_id: JobId | None = None) -> Finding:
         detail = "is left over from work that was cut off" if kind == "temporary" else "belongs to no row"
@@ -309,17 +308,10 @@ def _mended(file: Path, report: Report) -> Report:
             if finding.mend == FORGET and finding.job_id is not None and finding.artifact is not None:
                 artifacts.drop(db, finding.job_id, finding.artifact)
             if finding.mend in (REMOVE, FORGET):
-                _remove(path)
+                remove(path)
             mended = finding.mend in (REMOVE, FORGET) and not os.path.lexists(path)
             after.append(replace(finding, mended=mended))
     return replace(report, findings=tuple(after))
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _entries(folder: Path) -> list[Path]:

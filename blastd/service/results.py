@@ -292,9 +292,11 @@ class Results:
         """Return the index of hits, made once however many ask at the same time."""
         lock = self._locks.setdefault((ready.job.job_id, hits.NAME), asyncio.Lock())
         async with lock:
-            if ready.complete:
-                return await offload(hits.ensure, ready.folder, ready.job, ready.units)
-            return await offload(hits.ensure_partial, ready.folder, ready.job, ready.units)
+            made, ensure = self._files.temporary(), hits.ensure if ready.complete else hits.ensure_partial
+            try:
+                return await offload(ensure, ready.folder, ready.job, ready.units, made)
+            finally:
+                await offload(made.unlink, missing_ok=True)
 
     async def hits(self, ready: Ready, wanted: HitFilter, *, statistics: bool = False) -> dict[str, Any]:
         """Return a page of hits. Raises Invalid."""

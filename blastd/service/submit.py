@@ -203,7 +203,7 @@ class Submit:
 
         try:
             before = await self._store.write(write)
-        except BaseException:
+        except Exception:  # a write whose caller is cancelled may be stored all the same: then the sweep decides
             await offload(self._files.remove_job, job.job_id)
             raise
         if before is not None:

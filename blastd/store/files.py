@@ -4,6 +4,7 @@ All functions block: call them through `aio.offload` (small ones take well under
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from blastd.core.ids import JobId
 from blastd.durable import flush, flush_folder
 
 STRANGER_SECONDS = 3600.0
+PART = re.compile(r"[0-9]+\.(?!out$).*|batch-[0-9]+\.fa\.[0-9]+")
+"""What the output of a unit and its batch file are called while they are made, in the folder of units."""
 
 
 class Files:
@@ -63,6 +66,14 @@ class Files:
         shutil.rmtree(folder, ignore_errors=True)
         return freed
 
+    def parts(self, identifier: JobId) -> list[Path]:
+        """Return what is half made of a job's units: nothing, unless a crash cut it off. Takes a few microseconds."""
+        try:
+            with os.scandir(self.units_folder(identifier)) as entries:
+                return [Path(entry.path) for entry in entries if PART.fullmatch(entry.name)]
+        except FileNotFoundError:
+            return []
+
     def strangers(self, known: set[str], now_seconds: float) -> list[JobId]:
         """Return job folders that no row owns and that are older than a submit can take."""
         return [
@@ -76,7 +87,7 @@ class Files:
         removed = 0
         for entry in self.tmp.iterdir():
             if now_seconds - entry.lstat().st_mtime > older_than_seconds:
-                shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+                remove(entry)
                 removed += 1
         return removed
 
@@ -95,3 +106,11 @@ def walk(folder: Path) -> Iterator[tuple[Path, int]]:
                 yield path, path.lstat().st_size
             except FileNotFoundError:
                 continue
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; one that is gone already is as good."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ import aiosqlite
 from blastd.aio import offload
 from blastd.core.ids import JobId
 from blastd.core.model import Job
+from blastd.durable import publish
 from blastd.errors import DiskFull, StoreBroken
 from blastd.store import migrate
 from blastd.store.events import Feed
@@ -158,8 +159,15 @@ def probe(path: Path) -> None:
 
 
 def copy(db: sqlite3.Connection, target: Path) -> None:
-    """Write a consistent copy of *db* to the new file *target* (VACUUM INTO)."""
-    db.execute("VACUUM INTO :target", {"target": str(target)})
+    """Write a consistent copy of *db* to the new file *target* (VACUUM INTO), which has its name only when it is whole."""
+    part = target.with_name(f".{target.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        db.execute("VACUUM INTO :target", {"target": str(part)})
+        part.chmod(0o600)
+        publish(part, target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from blastd.core.model import Change, Frozen, Job, Phase, Unit
 from blastd.core.tabular import RICH_SPEC
 from blastd.errors import BlastdError
 from blastd.store import jobs
-from blastd.store.files import Files
+from blastd.store.files import Files, remove
 from blastd.store.sqlite import Database
 
 log = structlog.get_logger()
@@ -41,6 +41,7 @@ class Launcher:
 
     async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | None:
         """Hand *job* with its units over and return its row; None when somebody else moved it on (look again)."""
+        await self.tidy(job)
         if job.phase in lifecycle.BEFORE_SUBMIT and job.phase is not Phase.SUBMITTING:
             intended = await self._move(job, lifecycle.submitting(job, self._clock.now()))
             if intended is None:
@@ -56,6 +57,11 @@ class Launcher:
         if isinstance(engine.glance(job), Present):
             return job  # what the engine says of it follows at once and makes the next move
         return await self._move(job, lifecycle.handed_over(job, now))
+
+    async def tidy(self, job: Job) -> None:
+        """Remove half files that a crash left of *job*, of which nothing runs."""
+        for path in self._files.parts(job.job_id):
+            await offload(remove, path)
 
     async def _hand_over(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Trouble | None:
         try:

@@ -187,6 +187,7 @@ class Looks:
     async def _cancel(self, engine: Engine, job: Job) -> Job | None:
         if not await engine.cancel(job):
             return job
+        await self._launcher.tidy(job)
         now = self._clock.now()
         moved = await self._move(job, Decision(change=lifecycle.cancelled(job, now)), now)
         if moved is None:  # somebody was faster: the next look decides again

@@ -1,14 +1,10 @@
 """C: cancel, retry, delete, idempotency, crashes, on the local engine."""
 
-import os
-import random
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from tests.acceptance.test_truth import children_of, until
 from tests.daemon import Daemon
@@ -110,36 +106,6 @@ def test_C07_one_key_is_one_job_also_in_parallel_and_after_a_restart(fresh: Daem
     assert (again.status, again.json["job_id"]) == (200, answers[0].json["job_id"])
     other = fresh.post("/api/blast/jobs", body | {"title": "other"}, {"Idempotency-Key": "k1"})
     assert other.status == 422
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.slow
-def test_C09_kill_at_random_moments_loses_nothing_and_leaves_no_process(databases: Path, tmp_path: Path) -> None:
-    """A mixed load, killed again and again; in the end every accepted job has one true end."""
-    rng = random.Random(int(os.environ.get("CRASH_SEED", "20261125")))
-    rounds = int(os.environ.get("CRASH_ROUNDS", "12"))  # `make crash` asks for more
-    daemon = Daemon(tmp_path / "state", [databases])
-    accepted: dict[str, str] = {}
-    daemon.start()
-    for round_number in range(rounds):
-        for _ in range(rng.randint(1, 3)):
-            try:
-                row = daemon.submit(LAMBDA_QUERY, reuse=False, title=f"round {round_number}")
-            except OSError:
-                break
-            accepted[row["job_id"]] = "completed"
-        time.sleep(rng.random() * 0.3)
-        group = own_processes(daemon)
-        daemon.kill()
-        until(lambda group=group: not any(alive(process) for process in group), 5)
-        daemon.start()
-    for job_id in accepted:
-        row = daemon.ended(job_id)
-        assert row["status"] == "completed", row
-        assert daemon.results(job_id, "tabular").count(b"\n") == row["hits"]
-    units = list((tmp_path / "state" / "jobs").glob("*/units/*.part"))
-    assert daemon.stop() == 0
-    assert not units, "half a file was left under a job"
 
 
 def own_processes(daemon: Daemon) -> list[psutil.Process]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.parts import ACCOUNT, RECOVERIES, Cluster, Emulator, levers, wanted
+from tests.cluster.parts import ACCOUNT, RECOVERIES, Cluster, Emulator, cluster_environ, levers, wanted
 from tests.cluster.proxy import Proxy
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, build_all
@@ -45,19 +45,7 @@ Make = Callable[..., Daemon]
 
 @pytest.fixture(scope="session")
 def environ(cluster: Cluster, account: Path, emulator: Emulator) -> dict[str, str]:
-    return {
-        "BLASTD_LOCAL__ENABLED": "false",
-        "BLASTD_KUBERNETES__ENABLED": "true",
-        "BLASTD_KUBERNETES__KUBECONFIG": str(account),
-        "BLASTD_KUBERNETES__NAMESPACE": cluster.namespace,
-        "BLASTD_KUBERNETES__IMAGE": wanted("BLASTD_TEST_IMAGE"),
-        "BLASTD_KUBERNETES__CPU": "0.1",
-        "BLASTD_KUBERNETES__CACHE_DIR": f"/tmp/{cluster.namespace}",  # noqa: S108  # a folder of the node
-        "BLASTD_KUBERNETES__REQUEST_SECONDS": "3",
-        "BLASTD_AZURE__CONNECTION_STRING": emulator.connection,
-        "BLASTD_AZURE__POD_ACCOUNT_URL": emulator.pod_url,
-        "BLASTD_AZURE__REQUEST_SECONDS": "5",
-    }
+    return cluster_environ(cluster, account, emulator)
 
 
 @pytest.fixture(scope="session")

@@ -198,6 +198,23 @@ class Cluster:
         self.ask("DELETE", f"/api/v1/namespaces/{self.namespace}", allowed=(404,))
 
 
+def cluster_environ(cluster: Cluster, account: Path, emulator: Emulator) -> dict[str, str]:
+    """Return the settings of a daemon that searches in the cluster only, as *account* (a kubeconfig)."""
+    return {
+        "BLASTD_LOCAL__ENABLED": "false",
+        "BLASTD_KUBERNETES__ENABLED": "true",
+        "BLASTD_KUBERNETES__KUBECONFIG": str(account),
+        "BLASTD_KUBERNETES__NAMESPACE": cluster.namespace,
+        "BLASTD_KUBERNETES__IMAGE": wanted("BLASTD_TEST_IMAGE"),
+        "BLASTD_KUBERNETES__CPU": "0.1",
+        "BLASTD_KUBERNETES__CACHE_DIR": f"/tmp/{cluster.namespace}",  # noqa: S108  # a folder of the node
+        "BLASTD_KUBERNETES__REQUEST_SECONDS": "3",
+        "BLASTD_AZURE__CONNECTION_STRING": emulator.connection,
+        "BLASTD_AZURE__POD_ACCOUNT_URL": emulator.pod_url,
+        "BLASTD_AZURE__REQUEST_SECONDS": "5",
+    }
+
+
 def levers() -> Path | None:
     """Return the folder of programs that break the cluster, None if there is none."""
     folder = os.environ.get("BLASTD_TEST_LEVERS", "")

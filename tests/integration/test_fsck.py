@@ -129,7 +129,6 @@ def test_what_no_row_owns_is_removed_and_nothing_else(
     (job / "units" / "0.2.db").mkdir()
     (job / "units" / "0.2.db" / "tnt.msk").write_text("half")
     (job / "units" / "batch-0.fa.1").write_text("half")
-    (job / ".hits-1234").write_text("half")
     (state / "tmp" / "upload").write_text("half")
     (state / "tmp" / "linked").symlink_to(outside)
     (state / "generations" / ".made").mkdir()
@@ -143,7 +142,6 @@ def test_what_no_row_owns_is_removed_and_nothing_else(
         ("temporary", f"jobs/{kept[1]}/units/0.1.1.part"),
         ("temporary", f"jobs/{kept[1]}/units/0.2.db"),
         ("temporary", f"jobs/{kept[1]}/units/batch-0.fa.1"),
-        ("temporary", f"jobs/{kept[1]}/.hits-1234"),
         ("temporary", "tmp/upload"),
         ("temporary", "tmp/linked"),
         ("temporary", "generations/.made"),

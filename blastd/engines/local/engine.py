@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from blastd.aio import News, Tasks, offload, owning_tasks
+from blastd.aio import News, Tasks, owning_tasks
 from blastd.blastplus import process
 from blastd.clock import Clock
 from blastd.core import sharing
@@ -74,7 +74,7 @@ class LocalEngine:
     pushed_by = "process"
 
     def __init__(self, settings: LocalSettings, state_dir: Path, clock: Clock) -> None:
-        """Take settings; *state_dir* marks children, so that a restart finds those that an earlier daemon left."""
+        """Take settings; *state_dir* marks children, so that a restart finds those that this daemon left."""
         self._settings = settings
         self._clock = clock
         self._slots = Slots(settings.slots)
@@ -88,13 +88,9 @@ class LocalEngine:
             nice=settings.nice,
             clock=clock,
         )
-        self._state_dir = state_dir
 
     async def run(self) -> None:
         """Own the tasks of running units until cancelled."""
-        killed = await offload(process.kill_orphans, self._state_dir)
-        if killed:
-            log.warning("orphans_killed", processes=killed)
         async with owning_tasks() as tasks:
             self._tasks = tasks
             self._fill()
