@@ -23,7 +23,7 @@ BUSY_SEARCH: dict[str, Any] = {"program": "tblastx", "database": "slow", "option
 
 
 def fill(daemon: Daemon) -> None:
-    """Leave a search in every status, events, formats, a deleted search, and a daemon that was killed."""
+    """Leave a search in every status, events, formats and a deleted search; the daemon is to be killed now."""
     key = {"Idempotency-Key": "kept"}
     done = daemon.post("/api/blast/jobs", {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY}, key).json
     assert daemon.ended(done["job_id"])["status"] == "completed"
@@ -40,7 +40,6 @@ def fill(daemon: Daemon) -> None:
     assert daemon.ended(cancelled)["status"] == "cancelled"
     while daemon.job(running)["status"] == "queued":
         time.sleep(0.01)
-    daemon.kill()
 
 
 def keep(state: Path) -> Path:
@@ -68,7 +67,10 @@ def main() -> None:
         build_all(databases)
         daemon = Daemon(state, [databases], {"BLASTD_LOCAL__SLOTS": "1", "PYTHONPATH": str(given.code.absolute())})
         daemon.folder = given.code.absolute()
-        fill(daemon.start())
+        try:
+            fill(daemon.start())
+        finally:
+            daemon.kill()
         print(keep(state))
 
 

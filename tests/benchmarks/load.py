@@ -31,7 +31,7 @@ from typing import Any
 import aiohttp
 
 from tests.benchmarks.figures import Figures
-from tests.benchmarks.local import fill
+from tests.benchmarks.local import end_cleanly, fill
 from tests.bigfiles import fasta, grow, peak_bytes
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY, build_all
@@ -201,9 +201,17 @@ class Stand:
         self.databases = folder / "db"
         self.databases.mkdir()
         build_all(self.databases)
+        self.made: list[Daemon] = []
 
     def daemon(self, name: str, **environ: str) -> Daemon:
-        return Daemon(self.folder / name, [self.databases], environ)
+        self.made.append(Daemon(self.folder / name, [self.databases], environ))
+        return self.made[-1]
+
+    def close(self) -> None:
+        """Stop what a failed part has left running."""
+        for daemon in self.made:
+            if daemon.process is not None:
+                daemon.stop()
 
 
 async def crowd(stand: Stand) -> None:
@@ -400,10 +408,14 @@ def main() -> None:
         asyncio.run(listen(given.listen_at, given.listeners, given.jobs))
         return
     figures = Figures("load")
+    end_cleanly()
     with tempfile.TemporaryDirectory() as name:
         stand = Stand(Path(name), given, figures)
-        for part in given.only:
-            asyncio.run(PARTS[part](stand))  # type: ignore[arg-type]  # each is a coroutine function
+        try:
+            for part in given.only:
+                asyncio.run(PARTS[part](stand))  # type: ignore[arg-type]  # each is a coroutine function
+        finally:
+            stand.close()
     figures.keep(given.json)
 
 

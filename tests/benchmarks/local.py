@@ -13,6 +13,7 @@ import asyncio
 import gzip
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -299,16 +300,18 @@ async def many(bench: Bench) -> None:
     fill(state, bench.rows)
     daemon = Daemon(state, [bench.dbs]).start()
     times: list[float] = []
-    async with aiohttp.ClientSession() as session:
-        cursor = ""
-        for _ in range(200):
-            start = time.perf_counter()
-            async with session.get(f"{daemon.url}/api/blast/jobs?limit=50{cursor}") as answer:
-                page = await answer.json()
-            times.append((time.perf_counter() - start) * 1e3)
-            following = page["page"]["next_cursor"]
-            cursor = f"&cursor={following}" if following else ""
-    daemon.stop()
+    try:
+        async with aiohttp.ClientSession() as session:
+            cursor = ""
+            for _ in range(200):
+                start = time.perf_counter()
+                async with session.get(f"{daemon.url}/api/blast/jobs?limit=50{cursor}") as answer:
+                    page = await answer.json()
+                times.append((time.perf_counter() - start) * 1e3)
+                following = page["page"]["next_cursor"]
+                cursor = f"&cursor={following}" if following else ""
+    finally:
+        daemon.stop()
     bench.figures.p99(f"list page of 50 among {bench.rows:,} jobs", times, "ms", 20)
 
 
@@ -354,6 +357,11 @@ PARTS: dict[str, Callable[[Bench], Awaitable[None]]] = {
 }
 
 
+def end_cleanly() -> None:
+    """Let SIGTERM end this process as an error does: what it has started is stopped."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
@@ -364,6 +372,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     figures = Figures("local")
+    end_cleanly()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = given.data or small(folder / "data")
