@@ -61,7 +61,7 @@ def waits(daemon: Daemon, job_id: str, code: str, seconds: float = 30.0) -> dict
 def running(daemon: Daemon, query: str = SOME_SECONDS) -> str:
     """Submit a search that takes some seconds, and wait until it runs."""
     job_id: str = daemon.submit(query, **SLOW)["job_id"]
-    until("it runs", lambda: daemon.job(job_id)["status"] == "running", 40)
+    until("it runs", lambda: daemon.job(job_id)["phase"] == "running", 60)
     return job_id
 
 

@@ -79,7 +79,7 @@ def test_a_node_that_is_silent_is_named_and_the_search_completes_once_when_it_is
         assert (row["status"], row["phase"]) == ("running", "running")
         assert "NotReady" in row["error"]
         later = daemon.submit(LAMBDA_QUERY, reuse=False)["job_id"]
-        assert "node.kubernetes.io" in waits(daemon, later, "unschedulable")["error"]
+        assert "untolerated taint" in waits(daemon, later, "unschedulable")["error"]
         time.sleep(1.0)
         assert daemon.job(job_id)["waiting_for"] == "node_not_ready"
     finally:

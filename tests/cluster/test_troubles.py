@@ -11,7 +11,8 @@ from azure.storage.blob import BlobServiceClient
 
 from tests.cluster.conftest import Make
 from tests.cluster.parts import Cluster, Emulator, until
-from tests.daemon import Daemon
+from tests.cluster.rows import Recovery, done, quick, waits
+from tests.daemon import Answer, Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
 
@@ -176,10 +177,26 @@ def test_results_wait_for_an_emulator_that_is_away(make: Make, emulator: Emulato
     row = own.submit(LAMBDA_QUERY, reuse=False)
     until("it is with the cluster", lambda: own.job(row["job_id"])["phase"] == "submitted", 20)
     emulator.stop()
-    time.sleep(6.0)
-    assert own.job(row["job_id"])["status"] in ("queued", "running")
-    emulator.start()
-    assert own.ended(row["job_id"], 90)["status"] == "completed"
+    try:
+        later = own.submit(LAMBDA_QUERY, reuse=False)["job_id"]
+        waits(own, later, "blob_unreachable", 60)
+        ready: Answer = until("the service is not ready", lambda: not_ready(own), 30)
+        assert "storage account can't be reached" in ready.json["detail"]
+        assert "check the network and the account key" in ready.json["detail"]
+        quick(own)
+    finally:
+        emulator.start()
+    recovery = Recovery()
+    done(own, row["job_id"], 90)
+    done(own, later, 90)
+    recovery.of("storage account stopped: both searches completed", 60)
+    until("the service is ready", lambda: own.get("/readyz").status == 200, 30)
+    recovery.of("storage account stopped: service ready", 60)
+
+
+def not_ready(daemon: Daemon) -> Answer | None:
+    answer = daemon.get("/readyz")
+    return answer if answer.status == 503 else None
 
 
 def test_C08_C09_killed_at_any_moment_there_is_one_job_and_nothing_is_left(make: Make, cluster: Cluster) -> None:

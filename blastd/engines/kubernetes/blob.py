@@ -77,6 +77,8 @@ class Blobs:
     def __init__(self, service: BlobServiceClient, settings: AzureSettings) -> None:
         """Take the opened client."""
         self.settings = settings
+        self.failing = False
+        """The last call failed because the account was away or refused it."""
         self._service = service
         self._seconds = settings.request_seconds
         self._gate = asyncio.Semaphore(AT_ONCE)  # one for all uploads: more blocks at once share the same line
@@ -231,7 +233,16 @@ class Blobs:
     @asynccontextmanager
     async def _limited(self, what: str, size: int = 0) -> AsyncIterator[None]:
         """Put a time limit on an operation, longer for *size* bytes on a slow line, and make its failure ours."""
-        seconds = self._seconds + size / SLOWEST
+        try:
+            async with self._translated(what, self._seconds + size / SLOWEST):
+                yield
+        except (BlobAway, BlobDenied):
+            self.failing = True
+            raise
+        self.failing = False
+
+    @asynccontextmanager
+    async def _translated(self, what: str, seconds: float) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(seconds):
                 yield

@@ -9,8 +9,8 @@ LAST = 400  # characters of a foreign message that go into a sentence
 
 
 def clip(text: str) -> str:
-    """Return a foreign message on one line, at a length that fits a sentence."""
-    line = " ".join(text.split())
+    """Return a foreign message on one line, without its full stop, at a length that fits a sentence."""
+    line = " ".join(text.split()).rstrip(".")
     return line if len(line) <= LAST else line[: LAST - 1] + "…"
 
 
@@ -19,7 +19,7 @@ def unschedulable(message: str) -> Trouble:
     return Trouble(
         code="unschedulable",
         sentence=f"No node of the cluster can take the search: {clip(message)}.",
-        remedy="Add a node, lower kubernetes.cpu or memory_limit_bytes, or correct node_selector and tolerations.",
+        remedy="Add a node or wait until one is ready, lower kubernetes.cpu or memory_limit_bytes, or correct node_selector and tolerations.",
     )
 
 

@@ -32,6 +32,7 @@ from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals
 from blastd.core.model import Job, Phase, StepName
 from blastd.engines.kubernetes import causes, external, manifests
+from blastd.engines.kubernetes.account import Account
 from blastd.engines.kubernetes.attend import Attendant, Held
 from blastd.engines.kubernetes.blob import BlobFailure, Blobs, open_blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap
@@ -72,6 +73,7 @@ class KubernetesEngine:
         self.jobs = job_reflector(client, manifests.SELECTOR, clock, random, self._told)
         self.pods = pod_reflector(client, manifests.SELECTOR, clock, random, self._told)
         self.jobs.on_health = self.pods.on_health = self._health_changed
+        self._account = Account(blobs, clock)
         self._held: dict[JobId, Held] = {}
         self._ids: dict[str, JobId] = {}
         self._runs: dict[JobId, set[str]] = {}
@@ -88,6 +90,7 @@ class KubernetesEngine:
             try:
                 group.create_task(self.jobs.run(), name="watch-jobs")
                 group.create_task(self.pods.run(), name="watch-pods")
+                group.create_task(self._account.run(), name="storage-account")
                 often = min(RENEW_SECONDS, self._blobs.settings.sas_hours * 900.0)
                 await every(often, self._renew, self._clock, "renew-access")
             finally:
@@ -98,13 +101,16 @@ class KubernetesEngine:
         return await self._news.next()
 
     def health(self) -> Health:
-        """Say how the watches are, and what the planner needs."""
-        bad = [each for each in (self.jobs, self.pods) if not each.healthy]
+        """Say how the watches and the storage account are, and what the planner needs."""
+        watches = (self.jobs, self.pods)
+        bad = [(each.bad_since, each.reason) for each in watches if each.bad_since is not None]
+        if self._account.since is not None:
+            bad.append((self._account.since, self._account.reason))
         return Health(
             ok=not bad,
-            reason=bad[0].reason if bad else "",
-            since=min((each.bad_since for each in bad if each.bad_since), default=None),
-            watch=not bad,
+            reason=" ".join(dict.fromkeys(reason for _, reason in bad)),
+            since=min((since for since, _ in bad), default=None),
+            watch=all(each.healthy for each in watches),
             facts={
                 "jobs": len(self.jobs.view),
                 "pods": len(self.pods.view),
