@@ -37,7 +37,7 @@ audit: dev ## look for known flaws in what is installed (asks a service on the n
 
 browser: dev ## stories in a real browser (installs chromium and nginx if they are missing)
 	@sh config/system.sh chromium nginx
-	$(PYTEST) tests/browser
+	$(PYTEST) -n 2 --dist loadfile tests/browser
 
 CLUSTER ?= -m "not slow"
 cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says which variables name it; CLUSTER= runs all

@@ -119,6 +119,8 @@ async def decoded(raw: Mapping[str, object], upload: Path, more: tuple[tuple[str
     """Return *raw* as a search, its query written to *upload*."""
     values, faults = wire.gather(wire.SearchBody, raw)
     if faults or more:
+        if not raw.get("database") and not raw.get("subject") and not subject_of(upload).exists():
+            faults.append(("/database", "'database' is missing."))
         raise Invalid([*faults, *more])
     search = wire.SearchBody(**values)
     if search.query is not None:

@@ -11,7 +11,7 @@ from Bio import SearchIO
 from Bio.Blast import NCBIXML
 
 from tests.daemon import Daemon
-from tests.databases import CASES, LAMBDA_QUERY, PROTEIN_QUERY, make
+from tests.databases import CASES, LAMBDA_QUERY, PROTEIN_QUERY, make, random_dna
 
 NUMBERS = {
     "tabular": 6,
@@ -56,6 +56,18 @@ def test_R01_R03_every_format_equals_the_direct_run(
     assert row["hits"] > 0
     for fmt, number in NUMBERS.items():
         assert daemon.results(row["job_id"], fmt) == bare(search, number, databases, tmp_path), fmt
+
+
+def test_R03_formats_whose_parts_can_not_be_joined_are_of_one_run(
+    daemon: Daemon, databases: Path, tmp_path: Path
+) -> None:
+    many = "".join(f">r{number}\n{random_dna(20_000, number)}\n" for number in range(16))
+    search = {"program": "tblastx", "database": "tnt", "query": many + LAMBDA_QUERY, "options": {"evalue": "1e-3"}}
+    row = daemon.run(many + LAMBDA_QUERY, "tblastx", "tnt", options=search["options"])
+    assert row["progress"]["units_total"] > 1
+    assert row["hits"] > 0
+    for fmt in ("anchored", "flat_letters", "pairwise"):
+        assert daemon.results(row["job_id"], fmt) == bare(search, NUMBERS[fmt], databases, tmp_path), fmt
 
 
 def test_R02_usual_readers_read_the_formats(daemon: Daemon) -> None:

@@ -40,6 +40,7 @@ def daemon(databases: Path, tmp_path: Path) -> Iterator[Daemon]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page whose scripts must not fail."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(45_000)  # other work on the machine may take it for a while
     opened = context.new_page()
     failures: list[str] = []
     opened.on("pageerror", lambda error: failures.append(str(error)))

@@ -42,7 +42,7 @@ def themed(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 def faults(page: Page, shown: str) -> list[str]:
     """Return what axe finds once *shown* is in the page: rule, impact, and the first elements."""
-    page.wait_for_function("text => document.querySelector('main').innerText.includes(text)", arg=shown, timeout=20_000)
+    page.wait_for_function("text => document.querySelector('main').innerText.includes(text)", arg=shown, timeout=45_000)
     page.evaluate(AXE)
     found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [

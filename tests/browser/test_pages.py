@@ -92,7 +92,7 @@ def test_no_page_scrolls_sideways(filled: tuple[Daemon, dict[str, str]], page: P
         page.goto("about:blank")
         page.goto(daemon.url + path)
         page.locator("main .panel, main .vitem").first.wait_for()
-        page.wait_for_timeout(400)
+        page.wait_for_timeout(100)
         if page.locator("#time:not([open]) summary").count() and page.locator("#time").is_visible():
             page.locator("#time summary").click()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path

@@ -80,6 +80,10 @@ async def test_I03_every_fault_is_named_at_once(service: Service) -> None:
     }
     found = pointers(await service.post(API, wrong))
     assert {"/task", "/database", "/query", "/options/evalue", "/options/wordsize", "/engine"} <= found
+    shape = await service.post(API, {"program": "blastn", "databse": "tnt", "query": LAMBDA_QUERY})
+    assert pointers(shape) == {"/databse", "/database"}
+    subjects = await service.post(API, {"program": "blastn", "databse": "tnt", "subject": LAMBDA_QUERY})
+    assert pointers(subjects) == {"/databse"}
 
 
 @pytest.mark.parametrize(
