@@ -24,6 +24,7 @@ class ClusterLane(Lane):
 
     jobs_a_round = 2
     longest_wait = 6.0
+    usual_settings = ({},)
     usual_needs = ("", "", "", "cancel", "delete", "make", "retry")
     before = ("one", "one", "protein", "nothing")
 

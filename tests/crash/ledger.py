@@ -64,6 +64,7 @@ class Ledger:
 
     def complain(self, kind: str, text: str) -> None:
         """Note a violation: `lost`, `doubled`, `false_ends`, or `other`."""
+        print(f"VIOLATION {kind}: {text}", flush=True)
         with self.lock:
             self.violations.append(f"{kind}: {text}")
             setattr(self, kind, getattr(self, kind) + 1)

@@ -14,17 +14,18 @@ from tests.daemon import Answer, Daemon
 from tests.databases import DB, LAMBDA_QUERY, PROTEIN_QUERY, SLOW, SLOW_QUERY, random_dna
 
 JOBS = "/api/blast/jobs"
-UPLOAD_QUERY = ">big\n" + "\n".join(random_dna(80, 7_000 + number) for number in range(9_000)) + "\n"
-"""Three quarters of a megabyte, so that it arrives in several blocks; nothing resembles it."""
+UPLOAD_QUERY = ">big\n" + "\n".join(random_dna(80, 7_000 + number) for number in range(5_000)) + "\n"
+"""400 KB, so that it arrives in several blocks; nothing resembles it."""
 KINDS: dict[str, dict[str, Any]] = {
     "one": {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY, "reuse": False},
     "protein": {"program": "blastp", "database": "taa", "query": PROTEIN_QUERY, "reuse": False},
     "nothing": {"program": "blastn", "database": "tnt", "query": ">n\n" + random_dna(400, 5) + "\n", "reuse": False},
+    "single": {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY.rpartition(">")[0], "reuse": False},
     "again": {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY},
     "upload": {"program": "blastn", "database": "tnt", "query": UPLOAD_QUERY, "reuse": False},
     "slow": SLOW | {"query": SLOW_QUERY},
 }
-USUAL = ("one", "one", "protein", "nothing", "again")
+USUAL = ("one", "single", "protein", "nothing", "again")
 FORMATS = ("xml", "json", "pairwise", "commented", "csv")
 BROKEN = (OSError, http.client.HTTPException, ValueError)
 """What a request ends with when the daemon dies under it."""
@@ -105,6 +106,15 @@ class Load:
                 self.daemon.get(path)
             self.over.wait(0.05)
 
+    def _burst(self) -> None:
+        """Send searches that may share a process, faster than they run."""
+        entries = [self._entry(self.dice.choice(("nothing", "single")), f"burst {number}") for number in range(10)]
+        threads = [threading.Thread(target=sent, args=(self.daemon, entry)) for entry in entries]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
     def _again(self) -> None:
         sent(self.daemon, self._entry("again", "answered from a stored result"))
 
@@ -125,7 +135,7 @@ class Load:
         entry.cancel = "asked"
         if sent(self.daemon, entry) is None:
             return
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while self.daemon.job(entry.job_id)["status"] == "queued" and time.monotonic() < until:
             time.sleep(0.05)
         time.sleep(self.dice.random() * 0.1)
@@ -178,7 +188,7 @@ class Load:
         if answer.status != 202:
             return
         task.task_id = answer.json["task"]["id"]
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until and not self.over.is_set():
             if self.daemon.get(f"/api/blast/database-tasks/{task.task_id}").json["task"]["status"] == "completed":
                 break

@@ -1,13 +1,14 @@
 """The named moments of the crash campaign: one table, so that nothing is killed at a place that nobody can read up."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Moment:
     """A moment: `target`, `when` and `nth` as in `tests.crash.doomed`, what has happened then, and what leads there.
 
-    `needs`: what the load does besides submitting (`tests.crash.load`). `command`: which command dies: the daemon, or one
+    `settings`: of the daemon in that round. `needs`: what the load does besides submitting (`tests.crash.load`). `command`: which command dies: the daemon, or one
     beside it. `at_start`: the calls of the start count, too.
     """
 
@@ -19,6 +20,7 @@ class Moment:
     needs: str = ""
     command: str = "serve"
     at_start: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def at(self) -> str:
@@ -53,7 +55,25 @@ SUBMIT = (
         needs="again",
     ),
 )
+ALONE = {"BLASTD_LOCAL__SHARDS": "1", "BLASTD_LOCAL__SLOTS": "1"}
+"""With these, searches of one part wait for one slot, and share a process."""
 RUN = (
+    Moment(
+        "shared",
+        "blastd.engines.local.shared:_take_apart",
+        "before",
+        "searches ran in one process, without their outputs",
+        needs="burst",
+        settings=ALONE,
+    ),
+    Moment(
+        "taken-apart",
+        "blastd.engines.local.shared:_take_apart",
+        "after",
+        "all of them have their outputs, no row knows",
+        needs="burst",
+        settings=ALONE,
+    ),
     Moment(
         "intent",
         "blastd.tracking.launch:Launcher._move",
