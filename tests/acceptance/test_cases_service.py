@@ -54,6 +54,7 @@ def test_R08_49_damaged_files_are_named_and_never_searched(
     assert fresh.run(LAMBDA_QUERY, database="noparse")["hits"] == 2
 
 
+@pytest.mark.slow
 def test_R08_50b_a_job_that_was_accepted_is_there_at_every_moment_and_ends(fresh: Daemon) -> None:
     fresh.start()
     ids: list[str] = []

@@ -58,6 +58,7 @@ def test_R01_R03_every_format_equals_the_direct_run(
         assert daemon.results(row["job_id"], fmt) == bare(search, number, databases, tmp_path), fmt
 
 
+@pytest.mark.slow
 def test_R03_formats_whose_parts_can_not_be_joined_are_of_one_run(
     daemon: Daemon, databases: Path, tmp_path: Path
 ) -> None:
@@ -148,6 +149,7 @@ def test_hits_are_filtered_sorted_and_paged(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize("shards", ["2", "5"])
+@pytest.mark.slow
 def test_R01_shards_on_this_machine_give_what_the_whole_gives(
     fresh: Daemon, databases: Path, tmp_path: Path, shards: str
 ) -> None:
@@ -166,6 +168,7 @@ def test_R01_shards_on_this_machine_give_what_the_whole_gives(
     assert any("culling_limit" in why for why in whole["plan_why"])
 
 
+@pytest.mark.slow
 def test_R01_volumes_are_searched_in_shards_and_formatted_exactly(fresh: Daemon, tmp_path: Path) -> None:
     folder = tmp_path / "db"
     folder.mkdir()

@@ -102,6 +102,7 @@ def test_S08_unknown_keys_stop_the_start(fresh: Daemon, tmp_path: Path) -> None:
     assert str(file) in ended.stderr
 
 
+@pytest.mark.slow
 def test_S09_retention_removes_by_age_with_a_dry_run_first(fresh: Daemon) -> None:
     fresh.start()
     job_id = fresh.run(LAMBDA_QUERY)["job_id"]
@@ -205,6 +206,7 @@ def test_I09_a_database_that_is_rebuilt_keeps_what_was_searched(tmp_path: Path) 
         daemon.kill()
 
 
+@pytest.mark.slow
 def test_I09_a_database_overwritten_in_place_fails_the_search(tmp_path: Path, databases: Path) -> None:
     folder = tmp_path / "db"
     folder.mkdir()
@@ -282,6 +284,7 @@ def test_backup_of_a_running_store_is_whole(fresh: Daemon, tmp_path: Path) -> No
         assert db.execute("SELECT status FROM job WHERE job_id = ?", (job_id,)).fetchone() == ("completed",)
 
 
+@pytest.mark.slow
 def test_show_ends_with_the_codes_of_elastic_blast(slow: Daemon, tmp_path: Path) -> None:
     def code(job_id: str, *flags: str) -> int:
         return cli("show", "--exit-code", job_id, "--url", slow.url, *flags).returncode

@@ -20,6 +20,7 @@ def receiver() -> Iterator[Receiver]:
     found.close()
 
 
+@pytest.mark.slow
 def test_C09_a_crash_loses_no_webhook(fresh: Daemon, receiver: Receiver, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text(SECRET + "\n")

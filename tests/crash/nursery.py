@@ -93,6 +93,7 @@ class Nursery:
                 if code.strip():
                     self.ended[int(pid)] = int(code)
                 else:
+                    self.ended.pop(int(pid), None)  # an earlier process of this number
                     self._started.append(int(pid))
                 self._news.notify_all()
 
@@ -112,11 +113,13 @@ def serve() -> None:
     signal.signal(signal.SIGCHLD, lambda *_: _reap(alive))
     while line := sys.stdin.readline():
         order = json.loads(line)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # its start is told before its end
         pid = os.fork()
         if pid == 0:
             _run(order)
         alive.add(pid)
         os.write(1, f"{pid}\n".encode())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for pid in alive:  # the campaign has ended, or was killed itself
         with suppress(ChildProcessError):  # one that has been reaped is no child any more
@@ -144,6 +147,7 @@ def _run(order: dict[str, Any]) -> None:
     code = 70
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         null, log = (
             os.open(os.devnull, os.O_RDONLY),
             os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),

@@ -99,7 +99,7 @@ async def test_searches_of_one_process_have_the_bytes_of_a_search_alone(
             assert stored.read_bytes() == bare(database_folder, text, program, task, database)
             left = sorted(path.name for path in stored.parent.iterdir())
             assert left == ["0.out"]
-        assert await processes(service, found) == 1
+        assert await processes(service, found) <= len(found) // 2
 
 
 async def test_a_cancelled_one_stops_the_process_and_the_others_run_alone(

@@ -132,6 +132,7 @@ def tried(program: Program, option: Option) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["blastn", "blastp", "blastx", "tblastn", "tblastx"])
+@pytest.mark.slow
 async def test_every_offered_option_is_taken(name: str, run: Run, known: Catalogue) -> None:
     program, failed = known.programs[name], {}
     for option in program.options.values():

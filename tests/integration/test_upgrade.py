@@ -90,6 +90,7 @@ def test_the_store_as_it_was_is_kept_beside(state: Path) -> None:
     assert not list(state.glob(".blastd*"))
 
 
+@pytest.mark.slow
 def test_a_daemon_serves_what_the_first_one_left_and_ends_what_it_had_begun(
     tmp_path: Path, database_folder: Path
 ) -> None:

@@ -93,7 +93,11 @@ class Slots:
         return None
 
     def join(self, job_id: JobId, index: int, most: int) -> list[tuple[JobId, Unit]]:
-        """Start other waiting units in the slot of one just taken, at most *most* in all, so that each slot gets some."""
+        """Start other waiting units in the slot of one just taken, at most *most* in all.
+
+        Each slot gets a share of half of what waits (guided self-scheduling): so slots end together, and what comes out
+        of one is finished while others compute.
+        """
         first = self._jobs[job_id]
         if first.kind is None or most < 2:
             return []
@@ -102,7 +106,7 @@ class Slots:
             for job in self._in_turn()
             if job.units and (job.kind, job.owner, job.priority) == (first.kind, first.owner, first.priority)
         ]
-        share = min(most, -(-(len(alike) + 1) // self.total))
+        share = min(most, -(-(len(alike) + 1) // (2 * self.total)))
         joined = [(job.job_id, unit) for job in alike[: share - 1] if (unit := job.ready()) is not None]
         for other, unit in joined:
             self._start(self._jobs[other], unit, 0)
