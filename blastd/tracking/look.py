@@ -96,9 +96,11 @@ class Looks:
         seen = engine.glance(job)
         if job.phase in lifecycle.BEFORE_SUBMIT and not isinstance(seen, Present):
             launched = await self._launcher.launch(engine, job, its_units)
-            if launched is None or launched.status.terminal or launched.phase in lifecycle.BEFORE_SUBMIT:
+            if launched is None or launched.status.terminal:
                 return launched
             job, seen = launched, engine.glance(launched)
+            if launched.phase in lifecycle.BEFORE_SUBMIT and not isinstance(seen, Present):
+                return launched  # not taken: the row says why
         if seen is not None:
             self._back(engine.name)
             return await self._apply(job, its_units, seen, engine.pushed_by)

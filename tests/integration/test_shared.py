@@ -5,6 +5,7 @@ import random
 import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from blastd.core.ids import JobId
 from blastd.core.model import Unit
 from blastd.core.tabular import RICH_SPEC
-from blastd.store import units
+from blastd.store import jobs, units
 from tests.databases import DB, NO_HITS_QUERY, SLOW, SLOW_QUERY
 from tests.service import API, Service, serving
 
@@ -100,6 +101,17 @@ async def test_searches_of_one_process_have_the_bytes_of_a_search_alone(
             left = sorted(path.name for path in stored.parent.iterdir())
             assert left == ["0.out"]
         assert await processes(service, found) <= len(found) // 2
+
+
+async def test_T09_a_search_that_waits_says_so_though_nobody_asks(tmp_path: Path, database_folder: Path) -> None:
+    async with one_slot(tmp_path / "state", database_folder) as (service, _):
+        found = await submit(service, queries("nt", 1, 3))
+        for _ in range(100):  # of a hundredth of a second: the truth within a second
+            rows = [await service.store.read(partial(jobs.get, identifier=JobId(it))) for it in found]
+            if all(row is not None and row.waiting_for == "slot" and row.phase == "queued" for row in rows):
+                return
+            await asyncio.sleep(0.01)
+        assert rows == []
 
 
 async def test_a_cancelled_one_stops_the_process_and_the_others_run_alone(
