@@ -305,6 +305,7 @@ def test_S02_a_session_is_a_strict_cookie_that_lasts_as_long_as_the_settings_say
 
 
 # ------------------------------------------------------------------ S03: secrets
+@pytest.mark.slow
 def test_S03_secrets_appear_nowhere(fresh: Daemon) -> None:
     ada, ops = make_token(fresh.state, "ada"), make_token(fresh.state, "ops", "admin")
     mistyped = ada[:-3]

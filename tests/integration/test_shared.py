@@ -85,6 +85,7 @@ async def processes(service: Service, job_ids: Sequence[str]) -> int:
     return len({(unit.started_at, unit.ended_at) for unit in found})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("program", "task", "database", "kind"), PROGRAMS)
 async def test_searches_of_one_process_have_the_bytes_of_a_search_alone(
     program: str, task: str, database: str, kind: str, tmp_path: Path, database_folder: Path
@@ -129,8 +130,8 @@ async def test_a_cancelled_one_stops_the_process_and_the_others_run_alone(
         rows = [await service.ended(job_id) for job_id in found]
         assert rows[1]["status"] in ("cancelled", "completed")
         assert {row["status"] for at, row in enumerate(rows) if at != 1} == {"completed"}
-        if rows[1]["status"] == "cancelled":
-            assert await processes(service, [*found[:1], *found[2:]]) == len(found) - 1
+        if rows[1]["status"] == "cancelled":  # the first process had half of them
+            assert await processes(service, [found[0], found[2], found[3]]) == 3
 
 
 async def test_a_warning_of_blast_stays_with_its_search(tmp_path: Path, database_folder: Path) -> None:
