@@ -111,6 +111,7 @@ class Lane:
         self.rounds += 1
         began = f"{self.name} round {self.rounds} {moment.name}"
         mark, arm = self.folder / f"{moment.name}.mark", self.folder / f"{moment.name}.arm"
+        arm.unlink(missing_ok=True)  # of an earlier try
         self.doom(moment, mark, arm)
         self.daemon.more = dict(moment.settings)
         load = None
