@@ -43,9 +43,9 @@ CLUSTER ?= -m "not slow"
 cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says which variables name it; CLUSTER= runs all
 	BLASTD_TEST_AZURITE=$${BLASTD_TEST_AZURITE:-$(CURDIR)/$(AZURITE)} $(PYTEST) -o timeout=180 $(CLUSTER) tests/cluster
 
-crash: system dev $(if $(CRASH_CLUSTER),$(AZURITE)) ## kill -9 at every named and at random moments of a load; CRASH_ROUNDS, CRASH_SEED, CRASH_CLUSTER=1
+crash: system dev $(if $(CRASH_CLUSTER),$(AZURITE)) ## kill -9 at every named and at random moments of a load; CRASH_ROUNDS, CRASH_SEED, CRASH_MOMENTS, CRASH_CLUSTER=1
 	BLASTD_TEST_AZURITE=$${BLASTD_TEST_AZURITE:-$(CURDIR)/$(AZURITE)} $(BIN)/python -m tests.crash.campaign \
-		$(if $(CRASH_CLUSTER),--cluster) $(if $(CRASH_ROUNDS),--rounds $(CRASH_ROUNDS)) $(if $(CRASH_SEED),--seed $(CRASH_SEED))
+		$(if $(CRASH_CLUSTER),--cluster) $(if $(CRASH_ROUNDS),--rounds $(CRASH_ROUNDS)) $(if $(CRASH_SEED),--seed $(CRASH_SEED)) $(if $(CRASH_MOMENTS),--moments $(CRASH_MOMENTS))
 
 faults: system dev ## full and read-only disk, locked and damaged store, stopped daemon, clock; FAULT_SEED, FAULT_ROUNDS, FAULT_SECONDS, FAULTS
 	FAULT_SECONDS=$${FAULT_SECONDS:-60} FAULT_ROUNDS=$${FAULT_ROUNDS:-20} $(PYTEST) -o timeout=900 tests/acceptance -k "S06 and ($${FAULTS:-test})"

@@ -193,6 +193,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--state", type=Path, help="folder for everything; kept")
     parser.add_argument("--only", action="append", help="this named moment only, and others given so")
+    parser.add_argument("--moments", type=int, help="so many named moments, drawn with the seed (all)")
     parser.add_argument("--lanes", type=int, default=2, help="daemons at once, each with a state folder of its own")
     parser.add_argument("--seconds", type=float, default=86400.0, help="begin no round after so long")
     parser.add_argument("--cluster", action="store_true", help="on the cluster that tests/cluster/parts.py names")
@@ -201,6 +202,8 @@ def main() -> int:
     moments = CLUSTER if given.cluster else LOCAL
     if given.only:
         moments = tuple(moment for moment in moments if moment.name in given.only)
+    if given.moments is not None:
+        moments = tuple(random.Random(given.seed).sample(moments, min(given.moments, len(moments))))
     rounds = given.rounds if given.rounds is not None else 30 if given.cluster else 200
     plan = Plan(
         folder=folder,
