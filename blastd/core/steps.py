@@ -1,4 +1,4 @@
-"""The step timeline: the best clock wins, an ended step is never rewritten, nothing is invented."""
+"""The step timeline: the best clock wins, the times of an ended step are never rewritten, nothing is invented."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -58,6 +58,10 @@ def merge(steps: Sequence[Step], reports: Sequence[StepReport]) -> tuple[Step, .
 
 
 def _merged(step: Step, report: StepReport) -> Step:
+    if (
+        step.status is StepStatus.DONE and not step.parts
+    ):  # ended by us, before the engine could say of what it consisted
+        return replace(step, parts=report.parts)
     if step.status not in (StepStatus.PENDING, StepStatus.RUNNING):
         return step
     started = report.started_at or step.started_at

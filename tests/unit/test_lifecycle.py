@@ -273,6 +273,15 @@ def test_handing_over_ends_where_blast_begins(ended: bool) -> None:
     assert (running.status, running.started_at) == (StepStatus.FAILED if ended else StepStatus.RUNNING, at(2))
 
 
+def test_parts_that_come_after_the_end_of_a_step_are_kept_and_its_times_stay() -> None:
+    line = steps.end(steps.start(steps.begin(), StepName.SUBMITTING, at(1)), StepName.SUBMITTING, at(2))
+    told = [StepReport(name=StepName.SUBMITTING, started_at=at(0), ended_at=at(9), parts={"scripts": 0.5})]
+    line = steps.merge(line, told)
+    found = next(step for step in line if step.name is StepName.SUBMITTING)
+    assert (found.started_at, found.ended_at, found.parts) == (at(1), at(2), {"scripts": 0.5})
+    assert steps.merge(line, [StepReport(name=StepName.SUBMITTING, parts={"scripts": 7.0})]) == line
+
+
 def test_closing_the_timeline_skips_what_was_never_reached() -> None:
     line = steps.close(steps.start(steps.begin(), StepName.PREPARING, at(0)), at(2), "boom")
     assert line[0].status is StepStatus.FAILED
