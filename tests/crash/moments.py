@@ -249,7 +249,7 @@ LOCAL: tuple[Moment, ...] = (*SUBMIT, *RUN, *FINISH, *RESULTS, *CONTROL, *DATABA
 KUBE = "blastd.engines.kubernetes"
 CLUSTER: tuple[Moment, ...] = (
     Moment("k8s-pushing", f"{KUBE}.push:digest", "after", "a database is half uploaded", 2, needs="make"),
-    Moment("k8s-pushed", f"{KUBE}.push:push_database", "after", "a database is uploaded, nobody was told", needs="make"),
+    Moment("k8s-pushed", f"{KUBE}.depot:push_database", "after", "a database is uploaded, nobody was told", needs="make"),
     Moment("k8s-intent", "blastd.tracking.launch:Launcher._move", "after", "the row says submitting, nothing was made"),
     Moment("k8s-query", f"{KUBE}.bootstrap:Bootstrap._upload_query", "after", "the query is in the storage account"),
     Moment("k8s-access", f"{KUBE}.bootstrap:Bootstrap.put_secret", "after", "the Secret is made, there is no Job"),
