@@ -58,6 +58,16 @@ def test_no_page_has_an_accessibility_fault(jobs: tuple[Daemon, dict[str, str]],
     assert not faults(themed, SHOWN[path])
 
 
+def test_sequences_to_search_in_have_no_accessibility_fault(jobs: tuple[Daemon, dict[str, str]], themed: Page) -> None:
+    daemon, _ = jobs
+    themed.goto(f"{daemon.url}/search")
+    themed.locator("html[data-ready=yes]").wait_for(state="attached")
+    themed.fill("#query", LAMBDA_QUERY)
+    themed.get_by_label("Search in sequences of my own instead").check()
+    themed.fill("#subject", ">s1\nACGT!\n")
+    assert not faults(themed, "line 2")
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_no_tab_of_a_job_has_an_accessibility_fault(
     jobs: tuple[Daemon, dict[str, str]], themed: Page, tab: str

@@ -162,3 +162,53 @@ def test_the_theme_is_chosen_and_kept(shared: Daemon, page: Page) -> None:
     page.goto(f"{shared.url}/jobs")
     assert page.evaluate("document.documentElement.dataset.theme") == chosen == "dark"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+
+
+def test_sequences_of_ones_own_are_searched_in_place_of_a_database(shared: Daemon, page: Page) -> None:
+    opened(page, shared)
+    page.fill("#query", LAMBDA_QUERY)
+    page.locator("#databases").get_by_text("tnt", exact=True).wait_for()
+    page.get_by_label("Search in sequences of my own instead").check()
+    page.get_by_text("Paste or choose the sequences to search in.").wait_for()
+    assert page.locator("#databases").is_hidden()
+    page.fill("#subject", PROTEIN_QUERY)
+    page.locator("#why").get_by_text(
+        "blastn searches nucleotide sequences; those to search in look like protein."
+    ).wait_for()
+    page.fill("#subject", ">bad\nACGT!\n")
+    page.locator("#subject-faults li").first.wait_for()
+    mine = ">of_my_own part of lambda\n" + LAMBDA_QUERY.split("\n", 1)[1].split(">")[0]
+    page.fill("#subject", mine)
+    page.get_by_text("Ready.").wait_for()
+    assert "-subject subjects.fa" in (page.locator("#snip-code").text_content() or "")
+    page.wait_for_timeout(400)  # the draft is kept a moment after the last key
+    opened(page, shared)
+    assert page.locator("#subject").input_value() == mine
+    page.get_by_text("Ready.").wait_for()
+    page.click("#submit")
+    page.wait_for_url("**/jobs/*")
+    page.get_by_text("of_my_own").first.wait_for()
+    job = page.url.rsplit("/", 1)[1].split("#")[0]
+    assert shared.ended(job)["status"] == "completed"
+    table = shared.results(job, "tabular").decode()
+    assert "of_my_own" in table
+    opened(page, shared, f"/search?from={job}")
+    page.get_by_text("give the sequences to search in once more").wait_for()
+    assert page.locator("#own").is_checked()
+    page.click("#clear")
+    assert not page.locator("#own").is_checked()
+
+
+def test_a_file_of_sequences_to_search_in_is_dropped_or_chosen(shared: Daemon, page: Page) -> None:
+    opened(page, shared)
+    page.fill("#query", LAMBDA_QUERY)
+    page.get_by_label("Search in sequences of my own instead").check()
+    page.set_input_files(
+        "#choose-subject", {"name": "mine.fa", "mimeType": "text/plain", "buffer": LAMBDA_QUERY.encode()}
+    )
+    page.get_by_text("Ready.").wait_for()
+    page.get_by_role("tab", name="curl").click()
+    assert "subject=@mine.fa" in (page.locator("#snip-code").text_content() or "")
+    page.click("#submit")
+    page.wait_for_url("**/jobs/*")
+    assert shared.ended(page.url.rsplit("/", 1)[1].split("#")[0])["status"] == "completed"

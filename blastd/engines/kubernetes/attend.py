@@ -6,6 +6,7 @@ means is said in `reading`.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class Held:
     probed: bool = False
     signed_at: float | None = None
     nodes: dict[str, bool] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, found: Harvested) -> None:
         """Note a unit whose output is here."""
@@ -60,9 +62,10 @@ class Held:
 def wanted(facts: JobFacts, units: Units, pods: Iterable[PodObject], held: Held) -> list[int]:
     """Return the units whose results should be there and are not fetched: of ended completions, and what rides on them.
 
-    A pod says that it succeeded a moment before the Job counts it.
+    A container that ended well has published its result; its pod says so a moment later, and the Job after that.
     """
-    succeeded = {told.index for told in map(pod_facts, pods) if told.stage is Stage.SUCCEEDED}
+    told = map(pod_facts, pods)
+    succeeded = {each.index for each in told if each.exit_code == 0 and each.stage is not Stage.FAILED}
     over = facts.completed | {place for place in succeeded if place is not None}
     ended = {unit for place, unit in enumerate(units.own) if place in over}
     for rider in units.riders:
@@ -93,6 +96,7 @@ class Attendant:
         """Do what is due for a job until nothing is; *job* gives its objects now, *tell* passes news on."""
         failures = 0
         while True:
+            held.news.clear()
             found, pods = job()
             if found is None:
                 return
@@ -109,7 +113,9 @@ class Attendant:
                 await asyncio.sleep(backoff(failures, RETRY, self._jitter()))
                 continue
             if idle(found, tuple(pods.values())):
-                await asyncio.sleep(max(0.1, self._events_in(held)))
+                with suppress(TimeoutError):  # a short search may end before events are due
+                    async with asyncio.timeout(max(0.1, self._events_in(held))):
+                        await held.news.wait()
                 if self._events_in(held) <= 0:
                     await self._events(held, pods)
                     tell()

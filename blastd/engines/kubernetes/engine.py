@@ -372,6 +372,7 @@ class KubernetesEngine:
         if held is None or held.name != found.metadata.name:
             return
         held.units = units_of(found)
+        held.news.set()
 
         def now() -> tuple[JobObject | None, Mapping[str, PodObject]]:
             if self.jobs.healthy:

@@ -1,7 +1,6 @@
 """Results from the storage account to the job's folder: streamed, checksummed, named only when whole."""
 
 import base64
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from blastd.core.model import Frozen, UnitState
 from blastd.durable import digest, publish
 from blastd.engines.kubernetes.blob import BlobFailure, BlobMissing, Blobs
 from blastd.engines.kubernetes.podplan import unit_blob
+from blastd.engines.kubernetes.status import moment
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,12 +79,6 @@ def report_of(told: Told, attempt: int) -> UnitReport:
         size_bytes=told.size,
         sha256=told.sha256,
     )
-
-
-def moment(seconds: float) -> datetime:
-    """Return the UTC time, in whole milliseconds, of seconds since the epoch."""
-    at = datetime.fromtimestamp(seconds, UTC)
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def trouble_of(error: BlobFailure) -> Trouble:

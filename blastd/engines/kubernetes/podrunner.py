@@ -6,7 +6,8 @@ files of a Secret: plan.json (the units) and access.json (addresses with SAS, re
 - keeps databases in a cache on the node, complete or not at all: a lock, checksums, then a rename;
 - fetches its batch of queries, runs BLAST+ (argv, never a shell), uploads the output as blocks that nobody sees, and
   makes them the unit's result by one conditional write: half a result, or a second one, can't be published;
-- says its last word in /dev/termination-log as JSON: unit, exit_code, cause, stderr, seconds.
+- says its last word in /dev/termination-log as JSON: unit, exit_code, cause, stderr, seconds,
+  started_at and ended_at (seconds since the epoch).
 
 SIGTERM ends it and BLAST+ at once with exit code 143. Exit codes 1 to 4 are BLAST+'s own; 43 means that no further try
 can help, 75 that one may.
@@ -649,11 +650,12 @@ def work(mode, place, state):
 def main(mode, environ):
     place = Place(environ)
     state = {"seconds": {}, "unit": None, "runner": None}
-    begun = time.monotonic()
+    begun, started = time.monotonic(), time.time()
 
     def end(code, cause="", stderr=""):
         state["seconds"]["all"] = round(time.monotonic() - begun, 3)
         word = {"unit": state["unit"], "exit_code": code, "cause": cause, "stderr": stderr, "seconds": state["seconds"]}
+        word.update(started_at=started, ended_at=time.time())
         with contextlib.suppress(OSError), open(place.last_word, "w") as file:
             file.write(fit(word, LAST_WORD))
         if stderr or cause:

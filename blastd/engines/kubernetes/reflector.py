@@ -130,6 +130,7 @@ class Reflector(Generic[T]):
         self.bad_since: datetime | None = clock.now()
         self.reason = "The first listing has not ended."
         self.listed_at: datetime | None = None
+        self.list_seconds = 0.0
         self.relists = 0
         self.on_health: Callable[[], None] = lambda: None
         self._client, self._kind, self._selector, self._clock, self._jitter = client, kind, selector, clock, jitter
@@ -172,6 +173,7 @@ class Reflector(Generic[T]):
         """Read all pages of one consistent list, then take it as a whole."""
         self.relists += 1
         begun, token, found = self._clock.now(), "", []
+        start = self._clock.monotonic()
         while True:
             page = await self._client.page_of(self._kind, self._page, self._selector, token, probe=True)
             found += page.items
@@ -180,6 +182,7 @@ class Reflector(Generic[T]):
                 break
         self.view.replace(found)
         self.listed_at = begun
+        self.list_seconds = round(self._clock.monotonic() - start, 3)
         self._version = page.metadata.resource_version
 
     async def _watch(self) -> None:
@@ -214,7 +217,7 @@ class Reflector(Generic[T]):
 
     def _mark_good(self) -> None:
         if self.bad_since is not None:
-            log.info("watch_healthy", kind=self._kind, objects=len(self.view))
+            log.info("watch_healthy", kind=self._kind, objects=len(self.view), list_seconds=self.list_seconds)
         news = self.bad_since is not None
         self.bad_since, self.reason = None, ""
         self._healthy.set()

@@ -6,7 +6,8 @@ something failed or waits is said in `diagnosis`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -88,6 +89,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
     stderr: str = ""
     seconds: dict[str, float] = {}
+    started_at: float | None = None
+    ended_at: float | None = None
 
 
 class PodFacts(Frozen, frozen=True, kw_only=True):
@@ -148,8 +151,14 @@ def named(statuses: Sequence[ContainerStatus], name: str) -> ContainerStatus | N
     return next((each for each in statuses if each.name == name), statuses[0] if statuses else None)
 
 
+def moment(seconds: float) -> datetime:
+    """Return the UTC time, in whole milliseconds, of seconds since the epoch."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 def ended(container: ContainerStatus) -> dict[str, Any]:
-    """Return how a container ended, as fields of PodFacts."""
+    """Return how a container ended, as fields of PodFacts; its program's own clock is finer than the kubelet's."""
     end = container.state.terminated
     if end is None:
         return {}
@@ -157,9 +166,13 @@ def ended(container: ContainerStatus) -> dict[str, Any]:
         note = msgspec.json.decode(end.message, type=Note)
     except msgspec.MsgspecError:
         note = None  # killed before its last word: the message is the tail of its log
+    started_at, ended_at = end.started_at, end.finished_at
+    if note is not None and note.started_at is not None and note.ended_at is not None:
+        with suppress(ValueError, OverflowError, OSError):  # a message of somebody else's program
+            started_at, ended_at = moment(note.started_at), moment(note.ended_at)
     return {
-        "started_at": end.started_at,
-        "ended_at": end.finished_at,
+        "started_at": started_at,
+        "ended_at": ended_at,
         "exit_code": end.exit_code,
         "reason": end.reason,
         "note": note,

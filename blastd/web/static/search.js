@@ -28,6 +28,7 @@ import { loadFields, loadQuery, saveFields, saveQuery } from './draft.js'
 import { scan } from './fasta.js'
 import { Options } from './options.js'
 import { biopython, commandLine, curl } from './snippets.js'
+import { OwnSubjects } from './subjects.js'
 
 const EXAMPLES = {
   nt: '>example_16S part of a bacterial 16S rRNA gene\nAGAGTTTGATCCTGGCTCAGATTGAACGCTGGCGGCAGGCCTAACACATGCAAGTCGAACGGTAACAGGAAGAAGCTTGC\nTTCTTTGCTGACGAGTGGCGGACGGGTGAGTAATGTCTGGGAAACTGCCTGATGGAGGGGGATAACTACTGGAAACGGTA\nGCTAATACCGCATAACGTCGCAAGACCAAAGAGGGGGACCTTCGGGCCTCTTGCCATCGGATGTGCCCAGATGGGATTAG\n',
@@ -78,6 +79,7 @@ const state = {
   snippet: 'command',
 }
 const options = new Options($('options'), changed)
+const own = new OwnSubjects(() => state.loaded && offer())
 const queryOf = program => program.query ?? program.query_molecule ?? SIDES[program.name]?.[0]
 const subjectOf = program => program.database ?? program.database_molecule ?? SIDES[program.name]?.[1]
 const program = () => state.programs.find(one => one.name === state.program)
@@ -226,7 +228,8 @@ for (const type of ['dragleave', 'drop'])
 document.addEventListener('drop', event => {
   if (event.dataTransfer.files.length) {
     event.preventDefault()
-    takeFile(event.dataTransfer.files[0])
+    if (own.on && event.target.closest?.('#own-box')) own.take(event.dataTransfer.files[0])
+    else takeFile(event.dataTransfer.files[0])
   }
 })
 $('query').addEventListener('paste', event => {
@@ -355,7 +358,7 @@ function paintDatabases() {
   if (!state.databases) return
   const wanted = program() && subjectOf(program())
   const text = $('db-filter').value.trim().toLowerCase()
-  show($('db-filter'), state.databases.length > 8)
+  show($('db-filter'), state.databases.length > 8 && !own.on)
   const fit = state.databases.filter(one => !wanted || one.molecule === wanted)
   for (const name of state.chosen)
     if (!fit.some(one => one.name === name && one.state === 'ready')) state.chosen.delete(name)
@@ -423,6 +426,7 @@ $('db-filter').addEventListener('input', paintDatabases)
 // ---- the whole
 function search() {
   const found = { program: state.program, database: [...state.chosen], options: options.values() }
+  if (own.on) delete found.database
   const one = task()
   if (one && (state.task || program().tasks.length > 1)) found.task = one.name
   const loc = $('query-loc').value.trim()
@@ -448,7 +452,10 @@ function reasons() {
       `${state.program} needs ${queryOf(program())} sequences; these look like ${seen.molecule}.`,
       $('programs').querySelector('input'),
     ])
-  if (!state.chosen.size) found.push(['Choose a database.', $('databases').querySelector('input:not(:disabled)')])
+  const subjects = own.on && own.reason(state.program, program() && subjectOf(program()))
+  if (subjects) found.push([subjects, own.file ? $('subject-file').querySelector('button') : $('subject')])
+  if (!own.on && !state.chosen.size)
+    found.push(['Choose a database.', $('databases').querySelector('input:not(:disabled)')])
   if (locFault()) found.push([locFault(), $('query-loc')])
   const fault = options.firstFault()
   if (fault) found.push([`The option ${fault[0]} needs another value.`, fault[1]])
@@ -459,6 +466,7 @@ const keepFields = debounce(200, () =>
     program: state.programChosen ? state.program : '',
     task: state.task,
     databases: [...state.chosen],
+    own: own.draft,
     options: options.raw,
     loc: $('query-loc').value,
     title: $('title').value,
@@ -487,7 +495,7 @@ function changed() {
       'Program',
       state.program ? `${state.program}${task() && task().name !== state.program ? ` (${task().name})` : ''}` : '–',
     ],
-    ['Database', [...state.chosen].join(', ') || '–'],
+    ['Database', own.on ? own.text() : [...state.chosen].join(', ') || '–'],
     ['Options', given.length ? given.map(([name, value]) => `${name} ${value}`).join(', ') : 'all at their defaults'],
   ]
   $('summary').replaceChildren(...rows.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]))
@@ -499,7 +507,8 @@ function changed() {
 }
 function paintSnippet() {
   const found = search()
-  if (!found.database.length) found.database = ['DATABASE']
+  if (own.on) found.subject = own.name
+  else if (!found.database.length) found.database = ['DATABASE']
   const address = location.origin + BASE
   $('snip-code').textContent =
     state.snippet === 'curl'
@@ -526,6 +535,7 @@ async function submit() {
   const form = new FormData()
   form.append('search', new Blob([JSON.stringify(search())], { type: 'application/json' }))
   form.append('query', state.file ?? new Blob([$('query').value], { type: 'text/plain' }), fileName())
+  if (own.on) form.append('subject', own.file ?? new Blob([own.source], { type: 'text/plain' }), own.name)
   const large = (state.file?.size ?? $('query').value.length) > 2e6
   show($('upload'), large)
   try {
@@ -585,6 +595,7 @@ $('clear').addEventListener('click', () => {
   state.programChosen = false
   state.task = ''
   state.chosen.clear()
+  own.restore()
   options.serverFaults = {}
   options.set({})
   $('title').value = $('query-loc').value = ''
@@ -619,6 +630,8 @@ async function again(id) {
     task: wanted.task ?? '',
     chosen: new Set(wanted.database),
   })
+  const came = (wanted.database ?? []).some(name => name.startsWith('subjects-')) // not kept as they came
+  own.restore({ on: came })
   options.raw = Object.fromEntries(
     Object.entries(wanted.options ?? {}).map(([name, value]) => [
       name,
@@ -630,7 +643,7 @@ async function again(id) {
   $('origin').replaceChildren(
     'Filled in from ',
     h('a', { href: url(`/jobs/${job.job_id}`) }, job.title || job.short_id),
-    '. Change what you like and search again.',
+    `. Change what you like${came ? ', give the sequences to search in once more,' : ''} and search again.`,
   )
   show($('origin'))
   const response = await fetch(url(`/api/blast/jobs/${encodeURIComponent(job.job_id)}/query`), {
@@ -671,6 +684,7 @@ async function begin() {
       task: fields.task ?? '',
       chosen: new Set(from.getAll('database').length ? from.getAll('database') : (fields.databases ?? [])),
     })
+    own.restore(fields.own)
     options.raw = fields.options ?? {}
     $('query-loc').value = fields.loc ?? ''
     $('title').value = fields.title ?? ''

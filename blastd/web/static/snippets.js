@@ -11,7 +11,8 @@ const python = value =>
         : JSON.stringify(String(value))
 
 export function commandLine(search, fileName) {
-  const words = [search.program, '-query', quote(fileName), '-db', quote(search.database.join(' '))]
+  const words = [search.program, '-query', quote(fileName)]
+  words.push(...(search.subject ? ['-subject', quote(search.subject)] : ['-db', quote(search.database.join(' '))]))
   if (search.task) words.push('-task', quote(search.task))
   if (search.query_loc) words.push('-query_loc', quote(search.query_loc))
   for (const [name, value] of Object.entries(search.options)) {
@@ -33,10 +34,12 @@ const FLAGS = new Set([
 ])
 
 export function curl(search, address, fileName, tokens) {
-  const fields = JSON.stringify(search)
+  const { subject, ...rest } = search
+  const fields = JSON.stringify(rest)
   const lines = [`curl -sS ${quote(`${address}/api/blast/jobs`)}`]
   if (tokens) lines.push('  -H "Authorization: Bearer $BLASTD_TOKEN"')
   lines.push(`  -F ${quote(`search=${fields};type=application/json`)}`, `  -F ${quote(`query=@${fileName}`)}`)
+  if (subject) lines.push(`  -F ${quote(`subject=@${subject}`)}`)
   return `${lines.join(' \\\n')}\n\n# the answer holds job_id; then\ncurl -sS ${quote(`${address}/api/blast/jobs/`)}JOB_ID'?wait=60'\ncurl -sSOJ ${quote(`${address}/api/blast/jobs/`)}JOB_ID'/results?format=tabular'`
 }
 
@@ -56,6 +59,7 @@ const QBLAST = {
   db_gencode: 'db_genetic_code',
 }
 export function biopython(search, address, fileName, tokens) {
+  if (search.subject) return "# NCBI's protocol can't carry sequences to search in; use curl."
   const values = [
     `    ${python(search.program)},`,
     `    ${python(search.database.join(' '))},`,
