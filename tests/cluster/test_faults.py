@@ -73,8 +73,10 @@ def test_creates_whose_answers_are_lost_make_one_object_each(behind: Daemon, api
         job_id = behind.submit(LAMBDA_QUERY, reuse=False)["job_id"]
         until("the answers were lost", lambda: secret.met and job.met)
         recovery = Recovery()
-        done(behind, job_id)
+        row = done(behind, job_id)
     recovery.of("answers to creating Secret and Job lost: search completed", 40)
+    parts = next(step["parts"] for step in row["steps"] if step["name"] == "submitting")
+    assert {"remove stale objects", "scripts", "upload queries", "create job"} <= parts.keys()
     assert len(api.since(begin, r"^POST .*/jobs$")) == 1, "the Job is found, not made again"
     until("nothing is left", lambda: not cluster.of_job("jobs", job_id) and not cluster.of_job("secrets", job_id))
 

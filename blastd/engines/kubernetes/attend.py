@@ -44,6 +44,7 @@ class Held:
     events_at: float = float("-inf")
     began: float = 0.0
     submitted: StepReport | None = None
+    parts: dict[str, float] = field(default_factory=dict)
     blast_version: str | None = None
     units: Units | None = None
     probed: bool = False

@@ -16,7 +16,7 @@ from blastd.clock import Clock
 from blastd.config import KubernetesSettings
 from blastd.core.engine import Work
 from blastd.core.ids import JobId
-from blastd.core.model import Frozen, Job
+from blastd.core.model import Job
 from blastd.engines.kubernetes import manifests
 from blastd.engines.kubernetes.blob import Blobs
 from blastd.engines.kubernetes.client import Client
@@ -34,13 +34,6 @@ from blastd.engines.kubernetes.podplan import (
 )
 
 
-class Made(Frozen, frozen=True, kw_only=True):
-    """The Job that runs now, and the seconds that each operation took."""
-
-    job: JobObject
-    seconds: dict[str, float]
-
-
 class Bootstrap:
     """Makes a job's objects in cluster and storage account."""
 
@@ -49,9 +42,14 @@ class Bootstrap:
         self._client, self._blobs, self._settings, self._clock = client, blobs, settings, clock
         self._script = script
 
-    async def run(self, work: Work, databases: Sequence[Manifest], *, staging: bool) -> Made:
-        """Make everything of *work*. Raises OperationFailed, ClusterFailure, BlobFailure; harmless when repeated."""
-        job, seconds = work.job, dict[str, float]()
+    async def run(
+        self, work: Work, databases: Sequence[Manifest], seconds: dict[str, float], *, staging: bool
+    ) -> JobObject:
+        """Make everything of *work*, timing each operation into *seconds*, and return the Job that runs now.
+
+        Harmless when repeated. Raises OperationFailed, ClusterFailure, BlobFailure.
+        """
+        job = work.job
         operations: dict[str, Operation] = {
             "remove stale objects": lambda: self._remove_stale(job),
             "scripts": self.ensure_scripts,
@@ -68,10 +66,12 @@ class Bootstrap:
         access = self.access(job.job_id, job.attempt, units_in(plan), databases, self._clock.now())
         its_labels = manifests.labels(job.job_id, job.attempt)
         await self.put_secret(name, its_labels, access, pod_plan(work, plan, databases))
-        made = await self._create(manifests.job(plan, self._settings, self._script))
-        await self._client.patch_secret(name, manifests.owned_by(name, made.metadata.uid))
-        seconds["create job"] = self._clock.monotonic() - begin
-        return Made(job=made, seconds={key: round(value, 3) for key, value in seconds.items()})
+        try:
+            made = await self._create(manifests.job(plan, self._settings, self._script))
+            await self._client.patch_secret(name, manifests.owned_by(name, made.metadata.uid))
+        finally:
+            seconds["create job"] = self._clock.monotonic() - begin  # also of one whose answer was lost
+        return made
 
     def now(self) -> datetime:
         """Return the time from which addresses count."""

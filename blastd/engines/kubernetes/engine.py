@@ -54,6 +54,7 @@ SHARD_BYTES = 8 << 30  # a database is split into shards of this size unless the
 WORTH_SECONDS = 20.0  # a pod takes seconds to start: less work is not worth another one
 AT_ONCE = 64  # pods that the planner counts on
 RENEW_SECONDS = 60.0
+FORGET_SECONDS = 5.0  # a cluster that was away for a moment is waited for; else reconcile cleans up, within a minute
 WOKEN = 4  # searches that try a cluster that may be back
 
 
@@ -132,26 +133,29 @@ class KubernetesEngine:
         """Make the job's objects; what can't be made now is said, and tried again at the next look."""
         job = work.job
         self._waiting[job.job_id] = None
+        seconds = dict[str, float]()
+        held = self._hold(job)
         try:
             databases, trouble = await self.depot.find(work.databases)
             if trouble is not None:
                 return trouble
             warm = all(self.depot.nodes.of(each.fingerprint) for each in work.databases)
             begin = self._clock.now()
-            made = await self._bootstrap.run(work, databases, staging=not warm)
+            made = await self._bootstrap.run(work, databases, seconds, staging=not warm)
         except OperationFailed as error:
             return self._later(refused(error.__cause__ or error, str(error)))
         except (ClusterFailure, BlobFailure, OSError) as error:
             return self._later(refused(error, str(error)))
-        held = self._hold(job)
+        finally:
+            held.parts |= {name: round(value, 3) for name, value in seconds.items()}
         held.submitted = StepReport(
-            name=StepName.SUBMITTING, started_at=begin, ended_at=self._clock.now(), parts=made.seconds
+            name=StepName.SUBMITTING, started_at=begin, ended_at=self._clock.now(), parts=held.parts
         )
         held.began = held.signed_at = self._clock.monotonic()
         held.probed = False
         self._waiting.pop(job.job_id, None)
         self._ids[held.name] = job.job_id
-        self.jobs.view.put(made.job)
+        self.jobs.view.put(made)
         return None
 
     def _later(self, trouble: Trouble) -> Trouble:
@@ -230,6 +234,7 @@ class KubernetesEngine:
             harvest_trouble=held.trouble,
             events=held.events,
             submitted=held.submitted,
+            parts=held.parts,
             blast_version=held.blast_version,
         )
 
@@ -276,6 +281,7 @@ class KubernetesEngine:
         if job.source == "external":
             self._drop(job.job_id)
             return True
+        await asyncio.sleep(min(self._client.cool.left, FORGET_SECONDS))
         try:
             for each in await self._client.list_jobs(manifests.of_job(job.job_id)):
                 await self._delete_job(each)

@@ -39,6 +39,7 @@ class Known(Frozen, frozen=True, kw_only=True):
     harvest_trouble: Trouble | None = None
     events: tuple[EventObject, ...] = ()
     submitted: StepReport | None = None
+    parts: Mapping[str, float] = {}
     blast_version: str | None = None
 
 
@@ -156,6 +157,8 @@ def steps(job: JobObject, pods: Sequence[PodFacts], known: Known) -> tuple[StepR
     ]
     if known.submitted is not None:
         found.append(known.submitted)
+    elif known.parts:  # the answer to its making was lost, and the watch found it
+        found.append(StepReport(name=StepName.SUBMITTING, parts=dict(known.parts)))
     starts = [at for each in pods if (at := not_before(each.staging_started_at, known)) is not None]
     ends = [at for each in pods if (at := not_before(each.staging_ended_at, known)) is not None]
     runs = [at for each in pods if (at := not_before(each.started_at, known)) is not None]
