@@ -47,11 +47,14 @@ class Slots:
         self._sharing: dict[tuple[JobId, int], list[tuple[JobId, int]]] = {}
         self._arrivals = self._starts = 0
         self._order: dict[JobId, int] | None = None  # what `waiting` found, until something changes
+        self._used: int | None = None  # what `used` found, likewise
 
     @property
     def used(self) -> int:
         """Return the number of slots in use."""
-        return sum(sum(job.running.values()) for job in self._jobs.values())
+        if self._used is None:
+            self._used = sum(sum(job.running.values()) for job in self._jobs.values())
+        return self._used
 
     def add(
         self,
@@ -63,7 +66,7 @@ class Slots:
         kind: Hashable | None = None,
     ) -> None:
         """Queue the units of a job; *done* are those that need not run. A job with a *kind* has one unit."""
-        self._order = None
+        self._order = self._used = None
         self._arrivals += 1
         turn = (self._starts, False, self._arrivals)
         self._owners.setdefault(owner, turn)
@@ -73,7 +76,7 @@ class Slots:
     def drop(self, job_id: JobId) -> None:
         """Forget the units of a job that have not started; what runs keeps its slots until `free`."""
         if (job := self._jobs.get(job_id)) is not None:
-            self._order = None
+            self._order = self._used = None
             job.units.clear()
             self._prune(job)
 
@@ -115,7 +118,7 @@ class Slots:
         return joined
 
     def _start(self, job: Waiting, unit: Unit, width: int) -> None:
-        self._order = None
+        self._order = self._used = None
         del job.units[unit.index]
         job.running[unit.index] = width
         self._starts += 1
@@ -123,7 +126,7 @@ class Slots:
 
     def free(self, job_id: JobId, index: int, *, done: bool) -> None:
         """Give back the slots of a unit that ended; those that share it keep them until the last has ended."""
-        self._order = None
+        self._order = self._used = None
         job = self._jobs[job_id]
         width = job.running.pop(index, 0)
         together = self._sharing.pop((job_id, index), [])

@@ -1,0 +1,91 @@
+"""Writes that wait share a commit; each keeps its own outcome."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from blastd.errors import StoreBroken, TooMany
+from blastd.store.sqlite import GROUP, Database, open_database
+
+Work = Callable[[sqlite3.Connection], object]
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Database]:
+    async with open_database(tmp_path / "blastd.sqlite") as found:
+        await found.write(lambda db: db.execute("CREATE TABLE kept (name TEXT PRIMARY KEY)"))
+        yield found
+
+
+def keep(name: str) -> Work:
+    return lambda db: db.execute("INSERT INTO kept VALUES (?)", (name,)).rowcount
+
+
+async def names(store: Database) -> list[str]:
+    return await store.read(lambda db: [row[0] for row in db.execute("SELECT name FROM kept ORDER BY rowid")])
+
+
+def busy(commits: list[str]) -> Work:
+    """Return a write that holds the writer up, and counts the commits from now on."""
+
+    def work(db: sqlite3.Connection) -> None:
+        db.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
+        time.sleep(0.2)
+
+    return work
+
+
+async def test_writes_that_wait_share_commits_in_their_order(store: Database) -> None:
+    commits: list[str] = []
+    count = GROUP + 10
+    first = asyncio.create_task(store.write(busy(commits)))
+    await asyncio.sleep(0.05)
+    found = await asyncio.gather(*(store.write(keep(str(number))) for number in range(count)))
+    await first
+    assert found == [1] * count
+    assert await names(store) == [str(number) for number in range(count)]
+    assert len(commits) == 3, "the first, a full group, the rest"
+
+
+async def test_failed_write_fails_alone(store: Database) -> None:
+    def refuse(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO kept VALUES ('half')")
+        raise TooMany("no room")
+
+    first = asyncio.create_task(store.write(busy([])))
+    await asyncio.sleep(0.05)
+    writes = [keep("a"), refuse, keep("a"), keep("b")]
+    found = await asyncio.gather(*map(store.write, writes), return_exceptions=True)
+    await first
+    assert [type(one) for one in found] == [int, TooMany, sqlite3.IntegrityError, int]
+    assert await names(store) == ["a", "b"]
+
+
+async def test_commit_that_fails_fails_for_all_and_leaves_nothing(store: Database) -> None:
+    def undone(db: sqlite3.Connection) -> None:
+        db.execute("ROLLBACK")  # as SQLite itself does on a full disk or a broken one
+        db.execute("INSERT INTO no_such_table VALUES (1)")
+
+    first = asyncio.create_task(store.write(busy([])))
+    await asyncio.sleep(0.05)
+    found = await asyncio.gather(*map(store.write, [keep("a"), undone, keep("b")]), return_exceptions=True)
+    await first
+    assert [type(one) for one in found] == [StoreBroken] * 3
+    assert await names(store) == []
+    assert await store.write(keep("c")) == 1
+
+
+async def test_cancelled_caller_leaves_the_others_their_writes(store: Database) -> None:
+    first = asyncio.create_task(store.write(busy([])))
+    await asyncio.sleep(0.05)
+    tasks = [asyncio.create_task(store.write(keep(name))) for name in "abc"]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    await first
+    assert [type(one) for one in found] == [int, asyncio.CancelledError, int]
+    assert {"a", "c"} <= set(await names(store))
