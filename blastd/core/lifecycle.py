@@ -123,12 +123,13 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
     status = job.status if phase is Phase.CANCELLING else STATUS_OF[phase]
     done = sum(unit.state is UnitState.DONE for unit in after.values())
     steps = timeline.merge(job.steps, seen.steps)
-    began = min((unit.started_at for unit in after.values() if unit.started_at), default=None)
-    if phase in (Phase.RUNNING, Phase.RESULTS_PENDING) and began is not None:
-        steps = _computing(steps, began)
+    if phase in (Phase.RUNNING, Phase.RESULTS_PENDING):
+        began = min((unit.started_at for unit in after.values() if unit.started_at), default=None)
+        if began is not None:
+            steps = _computing(steps, began)
     if phase is Phase.RESULTS_PENDING:
         ended = [unit.ended_at for unit in after.values() if unit.ended_at]
-        steps = timeline.end(steps, StepName.RUNNING, max(ended, default=now), began=began)
+        steps = timeline.end(steps, StepName.RUNNING, max(ended, default=now))
         steps = timeline.start(steps, StepName.EXPORTING, now)
     waiting = seen.trouble.code if seen.trouble is not None else seen.waiting_for
     wanted: dict[str, Any] = {
@@ -220,7 +221,7 @@ def completed(job: Job, now: datetime, by: str, fields: dict[str, object], units
         steps = timeline.end(steps, StepName.SUBMITTING, min(starts))
         steps = timeline.start(steps, StepName.RUNNING, min(starts))
     if ends:
-        steps = timeline.end(steps, StepName.RUNNING, max(ends), began=min(starts, default=None))
+        steps = timeline.end(steps, StepName.RUNNING, max(ends))
         steps = timeline.end(timeline.start(steps, StepName.EXPORTING, max(ends)), StepName.EXPORTING, now)
     return Change(
         status=Status.COMPLETED,

@@ -26,26 +26,12 @@ def start(steps: Sequence[Step], name: StepName, at: datetime) -> tuple[Step, ..
     )
 
 
-def end(
-    steps: Sequence[Step],
-    name: StepName,
-    at: datetime,
-    parts: dict[str, float] | None = None,
-    *,
-    began: datetime | None = None,
-) -> tuple[Step, ...]:
-    """Note that *name* ended *at*, with seconds of named *parts*; an ended step stays as it is.
-
-    *began* is what a better clock says of the start: a kubelet tells it in whole seconds, the program in milliseconds.
-    """
-
-    def ended(step: Step) -> Step:
-        started = began or step.started_at
-        done = _not_before(at, started)
-        return replace(step, status=StepStatus.DONE, started_at=started, ended_at=done, parts=parts or step.parts)
-
+def end(steps: Sequence[Step], name: StepName, at: datetime, parts: dict[str, float] | None = None) -> tuple[Step, ...]:
+    """Note that *name* ended *at*, with seconds of named *parts*; an ended step stays as it is."""
     return tuple(
-        ended(step) if step.name is name and step.status in (StepStatus.PENDING, StepStatus.RUNNING) else step
+        replace(step, status=StepStatus.DONE, ended_at=_not_before(at, step.started_at), parts=parts or step.parts)
+        if step.name is name and step.status in (StepStatus.PENDING, StepStatus.RUNNING)
+        else step
         for step in steps
     )
 
