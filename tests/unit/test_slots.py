@@ -194,3 +194,31 @@ def test_no_more_join_than_asked_for_and_none_without_a_kind() -> None:
     add(plain, "b", "anna", 1)
     assert plain.take() is not None
     assert plain.join(JobId("a"), 0, 4) == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["add", "add", "add", "take", "free", "drop"]), st.integers(0, 2), st.sampled_from("ab")
+        ),
+        max_size=40,
+    ),
+    st.integers(1, 2),
+)
+def test_places_kept_from_one_look_to_the_next_are_those_of_a_new_one(
+    steps: list[tuple[str, int, str]], owners: int
+) -> None:
+    slots, started = Slots(2), list[tuple[JobId, int]]()
+    for number, (step, priority, owner) in enumerate(steps):
+        if step == "add":
+            add(slots, f"j{number}", owner if owners == 2 else "a", 1 + number % 2, priority)
+        elif step == "take" and (taken := slots.take()) is not None:
+            started.append((taken[0], taken[1].index))
+        elif step == "free" and started:
+            slots.free(*started.pop(), done=bool(number % 2))
+        elif step == "drop":
+            slots.drop(JobId(f"j{number - 1}"))
+        kept = list(slots.waiting())
+        assert [slots.place(job_id) for job_id in kept] == list(range(1, len(kept) + 1))
+        slots._order = None  # what it would find without what it keeps
+        assert list(slots.waiting()) == kept

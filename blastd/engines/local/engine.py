@@ -194,11 +194,7 @@ class LocalEngine:
                 "threads": self._settings.threads,
                 "shards": self._settings.shards,
                 "used": self._slots.used,
-                "units": sum(
-                    report.state is UnitState.RUNNING
-                    for held in self._held.values()
-                    for report in held.reports.values()
-                ),
+                "units": self._slots.running,
                 "jobs": len(self._held),
             },
         )

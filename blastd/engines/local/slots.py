@@ -56,6 +56,11 @@ class Slots:
             self._used = sum(sum(job.running.values()) for job in self._jobs.values())
         return self._used
 
+    @property
+    def running(self) -> int:
+        """Return the number of units that run."""
+        return sum(map(len, (job.running for job in self._jobs.values()))) if self.used else 0
+
     def add(
         self,
         job_id: JobId,
@@ -66,12 +71,18 @@ class Slots:
         kind: Hashable | None = None,
     ) -> None:
         """Queue the units of a job; *done* are those that need not run. A job with a *kind* has one unit."""
-        self._order = self._used = None
         self._arrivals += 1
         turn = (self._starts, False, self._arrivals)
         self._owners.setdefault(owner, turn)
         waiting = {unit.index: unit for unit in units}
         self._jobs[job_id] = Waiting(job_id, owner, priority, turn, waiting, set(done), kind=kind)
+        known = self._order if len(self._owners) == 1 and waiting and not self._jobs[job_id].done else None
+        if known and job_id not in known:  # the usual case, not worth a sort: behind all that wait
+            last = self._jobs[next(reversed(known))]
+            if (-last.priority, last.turn) < (-priority, turn):
+                known[job_id] = len(known) + 1
+                return
+        self._order = None
 
     def drop(self, job_id: JobId) -> None:
         """Forget the units of a job that have not started; what runs keeps its slots until `free`."""
