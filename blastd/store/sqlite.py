@@ -2,8 +2,8 @@
 
 A transaction is one plain function run in the connection's own thread: one hop instead of one a statement, and a
 cancelled caller can't split it. Writes that wait for the writer share its next commit, each in a savepoint of its own:
-fifty searches posted at once cost a few flushes of the disk and not a hundred and fifty. Settings follow https://www.sqlite.org/pragma.html: WAL with synchronous=FULL makes a
-commit durable before it is reported.
+fifty searches posted at once cost a few flushes of the disk and not a hundred and fifty. Settings follow
+https://www.sqlite.org/pragma.html: WAL with synchronous=FULL makes a commit durable before it is reported.
 """
 
 import asyncio

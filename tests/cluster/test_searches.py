@@ -31,7 +31,9 @@ def at(text: str) -> datetime:
 
 
 def test_first_search_equals_bare_blast_and_leaves_nothing(daemon: Daemon, databases: Path, cluster: Cluster) -> None:
-    row = daemon.run(LAMBDA_QUERY, engine="kubernetes")
+    row = daemon.run(
+        LAMBDA_QUERY, engine="kubernetes", reuse=False
+    )  # other tests of this daemon may have searched the same
     job_id = row["job_id"]
     for name, number in [("tabular", "6"), ("xml", "5"), ("pairwise", "0")]:
         wanted = bare(databases, "blastn", "tnt", LAMBDA_QUERY, number, "-task", row["task"])
