@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 from pathlib import Path
+from threading import Lock
 
 from blastd.errors import DiskFull, StoreBroken
 
@@ -24,6 +25,17 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
+def put(source: Path | bytes, target: Path) -> None:
+    """Make a file of bytes, or give one its name, with durable content; nobody reads *target* before its folder counts."""
+    if isinstance(source, bytes):
+        with target.open("wb", buffering=0) as file:
+            file.write(source)
+            os.fsync(file.fileno())
+    else:
+        flush(source)
+        source.rename(target)
+
+
 def flush_folder(folder: Path) -> None:
     """Make renames in a folder durable."""
     flush(folder)
@@ -39,12 +51,41 @@ def digest(path: Path) -> tuple[int, str]:
     return total, sha.hexdigest()
 
 
+class SharedFlush:
+    """Makes renames in one folder durable: one flush serves all threads that asked before it began."""
+
+    def __init__(self, folder: Path) -> None:
+        """Flush *folder* when asked."""
+        self._folder, self._flushing, self._counting = folder, Lock(), Lock()
+        self._asked = self._served = 0
+
+    def flush(self) -> None:
+        """Return once everything that this thread did in the folder is durable. Raises OSError."""
+        with self._counting:
+            self._asked += 1
+            mine = self._asked
+        with self._flushing:
+            if self._served >= mine:
+                return
+            with self._counting:
+                all_now = self._asked
+            flush_folder(self._folder)
+            self._served = all_now
+
+
 def publish(temporary: Path, final: Path) -> tuple[int, str]:
     """Give a complete file its name, durably; returns size and SHA-256."""
     found = digest(temporary)
     flush(temporary)
     temporary.replace(final)
     flush_folder(final.parent)
+    return found
+
+
+def publish_unit(temporary: Path, final: Path) -> tuple[int, str]:
+    """Publish the output of a unit, in a folder that may be new itself."""
+    found = publish(temporary, final)
+    flush_folder(final.parent.parent)
     return found
 
 

@@ -4,12 +4,17 @@ Event names are constant, snake_case and in the past; facts are keywords. What l
 last resort; nobody should log one.
 """
 
+import asyncio
+import json
 import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import cache
+from threading import Lock
 from typing import Any, TextIO
 
+import msgspec
 import structlog
 
 from blastd.config import LoggingSettings
@@ -29,12 +34,50 @@ QUIET = {
 }
 
 
+class Gathered:
+    """A stream that writes the lines of one turn of the event loop in one piece.
+
+    Each write lets another thread have Python's lock, and the loop waits to get it back. Other threads, and what runs
+    outside a loop, write at once.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        """Write to *out*."""
+        self._out, self._texts, self._lock = out, list[str](), Lock()
+
+    def write(self, text: str) -> int:
+        """Take a text."""
+        with self._lock:
+            self._texts.append(text)
+            waits = len(self._texts) > 1
+        if not waits:
+            try:
+                asyncio.get_running_loop().call_soon(self.send)
+            except RuntimeError:
+                self.send()
+        return len(text)
+
+    def flush(self) -> None:
+        """Leave it to `send`, which comes soon."""
+
+    def send(self) -> None:
+        """Write what was taken."""
+        with self._lock:
+            text, self._texts = "".join(self._texts), []
+            self._out.write(text)
+            self._out.flush()
+
+    def isatty(self) -> bool:
+        """Tell whether a person reads it."""
+        return self._out.isatty()
+
+
 def mask(text: str) -> str:
     """Return *text* with tokens, signatures and keys replaced by three stars."""
     return SECRET_TEXTS.sub(lambda match: next(group for group in match.groups() if group is not None) + "***", text)
 
 
-def configure(settings: LoggingSettings, stream: TextIO | None = None) -> None:
+def configure(settings: LoggingSettings, stream: TextIO | Gathered | None = None) -> None:
     """Send our lines and those of the libraries to *stream* (standard error), in the form that *settings* say."""
     out = stream if stream is not None else sys.stderr
     as_json = settings.format == "json" or (settings.format == "auto" and not out.isatty())
@@ -48,7 +91,7 @@ def configure(settings: LoggingSettings, stream: TextIO | None = None) -> None:
         _masked,
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
+        structlog.processors.JSONRenderer(_json)
         if as_json
         else structlog.dev.ConsoleRenderer(
             colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=28
@@ -59,7 +102,7 @@ def configure(settings: LoggingSettings, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(out),  # type: ignore[arg-type]  # which needs write and flush only
         cache_logger_on_first_use=False,  # tests and the command line configure more than once
     )
     handler = logging.StreamHandler(out)
@@ -75,10 +118,23 @@ def configure(settings: LoggingSettings, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(max(level, least))
 
 
+def _json(event: MutableMapping[str, Any], **_: Any) -> str:
+    try:
+        return msgspec.json.encode(event, enc_hook=str).decode()
+    except (TypeError, ValueError, OverflowError):  # half a surrogate pair, say: no line is lost for its letters
+        return json.dumps(event, default=str)
+
+
+@cache
+def _secret(name: str) -> bool:
+    """Tell whether a fact of this name is one not to be told; names stand in our code and that of the libraries."""
+    return SECRET_NAMES.search(name) is not None
+
+
 def _masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask facts with a secret's name, and secrets within texts."""
     for name, value in event.items():
-        if SECRET_NAMES.search(name):
+        if _secret(name):
             event[name] = "***"
         elif isinstance(value, str):
             event[name] = mask(value)

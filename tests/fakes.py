@@ -72,6 +72,7 @@ class FaultyEngine:
     """An engine that answers what the test says, and counts how often it was asked."""
 
     name = "faulty"
+    outlives = True
     pushed_by = "watch"
 
     def __init__(self) -> None:

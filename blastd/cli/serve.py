@@ -13,8 +13,12 @@ from blastd.cli.settings import settings_of
 def serve(given: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
     settings = settings_of(given)
-    log.configure(settings.logging)
+    lines = log.Gathered(sys.stderr)
+    log.configure(settings.logging, lines)
     if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):  # later Pythons do so by themselves
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())  # else each process of BLAST+ costs a thread that waits
-    asyncio.run(daemon.serve(settings))
+    try:
+        asyncio.run(daemon.serve(settings))
+    finally:
+        lines.send()
     return ExitCode.OK

@@ -152,6 +152,8 @@ class Engine(Protocol):
     """What runs units. No method raises for an engine that is away: submit and cancel then answer with Trouble or False."""
 
     name: str
+    outlives: bool
+    """Whether what it takes over goes on when the daemon dies: then the row says so before it is asked."""
     pushed_by: str
     """What `observed_by` says of news that the engine pushes: "process" or "watch"."""
 

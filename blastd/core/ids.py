@@ -38,5 +38,9 @@ def parse_prefix(text: str) -> str:
 
 def prefix_range(digits: str) -> tuple[str, str]:
     """Return the lowest and highest UUID text that begin with *digits*: a range that an index serves."""
-    low, high = digits.ljust(32, "0"), digits.ljust(32, "f")
-    return str(UUID(low)), str(UUID(high))
+    return dashed(digits.ljust(32, "0")), dashed(digits.ljust(32, "f"))
+
+
+def dashed(digits: str) -> JobId:
+    """Return the id of 32 hexadecimal *digits*."""
+    return JobId("-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])))

@@ -122,7 +122,7 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
     phase = job.phase if job.phase is Phase.CANCELLING else seen.phase
     status = job.status if phase is Phase.CANCELLING else STATUS_OF[phase]
     done = sum(unit.state is UnitState.DONE for unit in after.values())
-    steps = timeline.merge(job.steps, seen.steps)
+    steps = timeline.merge(_taken(job, now), seen.steps)
     if phase in (Phase.RUNNING, Phase.RESULTS_PENDING):
         began = min((unit.started_at for unit in after.values() if unit.started_at), default=None)
         if began is not None:
@@ -188,10 +188,20 @@ def submitting(job: Job, now: datetime) -> Change:
 
     A job that could not be handed over goes on saying why until it is: the next try may last, and fail as the one before.
     """
-    steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
-    steps = timeline.start(steps, StepName.SUBMITTING, now)
+    steps = _handing(job, now)
     waits = job.waiting_for if job.waiting_for == job.error_code else None
     return Change(status=Status.QUEUED, phase=Phase.SUBMITTING, fields={"steps": steps, "waiting_for": waits})
+
+
+def _handing(job: Job, now: datetime) -> tuple[Step, ...]:
+    """Note that *job* is being handed over."""
+    steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
+    return timeline.start(steps, StepName.SUBMITTING, now)
+
+
+def _taken(job: Job, now: datetime) -> tuple[Step, ...]:
+    """Return the steps of a job that was handed over, with or without a word of it before."""
+    return _handing(job, now) if job.phase in (Phase.QUEUED, Phase.PREPARING) else tuple(job.steps)
 
 
 def waiting(job: Job, trouble: Trouble, now: datetime) -> Change | None:
@@ -241,7 +251,7 @@ def completed(job: Job, now: datetime, by: str, fields: dict[str, object], units
 
 def failed(job: Job, trouble: Trouble, now: datetime, by: str, seen: Present | None = None) -> Change:
     """Return the move to failed, with cause and remedy."""
-    steps = job.steps
+    steps = _taken(job, now)
     if seen is not None:
         steps = timeline.merge(steps, seen.steps)
         began = min((unit.started_at for unit in seen.units if unit.started_at), default=None)

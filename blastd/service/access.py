@@ -4,6 +4,8 @@ Users see and change their own jobs, admins all. A job of somebody else does not
 route. How a token travels (Bearer, Basic, cookie) is the web layer's matter.
 """
 
+import asyncio
+
 import structlog
 
 from blastd.clock import Clock
@@ -49,6 +51,7 @@ class Access:
         self._clock = clock
         self._noted: dict[str, float] = {}
         self._closed, self._asked_at = not loopback, -FIRST_TOKEN_SECONDS
+        self._asking = asyncio.Lock()
 
     async def tokens_on(self) -> bool:
         """Tell whether requests need a token: always off loopback, and from the first token that was made.
@@ -57,8 +60,10 @@ class Access:
         """
         now = self._clock.monotonic()
         if not self._closed and now - self._asked_at >= FIRST_TOKEN_SECONDS:
-            self._closed = await self._store.read(lambda db: bool(tokens.list_all(db, limit=1)))
-            self._asked_at = now
+            async with self._asking:  # who comes meanwhile waits for the answer instead of asking, too
+                if now - self._asked_at >= FIRST_TOKEN_SECONDS:
+                    self._closed = await self._store.read(lambda db: bool(tokens.list_all(db, limit=1)))
+                    self._asked_at = now
         return self._closed
 
     async def identify(self, text: str | None) -> Identity:
@@ -86,7 +91,7 @@ class Access:
         self._noted[token_id] = at
         now = self._clock.now()
         try:
-            await self._store.write(lambda db: tokens.used(db, token_id, now))
+            await self._store.write(lambda db: tokens.used(db, token_id, now), of=())
         except StoreBroken as error:  # a full disk must not keep anybody from reading
             log.warning("token_use_not_noted", token_id=token_id, error=str(error))
 

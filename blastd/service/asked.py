@@ -66,6 +66,8 @@ class Ready(Frozen, frozen=True, kw_only=True):
     folder: Path
     units: tuple[Unit, ...]
     complete: bool = True
+    kept: tuple[Artifact, ...] = ()
+    """Formats that were made before."""
 
 
 def format_of(wanted: Wanted) -> Format:

@@ -4,7 +4,9 @@ What FASTA is and what is wrong with it is known by `core.fasta` and its neighbo
 """
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from blastd.core.fasta import Limits, Reader, Scan
 from blastd.core.model import Frozen, QueryInfo, Warned
@@ -17,7 +19,8 @@ BLOCK = 1 << 20
 class Intake(Frozen, frozen=True, kw_only=True):
     """What was submitted: `letters`, `offsets` and `sizes` of each record in the file that BLAST+ reads.
 
-    `query` is the normalised file, `ascii` the one with stand-ins for titles that BLAST+ breaks, None when not needed.
+    `query` is the normalised FASTA, `ascii` the one with stand-ins for titles that BLAST+ breaks, None when not needed:
+    files, or bytes of a query that was read in memory.
     """
 
     info: QueryInfo
@@ -29,27 +32,28 @@ class Intake(Frozen, frozen=True, kw_only=True):
     stopped: bool
     faults: tuple[str, ...]
     warnings: tuple[Warned, ...]
-    query: Path
-    ascii: Path | None = None
+    query: Path | bytes
+    ascii: Path | bytes | None = None
     standins: dict[str, str] = {}
 
 
-def take_in(upload: Path, query: Path, wanted: str | None, limits: Limits, *, check: bool) -> Intake:
-    """Read *upload*, write the normalised *query*, remove *upload*, and return what was found; blocking.
+def take_in(upload: Path | bytes, query: Path | None, wanted: str | None, limits: Limits, *, check: bool) -> Intake:
+    """Read *upload*, write the normalised *query* (None: keep it in memory), and return what was found; blocking.
 
+    A file *upload* is removed.
     *wanted* is the molecule that the program reads, None if the program is not known; *check* off lets pass what looks
     like the other molecule.
     """
-    scan = _copy(upload, query, limits)
-    upload.unlink()
+    scan, kept = _copy(upload, query, limits)
+    if isinstance(upload, Path):
+        upload.unlink()
     judged = judge(scan, wanted or scan.molecule, molecule_check=check and wanted is not None)
     table: dict[str, str] = {}
-    ascii_file: Path | None = None
+    kept_ascii: Path | bytes | None = None
     read = scan
     if scan.needs_standins and not judged.faults:
         table = make_table(scan)
-        ascii_file = ascii_of(query)
-        read = _write_ascii(query, ascii_file, table)
+        read, kept_ascii = _write_ascii(kept, ascii_of(query) if query is not None else None, table)
     return Intake(
         info=QueryInfo(
             count=scan.count,
@@ -66,8 +70,8 @@ def take_in(upload: Path, query: Path, wanted: str | None, limits: Limits, *, ch
         stopped=scan.stopped,
         faults=tuple(fault.sentence for fault in judged.faults),
         warnings=tuple(Warned(text=warning.sentence, query=warning.record or None) for warning in judged.warnings),
-        query=query,
-        ascii=ascii_file,
+        query=kept,
+        ascii=kept_ascii,
         standins=table,
     )
 
@@ -77,24 +81,32 @@ def ascii_of(query: Path) -> Path:
     return query.with_name(query.name + ".ascii")
 
 
-def _copy(source: Path, target: Path, limits: Limits) -> Scan:
-    """Write the normalised form of *source* to *target* and return what it holds."""
+def _copy(source: Path | bytes, target: Path | None, limits: Limits) -> tuple[Scan, Path | bytes]:
+    """Write the normalised form of *source* to *target* and return what it holds, and where it is."""
     reader = Reader(limits)
-    with source.open("rb") as file, target.open("wb") as out:
+    with _opened(source) as file, _made(target) as out:
         while not reader.stopped and (block := file.read(BLOCK)):
             out.write(reader.feed(block))
         last, scan = reader.end()
         out.write(last)
-    return scan
+        return scan, target or cast("BytesIO", out).getvalue()
 
 
-def _write_ascii(source: Path, target: Path, table: dict[str, str]) -> Scan:
+def _write_ascii(source: Path | bytes, target: Path | None, table: dict[str, str]) -> tuple[Scan, Path | bytes]:
     """Write *source* with stand-ins to *target*; the scan tells where its records lie."""
     encoder, reader = Encoder(table), Reader()
-    with source.open("rb") as file, target.open("wb") as out:
+    with _opened(source) as file, _made(target) as out:
         while block := file.read(BLOCK):
             out.write(reader.feed(encoder.feed(block)))
         out.write(reader.feed(encoder.end()))
         last, scan = reader.end()
         out.write(last)
-    return scan
+        return scan, target or cast("BytesIO", out).getvalue()
+
+
+def _opened(source: Path | bytes) -> BinaryIO:
+    return BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def _made(target: Path | None) -> BinaryIO:
+    return BytesIO() if target is None else target.open("wb")

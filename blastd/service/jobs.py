@@ -11,7 +11,7 @@ from datetime import datetime
 
 from blastd.clock import Clock
 from blastd.core import lifecycle
-from blastd.core.ids import JobId, Owner, parse_prefix
+from blastd.core.ids import JobId, Owner, dashed, parse_prefix
 from blastd.core.model import ACTIVE, Artifact, Event, Frozen, Job, Phase, Status, Unit
 from blastd.errors import Conflict, Forbidden, Invalid, NotFound
 from blastd.service.access import Identity
@@ -90,15 +90,19 @@ class Jobs:
 
     async def show(self, who: Identity, text: str) -> JobParts:
         """Return the job of an id like `get`, with what belongs to it. Raises NotFound, Ambiguous, Expired."""
+        found = await self._whole(who, text)
+        if found.job.status.terminal or not await self._tracker.refresh([found.job], REFRESH_SECONDS):
+            return found
+        return await self.parts(found.job)
+
+    async def _whole(self, who: Identity, text: str) -> JobParts:
+        """Return the job of an id as the rows have it. Raises NotFound, Ambiguous, Expired."""
         digits = parse_prefix(text)
 
         def read(db: sqlite3.Connection) -> JobParts:
             return _parts(db, jobs.resolve(db, digits, who.scope))
 
-        found = await self._store.read(read)
-        if found.job.status.terminal or not await self._tracker.refresh([found.job], REFRESH_SECONDS):
-            return found
-        return await self.parts(found.job)
+        return await self._store.read(read)
 
     async def presentation(self, job: Job) -> dict[str, str]:
         """Return what a client of the NCBI URL API said at Put about how *job* is shown."""
@@ -125,25 +129,28 @@ class Jobs:
 
     async def wait(
         self, who: Identity, text: str, seconds: float, version: int | None, alive: Callable[[], bool]
-    ) -> Job:
+    ) -> JobParts:
         """Return the job once its row differs from *version* (None: from now), it has ended, or *seconds* are over."""
-        job = await self.get(who, text)
-        seen = job.version if version is None else version
         until = self._clock.monotonic() + seconds
-        while not job.status.terminal and job.version == seen and not self._stopping.is_set() and alive():
+        digits = parse_prefix(text)
+        job_id = dashed(digits.ljust(32, "0"))  # of a prefix: no job's, so that it is read again by its id
+        news = self._store.feed.of(job_id)  # before the reading: what is written after it sets this
+        found = await self.show(who, text)
+        seen = found.job.version if version is None else version
+        while not found.job.status.terminal and found.job.version == seen and not self._stopping.is_set() and alive():
             left = until - self._clock.monotonic()
             if left <= 0:
                 break
-            news = self._store.feed.of(job.job_id)  # before the reading: what is written after it sets this
-            job = await self.find(who, job.job_id)
-            if job.status.terminal or job.version != seen:
-                break
-            try:
-                async with asyncio.timeout(min(left, SLICE_SECONDS)):
-                    await news.wait()
-            except TimeoutError:
-                continue
-        return job
+            if found.job.job_id == job_id:
+                try:
+                    async with asyncio.timeout(min(left, SLICE_SECONDS)):
+                        await news.wait()
+                except TimeoutError:
+                    continue
+            job_id = found.job.job_id
+            news = self._store.feed.of(job_id)
+            found = await self._whole(who, job_id)
+        return found
 
     async def logs(self, job: Job) -> tuple[list[Unit], list[Attempt]]:
         """Return the units of a job and the ended attempts at them."""

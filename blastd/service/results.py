@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from blastd.aio import offload
 from blastd.blastplus.shelf import Shelf
@@ -75,8 +76,9 @@ class Results:
             return Ready(job=job, folder=self._files.job_folder(job.job_id), units=tuple(done), complete=False)
         its_units, its_artifacts = await self._rows(job)
         folder = self._files.job_folder(job.job_id)
-        await self._check(folder, [artifact for artifact in its_artifacts if artifact.name.startswith("units/")])
-        return Ready(job=job, folder=folder, units=tuple(its_units))
+        await offload(self._check, folder, [one for one in its_artifacts if one.name.startswith("units/")])
+        made = tuple(one for one in its_artifacts if one.name.startswith("results/"))
+        return Ready(job=job, folder=folder, units=tuple(its_units), kept=made)
 
     async def _done(self, job: Job) -> Sequence[Unit]:
         """Return the units that have written results."""
@@ -97,10 +99,10 @@ class Results:
 
         return await self._store.read(read)
 
-    async def _check(self, folder: Path, its_artifacts: Sequence[Artifact]) -> None:
-        """Compare files with their checksums, each once for as long as it does not change. Raises ResultGone."""
+    def _check(self, folder: Path, its_artifacts: Sequence[Artifact]) -> None:
+        """Compare files with their checksums, each once for as long as it does not change; blocking. Raises ResultGone."""
         for artifact in its_artifacts:
-            reason = await offload(self._damage, folder / artifact.path, artifact)
+            reason = self._damage(folder / artifact.path, artifact)
             if reason is not None:
                 raise ResultGone(f"The stored result is no longer whole: {artifact.path} {reason}. Search again.")
 
@@ -187,7 +189,7 @@ class Results:
     async def _kept(self, ready: Ready, key: str) -> Artifact | None:
         """Return the stored file of a format if it is whole; one that is not is forgotten, and made again."""
         name = f"results/{key}"
-        kept = await self._store.read(lambda db: artifacts.get(db, ready.job.job_id, name))
+        kept = next((one for one in ready.kept if one.name == name), None)
         if kept is None:
             return None
         reason = await offload(self._damage, ready.folder / kept.path, kept)
@@ -202,15 +204,20 @@ class Results:
     ) -> ResultFile:
         """Make a format, keep it, and return its file; made once however many ask at the same time."""
         lock = self._locks.setdefault((ready.job.job_id, key), asyncio.Lock())
+        waited = lock.locked()
         async with lock:
+            if waited:  # for somebody who made it, perhaps
+                _, its_artifacts = await self._rows(ready.job)
+                ready = replace(ready, kept=tuple(its_artifacts))
             kept = await self._kept(ready, key)
             if kept is None:
                 temporary = self._files.temporary()
                 try:
                     await self._make(ready, kind, names, query, temporary)
                     kept = await self._keep(ready, key, kind, temporary)
-                finally:
+                except BaseException:
                     await offload(temporary.unlink, missing_ok=True)
+                    raise
         return stored_file(ready, kept)
 
     async def _make(
@@ -343,8 +350,7 @@ class Results:
         final = ready.folder / path
         if not ready.folder.is_dir():
             raise Expired("The job has just been removed.")
-        await offload(final.parent.mkdir, mode=0o700, exist_ok=True)
-        size, sha256 = await offload(publish, temporary, final)
+        size, sha256 = await offload(_place, temporary, final)
         kept = Artifact(
             job_id=ready.job.job_id,
             name=f"results/{key}",
@@ -357,7 +363,7 @@ class Results:
         if self._store.troubled:  # a lock of somebody else would hold the download up
             return kept
         try:
-            await self._store.write(lambda db: artifacts.put(db, kept))
+            await self._store.write(lambda db: artifacts.put(db, kept), of=[kept.job_id])
         except sqlite3.IntegrityError as error:  # the row went while the file was made
             await offload(final.unlink, missing_ok=True)
             raise Expired("The job has just been removed.") from error
@@ -376,3 +382,9 @@ class Results:
                 await self._keep(ready, key, kind, copy.path)
         finally:
             copy.drop()
+
+
+def _place(temporary: Path, final: Path) -> tuple[int, str]:
+    """Give a made file its place; blocking. Returns size and SHA-256."""
+    final.parent.mkdir(mode=0o700, exist_ok=True)
+    return publish(temporary, final)

@@ -39,7 +39,7 @@ class Given(Protocol):
     @property
     def databases(self) -> Sequence[str]: ...  # noqa: D102
     @property
-    def subject(self) -> Path | None: ...  # noqa: D102
+    def subject(self) -> Path | bytes | None: ...  # noqa: D102
     @property
     def engine(self) -> str | None: ...  # noqa: D102
     @property
@@ -60,8 +60,8 @@ class Subjects:
         upload = given.subject or target
         return await offload(take_in, upload, target, wanted, limits, check=given.molecule_check)
 
-    async def database(self, given: Given, own: Intake) -> tuple[Database | None, Faults]:
-        """Return the subjects as a pinned database, or why there is none. Raises DatabaseBroken, ToolFailed."""
+    async def database(self, given: Given, own: Intake, fasta: Path) -> tuple[Database | None, Faults]:
+        """Return the subjects, normalised in *fasta*, as a pinned database, or why there is none. Raises DatabaseBroken, ToolFailed."""
         faults = [("/subject", f"Subject: {text}") for text in own.faults]
         if given.databases:
             faults.append(("/database", "Name a database or send subjects, not both."))
@@ -75,7 +75,7 @@ class Subjects:
             return None, faults
         name, folder = f"subjects-{own.info.sha256[:12]}", self._files.temporary()
         order = Order(  # ids are not parsed, so that repeated and long ones are taken as -subject takes them
-            fasta=own.query, name=name, title="subjects", molecule=own.info.molecule, parse_seqids=False
+            fasta=fasta, name=name, title="subjects", molecule=own.info.molecule, parse_seqids=False
         )
         await offload(folder.mkdir)
         try:

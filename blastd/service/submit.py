@@ -28,7 +28,7 @@ from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Unit, Warned
 from blastd.core.offered import TITLES
 from blastd.core.programs import molecules
 from blastd.core.quota import Spent
-from blastd.durable import flush
+from blastd.durable import put
 from blastd.errors import DiskFull, Expired, IdempotencyMismatch, Invalid, QuotaUsed, TooMany, Unavailable
 from blastd.service.access import Identity
 from blastd.service.checks import Asked, Checked, Checks
@@ -45,20 +45,27 @@ from blastd.tracking.tracker import Tracker
 log = structlog.get_logger()
 
 ASCII_QUERY = "query.ascii.fa"
+SMALL_BYTES = 16 << 10
+"""A query up to here is read sooner than a thread has begun: 1 to 2 ms."""
+FREE_SECONDS = 0.2
+"""How long a look at the free disk space holds: each costs a request that comes with others a quarter of a millisecond."""
+SLICE, SLICE_SECONDS = 8, 0.01
+RUSH_SECONDS = 0.1
+"""How long an accepted search waits at most until those that came with it are answered."""
 ROUND_UP = timedelta(seconds=59)
 """The minute in which there is room is shown, never the one before."""
 
 
 class Submission(Frozen, frozen=True, kw_only=True):
-    """A search as it arrived; `upload` is the query as plain bytes in a temporary file, which becomes ours.
+    """A search as it arrived; `upload` is the query as plain bytes, in memory or in a temporary file that becomes ours.
 
-    `subject` is the file of the sequences to search in, in place of databases; it becomes ours, too.
+    `subject` are the sequences to search in, in place of databases, likewise.
     """
 
     program: str
     databases: tuple[str, ...]
-    upload: Path
-    subject: Path | None = None
+    upload: Path | bytes
+    subject: Path | bytes | None = None
     task: str | None = None
     options: Mapping[str, Any] = {}
     title: str = ""
@@ -102,6 +109,9 @@ class Submit:
         self._checks, self._limits, self._floor, self._stopping = checks, limits, floor_bytes, stopping
         self._webhook_fault, self._subjects = webhook_fault, subjects
         self._reuse = Reuse(store, files, clock)
+        self._free, self._free_at = 0, -math.inf
+        self._in_hand, self._accepted = 0, list[JobId]()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def admit(self, who: Identity) -> None:
         """Refuse early, before a body is read. Raises Unavailable, DiskFull, TooMany."""
@@ -112,7 +122,10 @@ class Submit:
         """Refuse what nobody may submit now."""
         if self._stopping.is_set():
             raise Unavailable("The service is stopping; submit again in a moment.")
-        free = self._files.free_bytes()
+        now = self._clock.monotonic()
+        if now - self._free_at >= FREE_SECONDS:
+            self._free, self._free_at = self._files.free_bytes(), now
+        free = self._free
         if free < self._floor:
             raise DiskFull(
                 f"Free disk space ({free:,} bytes) is under the floor of {self._floor:,}: no new searches until there "
@@ -127,29 +140,59 @@ class Submit:
 
     async def submit(self, who: Identity, given: Submission) -> Accepted:
         """Accept a search. Raises Invalid with every fault, IdempotencyMismatch, TooMany, DiskFull, Unavailable."""
+        self._in_hand += 1
+        try:
+            return await self._submit(who, given)
+        finally:
+            self._in_hand -= 1
+            if not self._in_hand and self._accepted:
+                self._follow()
+
+    def _follow(self) -> None:
+        """Have accepted searches followed: who waits for an answer comes before those that have theirs.
+
+        Of many that are sent at once the first would start meanwhile, and take the processor from the answers to the rest;
+        and some at a time, so that their clients' next requests need not wait for all.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+        for job_id in self._accepted[:SLICE]:
+            self._tracker.follow(job_id)
+        del self._accepted[:SLICE]
+        later = asyncio.get_running_loop().call_later
+        self._timer = later(SLICE_SECONDS, self._follow) if self._accepted else None
+
+    async def _submit(self, who: Identity, given: Submission) -> Accepted:
         query, subject = self._files.temporary(), self._files.temporary()
+        small = isinstance(given.upload, bytes) and len(given.upload) <= SMALL_BYTES
         try:
             wanted = molecules(given.program)[0] if given.program in TITLES else None
             limits = Limits(letters=self._limits.query_letters, sequences=self._limits.query_sequences)
-            intake = await offload(take_in, given.upload, query, wanted, limits, check=given.molecule_check)
+            if small:
+                intake = take_in(given.upload, None, wanted, limits, check=given.molecule_check)
+            else:
+                intake = await offload(take_in, given.upload, query, wanted, limits, check=given.molecule_check)
             own = await self._subjects.read(given, subject) if given.subject is not None else None
             replayed = await self._replayed(who, given, intake, own)
             if replayed is not None:
                 return replayed
             self._admit_any()  # how many the owner has is counted where the row is written
-            return await self._accept(who, given, intake, own)
+            return await self._accept(who, given, intake, own, subject)
         finally:
-            left = [given.upload, *([given.subject] if given.subject is not None else [])]
-            left += [path for one in (query, subject) for path in (one, ascii_of(one))]
+            left = [one for one in (given.upload, given.subject) if isinstance(one, Path)]
+            if not small or given.subject is not None:
+                left += [path for one in (query, subject) for path in (one, ascii_of(one))]
             if any(path.exists() for path in left):
                 await offload(_drop, *left)
 
-    async def _accept(self, who: Identity, given: Submission, intake: Intake, own: Intake | None) -> Accepted:
+    async def _accept(
+        self, who: Identity, given: Submission, intake: Intake, own: Intake | None, subject: Path
+    ) -> Accepted:
         wrong = self._webhook_fault(given.webhook) if given.webhook else None
         known = [("/webhook", wrong)] if wrong else []
         made: BlastDatabase | None = None
         if own is not None:
-            made, faults = await self._subjects.database(given, own)
+            made, faults = await self._subjects.database(given, own, subject)
             known += faults
         asked = Asked(
             program=given.program,
@@ -202,7 +245,7 @@ class Submit:
             return None
 
         try:
-            before = await self._store.write(write)
+            before = await self._store.write(write, of=[job.job_id])
         except Exception:  # a write whose caller is cancelled may be stored all the same: then the sweep decides
             await offload(self._files.remove_job, job.job_id)
             raise
@@ -211,7 +254,8 @@ class Submit:
             return await self._answer(before, sha)
         log.info("job_accepted", job_id=job.job_id, program=job.program, units=len(its_units), source=job.source)
         if not job.status.terminal:
-            self._tracker.follow(job.job_id)
+            self._accepted.append(job.job_id)
+            self._timer = self._timer or asyncio.get_running_loop().call_later(RUSH_SECONDS, self._follow)
         return Accepted(job=job)
 
     def _told(self, db: sqlite3.Connection, owner: Owner, given: Submission) -> str | None:
@@ -335,8 +379,7 @@ def _place(files: Files, job_id: JobId, intake: Intake) -> None:
     if intake.ascii is not None:
         folder = files.job_folder(job_id)
         folder.mkdir(mode=0o700)
-        flush(intake.ascii)
-        intake.ascii.rename(folder / ASCII_QUERY)
+        put(intake.ascii, folder / ASCII_QUERY)
     files.make_job(job_id, intake.query)
 
 

@@ -34,12 +34,6 @@ def of_job(db: sqlite3.Connection, identifier: JobId) -> list[Artifact]:
     return [artifact_from(row) for row in db.execute(OF_JOB, {"job_id": identifier})]
 
 
-def get(db: sqlite3.Connection, identifier: JobId, name: str) -> Artifact | None:
-    """Return one artifact, None if it was not made."""
-    row = db.execute(GET, {"job_id": identifier, "name": name}).fetchone()
-    return None if row is None else artifact_from(row)
-
-
 def drop(db: sqlite3.Connection, identifier: JobId, name: str) -> None:
     """Forget one artifact."""
     db.execute(DROP, {"job_id": identifier, "name": name})

@@ -5,7 +5,7 @@ The log is the truth; the Feed is a hint without content, so a missed or doubled
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -33,12 +33,12 @@ class Feed:
         self._next = asyncio.Event()
         self._of: WeakValueDictionary[JobId, asyncio.Event] = WeakValueDictionary()
 
-    def wake(self, job_id: JobId | None = None) -> None:
-        """Note a commit; *job_id* is the only job whose row it wrote (None: any may have been written)."""
+    def wake(self, job_ids: Collection[JobId] | None = None) -> None:
+        """Note a commit that wrote only what belongs to these jobs (None: it may have been any)."""
         self.count += 1
         self._next.set()
         self._next = asyncio.Event()
-        for one in list(self._of) if job_id is None else [job_id]:
+        for one in list(self._of) if job_ids is None else job_ids:
             if (event := self._of.pop(one, None)) is not None:
                 event.set()
 

@@ -16,17 +16,17 @@ from blastd.core.lifecycle import legal
 from blastd.core.model import Artifact, Change, DatabaseRef, Frozen, Job, Phase, QueryInfo, Status, Step, Unit, Warned
 from blastd.errors import Ambiguous, Expired, NotFound
 from blastd.store import artifacts, events, leftovers, outbox, units
-from blastd.store.rows import dump, load, moment, ms
+from blastd.store.rows import dump, moment, ms
 
-JSON_COLUMNS: dict[str, Any] = {
-    "databases": tuple[DatabaseRef, ...],
-    "options": dict[str, Any],
-    "query": QueryInfo,
-    "steps": tuple[Step, ...],
-    "engine_ref": dict[str, Any],
-    "warnings": tuple[Warned, ...],
-    "plan_why": tuple[str, ...],
-    "standins": dict[str, str],
+JSON_COLUMNS: dict[str, msgspec.json.Decoder[Any]] = {
+    "databases": msgspec.json.Decoder(tuple[DatabaseRef, ...]),
+    "options": msgspec.json.Decoder(dict[str, Any]),
+    "query": msgspec.json.Decoder(QueryInfo),
+    "steps": msgspec.json.Decoder(tuple[Step, ...]),
+    "engine_ref": msgspec.json.Decoder(dict[str, Any]),
+    "warnings": msgspec.json.Decoder(tuple[Warned, ...]),
+    "plan_why": msgspec.json.Decoder(tuple[str, ...]),
+    "standins": msgspec.json.Decoder(dict[str, str]),
 }
 TIME_COLUMNS = frozenset({"created_at", "updated_at", "started_at", "finished_at", "observed_at", "stale_since"})
 COLUMNS = tuple(Job.__struct_fields__)
@@ -354,8 +354,8 @@ def row_values(job: Job) -> dict[str, Any]:
 def job_from(row: sqlite3.Row) -> Job:
     """Return the job of a row."""
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
-    for name, kind in JSON_COLUMNS.items():
-        values[name] = load(values[name], kind)
+    for name, decoder in JSON_COLUMNS.items():
+        values[name] = decoder.decode(values[name])
     for name in TIME_COLUMNS:
         values[name] = moment(values[name])
     return Job(**values | {"status": Status(row["status"]), "phase": Phase(row["phase"])})

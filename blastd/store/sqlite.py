@@ -9,7 +9,7 @@ https://www.sqlite.org/pragma.html: WAL with synchronous=FULL makes a commit dur
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,13 +117,14 @@ class Database:
         for reader in readers:
             self._readers.put_nowait(reader)
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, work: Callable[[sqlite3.Connection], T], of: Collection[JobId] | None = None) -> T:
         """Run *work* as one transaction of the only writer, durable when this returns.
 
+        *of* names the jobs that it writes of, where that is known: who waits for another sleeps on. What `jobs.move`
+        returns names its own.
         Without a time limit: its outcome would be unknown. Raises StoreBroken when SQLite can't write, DiskFull when the
         disk keeps it from it.
         """
-        job_id: JobId | None = None
         one = Write(work)
         self._writes.append(one)
         try:
@@ -131,13 +132,13 @@ class Database:
             if one.error is not None:
                 raise one.error
             result: T = one.result
-            job_id = result.job_id if isinstance(result, Job) else None  # what `jobs.move` returns is all that it wrote
+            of = [result.job_id] if isinstance(result, Job) else of
         except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
             raise self._broken(error, "written") from error
         finally:
-            self.feed.wake(job_id)
+            self.feed.wake(of)
         if not self._damaged:
             self._trouble = None
         return result

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Unit, UnitKind, UnitState
-from blastd.store.rows import dump, load, moment, ms
+from blastd.store.rows import dump, moment, ms
 
+AFTER = msgspec.json.Decoder(tuple[int, ...])
 COLUMNS = tuple(name for name in Unit.__struct_fields__ if name != "index")
 INSERT = f"""INSERT INTO unit (idx, {", ".join(COLUMNS)}) VALUES (:idx, {", ".join(":" + name for name in COLUMNS)})"""
 UPDATE = """UPDATE unit SET state = :state, attempt = :attempt, started_at = :started_at, ended_at = :ended_at,
@@ -90,5 +93,5 @@ def unit_from(row: sqlite3.Row) -> Unit:
     """Return the unit of a row."""
     values: dict[str, Any] = {name: row[name] for name in COLUMNS}
     values |= {"index": row["idx"], "kind": UnitKind(row["kind"]), "state": UnitState(row["state"])}
-    values |= {"after": load(row["after"], tuple[int, ...])}
+    values |= {"after": AFTER.decode(row["after"])}
     return Unit(**values | {"started_at": moment(row["started_at"]), "ended_at": moment(row["ended_at"])})

@@ -1,4 +1,4 @@
-"""From queued to handed over, intent first: the row says `submitting` before anything outside is made.
+"""From queued to handed over, intent first: the row says `submitting` before anything is made that outlives the daemon.
 
 Everything here may be repeated after a crash at any point: files of the job folder are made again, and engines take a
 job of the same attempt only once.
@@ -38,11 +38,13 @@ class Launcher:
     def __init__(self, store: Database, files: Files, shelf: Shelf, clock: Clock, settings: LaunchSettings) -> None:
         """Take the parts."""
         self._store, self._files, self._shelf, self._clock, self._settings = store, files, shelf, clock, settings
+        self._begun = clock.now()
 
     async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | None:
         """Hand *job* with its units over and return its row; None when somebody else moved it on (look again)."""
-        await self.tidy(job)
-        if job.phase in lifecycle.BEFORE_SUBMIT and job.phase is not Phase.SUBMITTING:
+        if job.attempt > 1 or job.created_at < self._begun:  # else nothing of it was begun before
+            await self.tidy(job)
+        if engine.outlives and job.phase in lifecycle.BEFORE_SUBMIT and job.phase is not Phase.SUBMITTING:
             intended = await self._move(job, lifecycle.submitting(job, self._clock.now()))
             if intended is None:
                 return None
@@ -79,6 +81,7 @@ class Launcher:
 
     async def _work(self, job: Job, its_units: Sequence[Unit]) -> Work:
         folder = self._files.job_folder(job.job_id)
+        self._files.make_units(job.job_id)
         placed = await self._shelf.place(job.databases, folder)
         writes = bool(command.list_files(job.options))
         arguments = await offload(command.arguments, job, folder) if writes else command.arguments(job, folder)

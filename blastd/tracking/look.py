@@ -211,7 +211,7 @@ class Looks:
         async with lock:  # a retry must not lose what it has just made
             job = await self._store.read(lambda db: jobs.get(db, job_id))
             if job is not None and not job.status.terminal:
-                await self._store.write(lambda db: leftovers.remove(db, job_id))
+                await self._store.write(lambda db: leftovers.remove(db, job_id), of=())
                 return
             await self._let_go(job or left, recorded=True)
 
@@ -225,7 +225,7 @@ class Looks:
             log.warning("engine_forget_failed", job_id=job.job_id, engine=job.engine, reason=str(error))
             return
         if gone and (recorded or job.engine in leftovers.OUTSIDE):
-            await self._store.write(lambda db: leftovers.remove(db, job.job_id))
+            await self._store.write(lambda db: leftovers.remove(db, job.job_id), of=())
 
 
 def _without_place(job: Job, seen: Observation) -> tuple[Job, Observation]:

@@ -105,6 +105,11 @@ async def whole(blocks: AsyncIterable[bytes], encoding: str, limit: int) -> byte
     return b"".join([piece async for piece in plain(blocks, encoding, limit)])
 
 
+def encoded(text: str) -> bytes:
+    """Return the bytes that a client sent as *text*, also those that are no UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def check_length(request: web.Request, limit: int) -> None:
     """Refuse a body that says itself that it is too large, before it is read."""
     if (request.content_length or 0) > limit:

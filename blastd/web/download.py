@@ -68,11 +68,11 @@ async def send_file(request: web.Request, stored: Stored, *, inline: bool = Fals
     else:
         headers["Content-Length"] = str(part.end - part.first)
     response = web.StreamResponse(status=206 if span is not None else 200, headers=headers)
-    handle = await offload(os.open, stored.path, os.O_RDONLY)
+    handle, first = await offload(opened, stored.path, part)
     try:
         await response.prepare(request)
         if request.method != "HEAD":
-            blocks = file_blocks(handle, part)
+            blocks = file_blocks(handle, part, first)
             await send_blocks(request, response, packed(blocks) if pack else blocks)
     finally:
         os.close(handle)
@@ -108,15 +108,28 @@ async def send_blocks(request: web.Request, response: web.StreamResponse, blocks
             request.transport.abort()
 
 
-async def file_blocks(handle: int, span: Span) -> AsyncIterator[bytes]:
-    """Yield the bytes of *span*. A file that is shorter than it was ends with OSError, which cuts the answer off."""
+def opened(path: Path, span: Span) -> tuple[int, bytes]:
+    """Open a file and read the first block of *span*; blocking. The caller closes the handle."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        return handle, os.pread(handle, min(BLOCK, span.end - span.first), span.first)
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+async def file_blocks(handle: int, span: Span, block: bytes) -> AsyncIterator[bytes]:
+    """Yield the bytes of *span*, of which *block* is the first.
+
+    A file that is shorter than it was ends with OSError, which cuts the answer off.
+    """
     at = span.first
     while at < span.end:
-        block = await offload(os.pread, handle, min(BLOCK, span.end - at), at)
         if not block:
             raise OSError("the file became shorter while it was sent")
         at += len(block)
         yield block
+        block = await offload(os.pread, handle, min(BLOCK, span.end - at), at) if at < span.end else b""
 
 
 async def packed(blocks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:

@@ -81,13 +81,13 @@ async def get_job(request: web.Request) -> web.Response:
     query = wire.decode_query(wire.WaitQuery, request.query, request.query.items())
     if query.wait > 0:
         seen = version_in(request.headers.get("If-None-Match", ""), text)
-        job = await services.jobs.wait(request[IDENTITY], text, query.wait, seen, lambda: request.transport is not None)
-        parts = None if matches(request, tag_of(job)) else await services.jobs.parts(job)
+        parts = await services.jobs.wait(
+            request[IDENTITY], text, query.wait, seen, lambda: request.transport is not None
+        )
     else:
         parts = await services.jobs.show(request[IDENTITY], text)
-        job = parts.job
-    if parts is None or matches(request, tag_of(job)):
-        return not_modified(tag_of(job))
+    if matches(request, tag_of(parts.job)):
+        return not_modified(tag_of(parts.job))
     return reply(detail(request, parts), headers={"ETag": tag_of(parts.job)})
 
 

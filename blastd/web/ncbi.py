@@ -78,8 +78,6 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
         query = await sequences(request, wanted)
     except Invalid as error:
         return page(ncbi_forms.refused(24, [text for _, text in error.faults]))
-    upload = services.submit.temporary()
-    await offload(upload.write_bytes, query.encode("utf-8", "surrogateescape"))
     submission = Submission(
         program=wanted.program,
         task=wanted.task,
@@ -87,7 +85,7 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
         options=wanted.options,
         query_loc=wanted.query_loc,
         title=wanted.title,
-        upload=upload,
+        upload=bodies.encoded(query),
         source="ncbi",
         presentation=later,
     )
@@ -132,9 +130,10 @@ async def find(request: web.Request, rid: str) -> Job | None:
             transport = request.transport
             if left <= 0 or transport is None or transport.is_closing():
                 break
-            job = await services.jobs.wait(
+            found = await services.jobs.wait(
                 request[IDENTITY], job.job_id, left, job.version, lambda: request.transport is not None
             )
+            job = found.job
     except (NotFound, Expired):
         return None
     return job

@@ -38,10 +38,13 @@ async def submit(request: web.Request) -> web.Response:
     key = idempotency_key(request)
     if key is None and (request.content_length is None or request.content_length > SMALL_BYTES):
         await services.submit.admit(who)
+    if is_json(request):
+        found = await services.submit.submit(who, submission(request, await from_json(request, limit), key))
+        return accepted(request, found.job, 200 if found.replayed else 202)
     upload = services.submit.temporary()
     try:
         search = await read_search(request, upload, limit)
-        found = await services.submit.submit(who, submission(request, search, upload, key))
+        found = await services.submit.submit(who, submission(request, search, key, upload))
     finally:
         for file in (upload, subject_of(upload)):
             if file.exists():  # refused before the service took it
@@ -49,20 +52,29 @@ async def submit(request: web.Request) -> web.Response:
     return accepted(request, found.job, 200 if found.replayed else 202)
 
 
+def is_json(request: web.Request) -> bool:
+    """Tell whether the body is a JSON object with everything in it."""
+    return request.content_type == "application/json" or request.content_type.endswith("+json")
+
+
 def subject_of(upload: Path) -> Path:
     """Return where the subjects of a search are written whose query is in *upload*."""
     return upload.with_name(upload.name + ".subject")
 
 
-def submission(request: web.Request, search: wire.SearchBody, upload: Path, key: str | None) -> Submission:
-    """Return what the service takes."""
+def submission(
+    request: web.Request, search: wire.SearchBody, key: str | None, upload: Path | None = None
+) -> Submission:
+    """Return what the service takes: text of the search itself, or else what came as a file in *upload* and beside it."""
     names = [search.database] if isinstance(search.database, str) else search.database
-    subject = subject_of(upload)
+    subject: Path | bytes | None = bodies.encoded(search.subject) if search.subject else None
+    if subject is None and upload is not None and subject_of(upload).exists():
+        subject = subject_of(upload)
     return Submission(
         program=search.program,
         databases=tuple(names),
-        upload=upload,
-        subject=subject if subject.exists() else None,
+        upload=upload if search.query is None and upload is not None else bodies.encoded(search.query or ""),
+        subject=subject,
         task=search.task,
         options=search.options,
         title=search.title,
@@ -93,10 +105,8 @@ def idempotency_key(request: web.Request) -> str | None:
 
 
 async def read_search(request: web.Request, upload: Path, limit: int) -> wire.SearchBody:
-    """Read a search of any of the three shapes; the query is in *upload* afterwards."""
+    """Read a search that is no JSON; the query is in *upload* afterwards."""
     kind = request.content_type
-    if kind == "application/json" or kind.endswith("+json"):
-        return await from_json(request, upload, limit)
     if kind == "multipart/form-data":
         return await from_multipart(request, upload, limit)
     if kind.startswith("multipart/"):
@@ -104,37 +114,32 @@ async def read_search(request: web.Request, upload: Path, limit: int) -> wire.Se
     return await from_fasta(request, upload, limit)
 
 
-async def from_json(request: web.Request, upload: Path, limit: int) -> wire.SearchBody:
+async def from_json(request: web.Request, limit: int) -> wire.SearchBody:
     """Read a JSON object with the query as text."""
     wire.decode_query(wire.NoQuery, request.query, request.query.items())
     most = min(limit, JSON_BYTES)
     text = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), most)
-    raw = wire.decode_json(text)
-    if raw.get("query") is None:
-        raw["query"] = ""
-    return await decoded(raw, upload)
+    return decoded(wire.decode_json(text))
 
 
-async def decoded(raw: Mapping[str, object], upload: Path, more: tuple[tuple[str, str], ...] = ()) -> wire.SearchBody:
-    """Return *raw* as a search, its query written to *upload*."""
+def decoded(
+    raw: Mapping[str, object], upload: Path | None = None, more: tuple[tuple[str, str], ...] = ()
+) -> wire.SearchBody:
+    """Return *raw* as a search; a query or subjects that came as files are in *upload* and beside it."""
     values, faults = wire.gather(wire.SearchBody, raw)
     if faults or more:
-        if not raw.get("database") and not raw.get("subject") and not subject_of(upload).exists():
+        sent = upload is not None and subject_of(upload).exists()
+        if not raw.get("database") and not raw.get("subject") and not sent:
             faults.append(("/database", "'database' is missing."))
         raise Invalid([*faults, *more])
-    search = wire.SearchBody(**values)
-    if search.query is not None:
-        await offload(upload.write_bytes, search.query.encode("utf-8", "surrogateescape"))
-    if search.subject:
-        await offload(subject_of(upload).write_bytes, search.subject.encode("utf-8", "surrogateescape"))
-    return search
+    return wire.SearchBody(**values)
 
 
 async def from_fasta(request: web.Request, upload: Path, limit: int) -> wire.SearchBody:
     """Read a FASTA body; the search is in the address, where each name that is no field is a search option."""
     raw, faults = address_fields(request)
     await bodies.to_file(request.content.iter_any(), bodies.encoding_of(request), upload, limit)
-    return await decoded(raw, upload, tuple(faults))
+    return decoded(raw, upload, tuple(faults))
 
 
 def address_fields(request: web.Request) -> tuple[dict[str, object], list[tuple[str, str]]]:
@@ -204,7 +209,7 @@ async def from_multipart(request: web.Request, upload: Path, limit: int) -> wire
                 take_field(raw, part.name or "", text, faults)
     if not upload.exists() and raw.get("query") is None:
         raw["query"] = ""
-    return await decoded(raw, upload, tuple(faults))
+    return decoded(raw, upload, tuple(faults))
 
 
 def part_encoding(part: BodyPartReader) -> str:

@@ -74,18 +74,15 @@ RUN = (
         needs="burst",
         settings=ALONE,
     ),
-    Moment(
-        "intent",
-        "blastd.tracking.launch:Launcher._move",
-        "after",
-        "the row says submitting, nothing was handed over",
-        2,
-    ),
     Moment("queued", "blastd.engines.local.engine:LocalEngine.submit", "after", "the engine has taken the job", 2),
     Moment("masked", "blastd.engines.local.units:write_alias", "after", "the mask of a shard is written", 2),
     Moment("started", "blastd.blastplus.process:start", "after", "a process of BLAST+ was started", 3),
-    Moment("ran", "blastd.engines.local.units:publish", "before", "BLAST+ has ended, its output has no name yet", 2),
-    Moment("named", "blastd.engines.local.units:publish", "after", "the output has its name, the row knows nothing", 2),
+    Moment(
+        "ran", "blastd.engines.local.units:publish_unit", "before", "BLAST+ has ended, its output has no name yet", 2
+    ),
+    Moment(
+        "named", "blastd.engines.local.units:publish_unit", "after", "the output has its name, the row knows nothing", 2
+    ),
     Moment("unit", "blastd.engines.local.engine:LocalEngine._unit", "after", "a unit has ended, others have not", 2),
     Moment("recording", "blastd.store.units:update", "after", "units are written, their transaction is open", 2),
     Moment("moved", "blastd.tracking.look:Looks._move", "after", "the row has moved on", 3),
@@ -257,7 +254,7 @@ CLUSTER: tuple[Moment, ...] = (
     Moment("k8s-owned", f"{KUBE}.bootstrap:Bootstrap.run", "after", "the Secret belongs to the Job"),
     Moment("k8s-submitted", f"{KUBE}.engine:KubernetesEngine.submit", "after", "all is made, the row says submitting"),
     Moment("k8s-arriving", f"{KUBE}.harvest:digest", "before", "a result arrived, unchecked", 2),
-    Moment("k8s-fetched", f"{KUBE}.harvest:publish", "after", "a unit's result is in its place, the row knows nothing"),
+    Moment("k8s-fetched", f"{KUBE}.harvest:publish_unit", "after", "a unit's result is in its place, the row knows nothing"),
     Moment("k8s-harvested", f"{KUBE}.attend:Attendant.fetch", "after", "units are fetched, nothing is recorded"),
     Moment("k8s-last-unit", "blastd.tracking.finish:Finisher.finish", "before", "the last unit is here, the row says running"),
     Moment("k8s-completed", "blastd.tracking.finish:Finisher._complete", "after", "the end is stored, the cluster holds the job"),

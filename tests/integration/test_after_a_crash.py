@@ -123,6 +123,7 @@ async def test_C09_a_search_cancelled_after_a_crash_leaves_no_half_file(service:
     rows = [await service.submit(SLOW_QUERY, **SLOW) for _ in range(3)]
     waiting = JobId(rows[-1]["job_id"])  # two slots: it waits
     half = service.files.units_folder(waiting) / "0.1.part"
+    half.parent.mkdir(exist_ok=True)
     half.write_text("cut off")
     for row in rows:
         await service.post(f"/api/blast/jobs/{row['job_id']}/cancel")

@@ -192,8 +192,28 @@ def test_waiting_is_queued_with_reason_and_place() -> None:
     assert (change.fields["waiting_for"], change.fields["queue_position"]) == ("slot", 3)
 
 
+@pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.RUNNING])
+def test_a_search_taken_without_a_word_before_was_prepared_and_handed_over(phase: Phase) -> None:
+    waits = "slot" if phase is Phase.QUEUED else None
+    seen = Present(phase=phase, waiting_for=waits)
+    change = lifecycle.decide(job(phase=Phase.QUEUED, steps=steps.begin()), (unit(0),), seen, at(1), "process").change
+    assert change is not None
+    shown = {step.name: step for step in change.fields["steps"]}
+    assert (shown[StepName.PREPARING].status, shown[StepName.PREPARING].ended_at) == (StepStatus.DONE, at(1))
+    assert shown[StepName.SUBMITTING].started_at == at(1)
+
+
+def test_a_search_that_fails_as_it_is_taken_says_so_at_its_handing_over() -> None:
+    trouble = Trouble(code="engine_error", sentence="No room.", remedy="Make some.")
+    change = lifecycle.failed(job(phase=Phase.QUEUED, steps=steps.begin()), trouble, at(1), "process")
+    shown = {step.name: step for step in change.fields["steps"]}
+    assert shown[StepName.PREPARING].status is StepStatus.DONE
+    assert (shown[StepName.SUBMITTING].status, shown[StepName.SUBMITTING].error) == (StepStatus.FAILED, "No room.")
+
+
 def test_a_place_that_moves_up_is_not_for_each_reader_to_write() -> None:
-    waits = job(phase=Phase.QUEUED, waiting_for="slot", queue_position=3)
+    taken = lifecycle.submitting(job(), T0).fields["steps"]
+    waits = job(phase=Phase.QUEUED, waiting_for="slot", queue_position=3, steps=taken)
     seen = Present(phase=Phase.QUEUED, waiting_for="slot", queue_position=2)
     assert lifecycle.decide(waits, (unit(0),), seen, at(1), "process").change is None
     placeless = replace(waits, queue_position=None)

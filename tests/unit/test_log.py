@@ -1,5 +1,6 @@
 """What the log writes."""
 
+import asyncio
 import io
 import json
 import logging
@@ -9,7 +10,7 @@ import pytest
 import structlog
 
 from blastd.config import LoggingSettings
-from blastd.log import configure, mask
+from blastd.log import Gathered, configure, mask
 
 TOKEN = "blastd_abcd1234_" + "x" * 43
 
@@ -39,6 +40,46 @@ def test_lines_of_libraries_have_the_same_form(out: io.StringIO) -> None:
     logging.getLogger("some.package").warning("lost %s", "connection")
     line = json.loads(out.getvalue())
     assert (line["event"], line["level"], line["logger"]) == ("lost connection", "warning", "some.package")
+
+
+def test_odd_facts_lose_no_line(out: io.StringIO) -> None:
+    configure(LoggingSettings(format="json"), out)
+    structlog.get_logger().info("read", path="a\udcff", at={1, 2}.__class__, letters=1 << 80)
+    line = json.loads(out.getvalue())
+    assert (line["path"], line["letters"]) == ("a\udcff", 1 << 80)
+
+
+class Writes(io.StringIO):
+    """Counts writes."""
+
+    number = 0
+
+    def write(self, text: str) -> int:
+        self.number += 1
+        return super().write(text)
+
+
+async def test_lines_of_one_turn_of_the_loop_are_written_together(out: io.StringIO) -> None:
+    del out
+    writes = Writes()
+    lines = Gathered(writes)
+    configure(LoggingSettings(format="json"), lines)
+    for number in range(5):
+        structlog.get_logger().info("job_moved", number=number)
+    assert writes.number == 0
+    await asyncio.sleep(0)
+    assert writes.number == 1
+    structlog.get_logger().info("job_moved", number=5)
+    await asyncio.to_thread(structlog.get_logger().info, "job_moved", number=6)
+    await asyncio.sleep(0)
+    assert [json.loads(line)["number"] for line in writes.getvalue().splitlines()] == list(range(7))
+
+
+def test_outside_a_loop_lines_are_written_at_once(out: io.StringIO) -> None:
+    lines = Gathered(out)
+    configure(LoggingSettings(format="json"), lines)
+    structlog.get_logger().info("stopped")
+    assert json.loads(out.getvalue())["event"] == "stopped"
 
 
 def test_level_hides_what_is_below(out: io.StringIO) -> None:

@@ -162,9 +162,9 @@ def test_units_of_a_kind_share_a_slot_and_each_slot_gets_some() -> None:
     third = slots.take()
     assert third is not None
     joined = slots.join(third[0], 0, 16)
-    assert [job for job, _ in joined] == ["j1", "j2", "j3"]
+    assert [job for job, _ in joined] == ["j1", "j2", "j3", "j4"]
     assert slots.used == 2
-    assert [place for place in slots.waiting() if place.startswith("j")] == [f"j{number}" for number in range(4, 13)]
+    assert [place for place in slots.waiting() if place.startswith("j")] == [f"j{number}" for number in range(5, 13)]
 
 
 def test_a_shared_slot_is_kept_until_the_last_has_ended() -> None:

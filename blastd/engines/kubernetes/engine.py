@@ -62,6 +62,7 @@ class KubernetesEngine:
     """Runs units as pods; made by `open_kubernetes`, used through `core.engine.Engine`."""
 
     name = "kubernetes"
+    outlives = True
     pushed_by = "watch"
 
     def __init__(self, client: Client, blobs: Blobs, settings: KubernetesSettings, folder: Path, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from blastd.aio import offload
 from blastd.core.engine import Trouble, UnitReport
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, UnitState
-from blastd.durable import digest, publish
+from blastd.durable import digest, publish_unit
 from blastd.engines.kubernetes.blob import BlobFailure, BlobMissing, Blobs
 from blastd.engines.kubernetes.podplan import unit_blob
 from blastd.engines.kubernetes.status import moment
@@ -42,13 +42,14 @@ async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit:
     """Bring a unit's output to *folder*/units; None if there is no result. Raises BlobFailure, also for a damaged one."""
     target = folder / "units" / f"{unit}.out"
     part = target.with_name(f"{unit}.harvest.part")
+    await offload(target.parent.mkdir, mode=0o700, exist_ok=True)
     try:
         metadata = await blobs.download(blobs.settings.results_container, unit_blob(job_id, attempt, unit), part)
         told = decoded(metadata)
         size, sha256 = await offload(digest, part)
         if (size, sha256) != (told.size, told.sha256):
             raise BlobFailure(f"The result of part {unit} arrived damaged: {size:,} of {told.size:,} bytes.")
-        await offload(publish, part, target)
+        await offload(publish_unit, part, target)
     except BlobMissing:
         return None
     finally:

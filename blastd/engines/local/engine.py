@@ -71,6 +71,7 @@ class LocalEngine:
     """Runs units as child processes; made by the daemon, used through `core.engine.Engine`."""
 
     name = "local"
+    outlives = False
     pushed_by = "process"
 
     def __init__(self, settings: LocalSettings, state_dir: Path, clock: Clock) -> None:
@@ -119,6 +120,7 @@ class LocalEngine:
         missing = [unit for unit in work.units if unit.index in reports]
         self._slots.add(job.job_id, job.owner, job.priority, missing, done, sharing.kind_of(work) if missing else None)
         self._fill()
+        self._news.drop(job.job_id)  # who hands it over looks at once
         return None
 
     async def observe(self, job: Job) -> Observation:
@@ -221,7 +223,12 @@ class LocalEngine:
     def _start(self, tasks: Tasks, held: Held, unit: Unit, shared: Shared | None = None) -> None:
         name = f"unit-{held.work.job.job_id}-{held.work.job.attempt}-{unit.index}"
         held.tasks.add(name)
-        tasks.start(name, self._unit(held, unit, name, shared))
+        report = UnitReport(
+            index=unit.index, state=UnitState.RUNNING, attempt=unit.attempt + 1, started_at=self._clock.now()
+        )
+        held.reports[unit.index] = report
+        self._tell(held.work.job.job_id)
+        tasks.start(name, self._unit(held, unit, report, name, shared))
 
     def _most(self, job_id: JobId) -> int:
         """Return how many searches of this one's kind may share a process now."""
@@ -235,13 +242,9 @@ class LocalEngine:
         if shared.rough:
             self._rough[kind] = now + ROUGH_SECONDS
 
-    async def _unit(self, held: Held, unit: Unit, name: str, shared: Shared | None) -> None:
+    async def _unit(self, held: Held, unit: Unit, report: UnitReport, name: str, shared: Shared | None) -> None:
         """Run one unit and keep its report; whatever happens, its slots are given back."""
-        job_id = held.work.job.job_id
-        attempt = unit.attempt + 1
-        report = UnitReport(index=unit.index, state=UnitState.RUNNING, attempt=attempt, started_at=self._clock.now())
-        held.reports[unit.index] = report
-        self._tell(job_id)
+        job_id, attempt = held.work.job.job_id, report.attempt
         try:
             if shared is None:
                 report = await units.run(self._machine, held.work, unit, report)

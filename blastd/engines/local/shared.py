@@ -18,7 +18,7 @@ from blastd.core.engine import UnitReport, Work
 from blastd.core.ids import JobId
 from blastd.core.model import Unit
 from blastd.core.tabular import Damaged
-from blastd.durable import publish
+from blastd.durable import publish_unit
 from blastd.engines.local import units
 from blastd.engines.local.units import Failed, Machine, Running
 
@@ -112,5 +112,5 @@ def _take_apart(table: Path, ones: Sequence[Running]) -> list[tuple[int, str]]:
     for one, text in zip(ones, parts, strict=True):
         own = one.file("own")
         own.write_text(text, "utf-8", "surrogateescape", newline="\n")
-        kept.append(publish(own, one.final))
+        kept.append(publish_unit(own, one.final))
     return kept

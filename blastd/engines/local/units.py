@@ -17,7 +17,7 @@ from blastd.clock import Clock
 from blastd.core import alias, proposals
 from blastd.core.engine import Trouble, UnitReport, Work
 from blastd.core.model import Frozen, Unit, UnitKind, UnitState
-from blastd.durable import of_disk, publish
+from blastd.durable import of_disk, publish_unit
 from blastd.errors import DiskFull
 
 STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: the end, where the cause stands
@@ -247,7 +247,7 @@ async def _run(
 def keep(one: Running) -> tuple[int, str]:
     """Give the output its name and remove what else the attempt made; blocking."""
     try:
-        return publish(one.file("part"), one.final)
+        return publish_unit(one.file("part"), one.final)
     finally:
         clean(one)
 
