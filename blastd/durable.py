@@ -82,6 +82,16 @@ def publish(temporary: Path, final: Path) -> tuple[int, str]:
     return found
 
 
+def settle(temporary: Path, final: Path) -> tuple[int, str]:
+    """Give a complete file its name; returns size and SHA-256.
+
+    For what can be made again: a power cut may leave it damaged, which its checksum tells before it is read.
+    """
+    found = digest(temporary)
+    temporary.replace(final)
+    return found
+
+
 def publish_unit(temporary: Path, final: Path) -> tuple[int, str]:
     """Publish the output of a unit, in a folder that may be new itself."""
     found = publish(temporary, final)

@@ -16,12 +16,13 @@ import msgspec
 
 from blastd.blastplus.blastdb import Database, Part, alias_lines, files_of, quoted
 from blastd.core.model import Frozen
-from blastd.durable import flush, flush_folder
+from blastd.durable import flush, flush_folder, of_disk
 from blastd.errors import DatabaseBroken
 
 RECORD = "generation.json"
 LISTS = frozenset({"GILIST", "TILIST", "SEQIDLIST", "TAXIDLIST", "OIDLIST"})
 NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP})
+OF_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 class Generation(Frozen, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ def pin(database: Database, generations: Path) -> Generation:
     """Link all files of *database* into a folder named by its fingerprint; harmless when repeated.
 
     Where links can't be made the original is used where it lies (`pinned` False). Raises DatabaseBroken when files
-    changed while they were linked.
+    changed while they were linked, DiskFull or StoreBroken when the disk takes no links.
     """
     if database.state != "ready":
         raise DatabaseBroken(f"Database {database.name} is broken: {database.reason}.")
@@ -64,8 +65,10 @@ def pin(database: Database, generations: Path) -> Generation:
         _link(base, database.molecule, made, {})
     except OSError as error:
         shutil.rmtree(made, ignore_errors=True)
+        if error.errno in OF_DISK and (ours := of_disk(error)) is not None:
+            raise ours from error
         if error.errno not in NO_LINKS:
-            raise DatabaseBroken(f"Database {database.name} can't be pinned: {error}.") from error
+            raise DatabaseBroken(f"Database {database.name} can't be pinned: {error.strerror}.") from error
         return _generation(database, base.parent, pinned=False, parts=database.parts)
     linked = {part.inode: part for part in database.parts}
     parts = tuple(_part(path) for path in sorted(made.iterdir()))

@@ -2,11 +2,12 @@
 
 Output and stderr go to files, so no pipe can fill up and block. The kernel kills the child when the daemon dies
 (PR_SET_PDEATHSIG through util-linux's setpriv, since Python's preexec_fn would forbid vfork); memory and core limits
-are set by prlimit. RLIMIT_DATA and not RLIMIT_AS, because BLAST+ maps databases that may be larger than the memory.
+are set by prlimit(2). RLIMIT_DATA and not RLIMIT_AS, because BLAST+ maps databases that may be larger than the memory.
 """
 
 import asyncio
 import os
+import resource
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,13 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+import structlog
+
 from blastd.aio import uninterrupted
 from blastd.clock import Clock
 from blastd.core.model import Frozen
+
+log = structlog.get_logger()
 
 TERM_SECONDS = 2.0  # BLAST+ ends at once on SIGTERM; what does not is killed
 MARK = "BLASTD_CHILD_OF"
@@ -51,16 +56,22 @@ def tied(argv: Sequence[str]) -> list[str]:
     return [setpriv, "--pdeathsig", "KILL", "--", *argv] if setpriv is not None else list(argv)
 
 
-def guarded(argv: Sequence[str], limits: Limits) -> list[str]:
-    """Return *argv* behind the tools that set its limits; a tool that this system lacks is left out."""
-    words = tied([])
-    if (prlimit := _tool("prlimit")) is not None:
-        words += [prlimit, "--core=0"]
-        words += [f"--data={limits.memory_bytes}"] if limits.memory_bytes else []
-        words += ["--"]
-    if limits.nice and (nice := _tool("nice")) is not None:
-        words += [nice, "-n", str(limits.nice)]
-    return [*words, *argv]
+def limit(pid: int, limits: Limits) -> None:
+    """Set the limits of a child that has just been started, and is still on its way to BLAST+.
+
+    From here, since each tool before BLAST+ (prlimit, nice) costs a tiny search one or two of its hundred milliseconds.
+    """
+    try:
+        if limits.nice:
+            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + limits.nice)
+        if hasattr(resource, "prlimit"):  # Linux
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+            if limits.memory_bytes:
+                resource.prlimit(pid, resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))
+    except ProcessLookupError:
+        return  # it has ended
+    except OSError as error:  # a sandbox that forbids it: the search is not the worse for it
+        log.warning("limits_not_set", reason=str(error))
 
 
 async def run(
@@ -71,7 +82,8 @@ async def run(
     Raises OSError when it can't be started.
     """
     started = clock.now()
-    child = await start(guarded(argv, limits), cwd, env, stdout, stderr)
+    child = await start(tied(argv), cwd, env, stdout, stderr)
+    limit(child.pid, limits)
     timed_out = False
     try:
         async with asyncio.timeout(limits.seconds):

@@ -21,7 +21,7 @@ from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.tabular import columns
-from blastd.durable import digest, publish
+from blastd.durable import digest, settle
 from blastd.errors import Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
 from blastd.results import finish, formats, hits, sequences
 from blastd.results.formats import FORMATS, Format
@@ -387,4 +387,4 @@ class Results:
 def _place(temporary: Path, final: Path) -> tuple[int, str]:
     """Give a made file its place; blocking. Returns size and SHA-256."""
     final.parent.mkdir(mode=0o700, exist_ok=True)
-    return publish(temporary, final)
+    return settle(temporary, final)

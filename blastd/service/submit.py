@@ -47,7 +47,7 @@ log = structlog.get_logger()
 ASCII_QUERY = "query.ascii.fa"
 SMALL_BYTES = 16 << 10
 """A query up to here is read sooner than a thread has begun: 1 to 2 ms."""
-FREE_SECONDS = 0.2
+FREE_SECONDS = 0.05
 """How long a look at the free disk space holds: each costs a request that comes with others a quarter of a millisecond."""
 SLICE, SLICE_SECONDS = 8, 0.01
 RUSH_SECONDS = 0.1

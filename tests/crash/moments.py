@@ -97,10 +97,10 @@ FINISH = (
 RESULTS = (
     Moment("formatting", "blastd.results.finish:_blast", "after", "one run of a format is made", needs="results"),
     Moment(
-        "format-made", "blastd.service.results:publish", "before", "a format is made, without its name", needs="results"
+        "format-made", "blastd.service.results:settle", "before", "a format is made, without its name", needs="results"
     ),
     Moment(
-        "format-named", "blastd.service.results:publish", "after", "a format has its file and no row", needs="results"
+        "format-named", "blastd.service.results:settle", "after", "a format has its file and no row", needs="results"
     ),
     Moment(
         "indexing", "blastd.results.hits:_fill", "after", "the index of hits is filled, without its name", needs="hits"

@@ -1,12 +1,17 @@
 """What a disk that fails means for the user."""
 
 import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from blastd.blastplus.blastdb import Database
+from blastd.blastplus.generation import pin
 from blastd.durable import of_disk
 from blastd.engines.local.units import trouble_of
-from blastd.errors import DiskFull, StoreBroken
+from blastd.errors import DatabaseBroken, DiskFull, StoreBroken
 
 
 @pytest.mark.parametrize(
@@ -32,3 +37,25 @@ def test_other_errors_of_files_are_not_taken_for_the_disk() -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file", "x")
     assert of_disk(missing) is None
     assert trouble_of("blastn", missing).code == "engine_error"
+
+
+def test_S06_a_disk_that_takes_no_links_is_not_the_fault_of_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "secret" / "tnt"
+    base.parent.mkdir()
+    base.with_suffix(".nin").write_bytes(b"")
+    database = Database(name="tnt", path=str(base), molecule="nucl", state="ready", fingerprint="f" * 64)
+
+    def refuse(number: int) -> Callable[..., None]:
+        def link(*_: object) -> None:
+            raise OSError(number, os.strerror(number), str(base))
+
+        return link
+
+    for number, kind in ((errno.EROFS, StoreBroken), (errno.ENOSPC, DiskFull), (errno.ENAMETOOLONG, DatabaseBroken)):
+        monkeypatch.setattr(os, "link", refuse(number))
+        with pytest.raises(kind) as caught:
+            pin(database, tmp_path / "generations")
+        assert "secret" not in str(caught.value)
+        assert list((tmp_path / "generations").iterdir()) == []
