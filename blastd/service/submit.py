@@ -34,6 +34,7 @@ from blastd.service.access import Identity
 from blastd.service.checks import Asked, Checked, Checks
 from blastd.service.intake import Intake, ascii_of, take_in
 from blastd.service.reuse import Reuse
+from blastd.service.rush import Rush
 from blastd.service.subjects import ENGINE as SUBJECT_ENGINE
 from blastd.service.subjects import Subjects
 from blastd.store import artifacts, jobs, outbox, presentations, usage
@@ -49,9 +50,6 @@ SMALL_BYTES = 16 << 10
 """A query up to here is read sooner than a thread has begun: 1 to 2 ms."""
 FREE_SECONDS = 0.05
 """How long a look at the free disk space holds: each costs a request that comes with others a quarter of a millisecond."""
-SLICE, SLICE_SECONDS = 8, 0.01
-RUSH_SECONDS = 0.1
-"""How long an accepted search waits at most until those that came with it are answered."""
 ROUND_UP = timedelta(seconds=59)
 """The minute in which there is room is shown, never the one before."""
 
@@ -105,13 +103,12 @@ class Submit:
         webhook_fault: Callable[[str], str | None],
     ) -> None:
         """Take the parts; *webhook_fault* says why an address may not be told of ends."""
-        self._store, self._files, self._tracker, self._clock = store, files, tracker, clock
+        self._store, self._files, self._clock = store, files, clock
         self._checks, self._limits, self._floor, self._stopping = checks, limits, floor_bytes, stopping
         self._webhook_fault, self._subjects = webhook_fault, subjects
         self._reuse = Reuse(store, files, clock)
         self._free, self._free_at = 0, -math.inf
-        self._in_hand, self._accepted = 0, list[JobId]()
-        self._timer: asyncio.TimerHandle | None = None
+        self._rush = Rush(tracker.follow)
 
     async def admit(self, who: Identity) -> None:
         """Refuse early, before a body is read. Raises Unavailable, DiskFull, TooMany."""
@@ -140,27 +137,8 @@ class Submit:
 
     async def submit(self, who: Identity, given: Submission) -> Accepted:
         """Accept a search. Raises Invalid with every fault, IdempotencyMismatch, TooMany, DiskFull, Unavailable."""
-        self._in_hand += 1
-        try:
+        with self._rush.request():
             return await self._submit(who, given)
-        finally:
-            self._in_hand -= 1
-            if not self._in_hand and self._accepted:
-                self._follow()
-
-    def _follow(self) -> None:
-        """Have accepted searches followed: who waits for an answer comes before those that have theirs.
-
-        Of many that are sent at once the first would start meanwhile, and take the processor from the answers to the rest;
-        and some at a time, so that their clients' next requests need not wait for all.
-        """
-        if self._timer is not None:
-            self._timer.cancel()
-        for job_id in self._accepted[:SLICE]:
-            self._tracker.follow(job_id)
-        del self._accepted[:SLICE]
-        later = asyncio.get_running_loop().call_later
-        self._timer = later(SLICE_SECONDS, self._follow) if self._accepted else None
 
     async def _submit(self, who: Identity, given: Submission) -> Accepted:
         query, subject = self._files.temporary(), self._files.temporary()
@@ -254,8 +232,7 @@ class Submit:
             return await self._answer(before, sha)
         log.info("job_accepted", job_id=job.job_id, program=job.program, units=len(its_units), source=job.source)
         if not job.status.terminal:
-            self._accepted.append(job.job_id)
-            self._timer = self._timer or asyncio.get_running_loop().call_later(RUSH_SECONDS, self._follow)
+            self._rush.accepted(job.job_id)
         return Accepted(job=job)
 
     def _told(self, db: sqlite3.Connection, owner: Owner, given: Submission) -> str | None:
