@@ -54,12 +54,14 @@ class Shelf:
 
     async def pin(self, database: Database) -> Generation:
         """Pin *database* as it is now; the same fingerprint is pinned once. Raises DatabaseBroken."""
-        known = self._known.get(database.fingerprint)
-        if known is not None and known.pinned:
-            return known
+        made = self._known.get(database.fingerprint)
+        if made is not None and made.pinned:
+            return made
         async with self._lock:
-            made = await offload(generation.pin, database, self._folder)
-        self._known[database.fingerprint] = made
+            made = self._known.get(database.fingerprint)  # many who came first wait for the one who pins
+            if made is None or not made.pinned:
+                made = await offload(generation.pin, database, self._folder)
+                self._known[database.fingerprint] = made
         return made
 
     async def find(self, ref: DatabaseRef) -> Generation:
