@@ -131,22 +131,24 @@ class Load:
         connection.close()
 
     def _cancel(self) -> None:
+        self._cancelled()
+
+    def _cancelled(self) -> list[Entry]:
+        """Send a search and cancel it; returns it if its end is that."""
         entry = self._entry("slow", "to be cancelled")
         entry.cancel = "asked"
         if sent(self.daemon, entry) is None:
-            return
+            return []
         until = time.monotonic() + 60
         while self.daemon.job(entry.job_id)["status"] == "queued" and time.monotonic() < until:
             time.sleep(0.05)
         time.sleep(self.dice.random() * 0.1)
         if self.daemon.post(f"{JOBS}/{entry.job_id}/cancel").status == 202:
             entry.cancel = "done"
-        self.daemon.ended(entry.job_id)
+        return [entry] if self.daemon.ended(entry.job_id)["status"] == "cancelled" else []
 
     def _retry(self) -> None:
-        for entry in self.ledger.cancelled():
-            if entry.retry:
-                continue
+        for entry in [one for one in self.ledger.cancelled() if not one.retry] or self._cancelled():
             entry.retry, entry.verified, entry.cancel = "asked", False, "asked"
             if self.daemon.post(f"{JOBS}/{entry.job_id}/retry").status == 202:
                 entry.retry = "done"
