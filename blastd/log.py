@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from functools import cache
 from threading import Lock
 from typing import Any, TextIO
@@ -64,8 +65,9 @@ class Gathered:
         """Write what was taken."""
         with self._lock:
             text, self._texts = "".join(self._texts), []
-            self._out.write(text)
-            self._out.flush()
+            with suppress(OSError):  # a full disk, say: the loop would log that it can't log, for ever
+                self._out.write(text)
+                self._out.flush()
 
     def isatty(self) -> bool:
         """Tell whether a person reads it."""

@@ -62,12 +62,12 @@ def limit(pid: int, limits: Limits) -> None:
     From here, since each tool before BLAST+ (prlimit, nice) costs a tiny search one or two of its hundred milliseconds.
     """
     try:
-        if limits.nice:
-            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + limits.nice)
         if hasattr(resource, "prlimit"):  # Linux
-            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
             if limits.memory_bytes:
                 resource.prlimit(pid, resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        if limits.nice:
+            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + limits.nice)
     except ProcessLookupError:
         return  # it has ended
     except OSError as error:  # a sandbox that forbids it: the search is not the worse for it
@@ -83,9 +83,9 @@ async def run(
     """
     started = clock.now()
     child = await start(tied(argv), cwd, env, stdout, stderr)
-    limit(child.pid, limits)
     timed_out = False
     try:
+        limit(child.pid, limits)
         async with asyncio.timeout(limits.seconds):
             await child.wait()
     except TimeoutError:

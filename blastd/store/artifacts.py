@@ -9,7 +9,6 @@ from blastd.core.model import Artifact
 PUT = """INSERT INTO artifact VALUES (:job_id, :name, :path, :media_type, :size_bytes, :sha256, :created_at)
          ON CONFLICT DO UPDATE SET path = :path, size_bytes = :size_bytes, sha256 = :sha256, created_at = :created_at"""
 OF_JOB = "SELECT * FROM artifact WHERE job_id = :job_id ORDER BY name"
-GET = "SELECT * FROM artifact WHERE job_id = :job_id AND name = :name"
 DROP = "DELETE FROM artifact WHERE job_id = :job_id AND name = :name"
 
 

@@ -151,7 +151,13 @@ class Looks:
             if decision.next is Next.FINISH:
                 return await self._finish(current, its_units, decision, seen, by)
             if decision.next is Next.LAUNCH:
-                return await self._launcher.launch(self._engines[current.engine], current, its_units)
+                engine = self._engines[current.engine]
+                launched = await self._launcher.launch(engine, current, its_units)
+                taken = engine.glance(launched) if launched is not None and not launched.status.terminal else None
+                if launched is None or not isinstance(taken, Present):
+                    return launched
+                current, seen, by = launched, taken, engine.pushed_by  # after a restart it waits for a slot again, say
+                continue
             moved = await self._move(current, decision, now)
             if moved is current:
                 self._settled[job_id] = _without_place(current, seen)

@@ -5,6 +5,8 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -73,6 +75,20 @@ async def test_lines_of_one_turn_of_the_loop_are_written_together(out: io.String
     await asyncio.to_thread(structlog.get_logger().info, "job_moved", number=6)
     await asyncio.sleep(0)
     assert [json.loads(line)["number"] for line in writes.getvalue().splitlines()] == list(range(7))
+
+
+async def test_a_log_that_cannot_be_written_stops_nothing(out: io.StringIO) -> None:
+    del out
+    troubles: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: troubles.append(context))
+    with Path("/dev/full").open("w") as full:
+        lines = Gathered(full)
+        configure(LoggingSettings(format="json"), lines)
+        structlog.get_logger().info("job_moved")
+        await asyncio.sleep(0.01)
+        assert troubles == []
+        with suppress(OSError):
+            full.close()  # which tries once more
 
 
 def test_outside_a_loop_lines_are_written_at_once(out: io.StringIO) -> None:
