@@ -24,7 +24,7 @@ from blastd.store import jobs, sqlite
 from blastd.store.files import Files
 from tests.daemon import Daemon
 from tests.databases import DB, LAMBDA_QUERY, SLOW, SLOW_QUERY
-from tests.service import Service
+from tests.service import API, Service, serving
 
 CHILD = """
 import asyncio, sys
@@ -152,3 +152,27 @@ async def test_C12_a_submit_cancelled_while_its_row_is_written_keeps_its_files(s
     await service.store.write(lambda _db: None)  # after it: one writer
     assert await service.store.read(lambda db: jobs.get(db, job_id)) is not None
     assert placed[0].exists()
+
+
+async def test_T09_after_a_restart_a_search_that_ran_says_at_once_that_it_waits(
+    database_folder: Path, tmp_path: Path
+) -> None:
+    """Nobody reads it meanwhile: rows are looked up in the store."""
+    state = tmp_path / "state"
+    async with serving(state, [database_folder], local__slots=20) as service:
+        accepted = [JobId((await service.submit(SLOW_QUERY, **SLOW))["job_id"]) for _ in range(2)]
+        for job_id in accepted:
+            async with asyncio.timeout(20):
+                while (await service.get(f"{API}/{job_id}?wait=1")).json["status"] != "running":
+                    pass
+    async with serving(state, [database_folder], local__slots=1) as service:
+        async with asyncio.timeout(2):
+            while True:
+                rows = [await service.store.read(lambda db, job_id=job_id: jobs.get(db, job_id)) for job_id in accepted]  # type: ignore[misc]  # a lambda with defaults
+                waits = [row.waiting_for for row in rows if row is not None and row.status == "queued"]
+                if waits == ["slot"]:
+                    break
+                await asyncio.sleep(0.05)
+        for job_id in accepted:
+            await service.post(f"{API}/{job_id}/cancel")
+            assert (await service.ended(job_id))["status"] == "cancelled"
