@@ -39,6 +39,7 @@ from blastd.tracking.launch import Launcher, LaunchSettings
 from blastd.tracking.look import Looks
 from blastd.tracking.reconcile import Reconciler
 from blastd.tracking.retention import Retention
+from blastd.tracking.settle import SETTLE_SECONDS, Settler
 from blastd.tracking.tracker import Tracker
 from blastd.web.app import make_app, make_runner
 
@@ -141,6 +142,8 @@ async def build(
         rescan_seconds=settings.databases.rescan_seconds,
         floor_bytes=settings.retention.disk_floor_bytes,
     )
+    settler = Settler(store, files)
+    await settler.restore()
     await databases.recover()
     await databases.rescan()
     shelf = Shelf(files.generations, databases.current)
@@ -182,6 +185,7 @@ async def build(
     roots: dict[str, Callable[[], Awaitable[None]]] = {
         "tracker": tracker.run,
         "reconcile": lambda: every(reconcile_seconds, reconciler.run_once, clock, "reconcile"),
+        "settle": lambda: every(SETTLE_SECONDS, settler.run_once, clock, "settle"),
         "retention": lambda: every(sweep_seconds, retention.run_once, clock, "retention"),
         **{f"engine-{name}": engine.run for name, engine in engines.items()},
         **services.roots(),

@@ -25,15 +25,10 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def put(source: Path | bytes, target: Path) -> None:
-    """Make a file of bytes, or give one its name, with durable content; nobody reads *target* before its folder counts."""
-    if isinstance(source, bytes):
-        with target.open("wb", buffering=0) as file:
-            file.write(source)
-            os.fsync(file.fileno())
-    else:
-        flush(source)
-        source.rename(target)
+def put(source: Path, target: Path) -> None:
+    """Give a file its name, with durable content; nobody reads *target* before its folder counts."""
+    flush(source)
+    source.rename(target)
 
 
 def flush_folder(folder: Path) -> None:

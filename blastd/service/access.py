@@ -62,7 +62,7 @@ class Access:
         if not self._closed and now - self._asked_at >= FIRST_TOKEN_SECONDS:
             async with self._asking:  # who comes meanwhile waits for the answer instead of asking, too
                 if now - self._asked_at >= FIRST_TOKEN_SECONDS:
-                    self._closed = await self._store.read(lambda db: bool(tokens.list_all(db, limit=1)))
+                    self._closed = await self._store.read_few(lambda db: bool(tokens.list_all(db, limit=1)))
                     self._asked_at = now
         return self._closed
 
@@ -73,7 +73,7 @@ class Access:
                 raise Unauthorized
             return Identity(owner=LOCAL, role="admin")
         now = self._clock.now()
-        token = await self._store.read(lambda db: tokens.verify(db, text, now))
+        token = await self._store.read_few(lambda db: tokens.verify(db, text, now))
         if token is None:
             raise Unauthorized("This token is not valid here: it may be mistyped, revoked or expired.")
         await self._note(token.token_id)
@@ -82,7 +82,7 @@ class Access:
     async def valid(self, text: str) -> bool:
         """Tell whether *text* is a valid token."""
         now = self._clock.now()
-        return await self._store.read(lambda db: tokens.verify(db, text, now)) is not None
+        return await self._store.read_few(lambda db: tokens.verify(db, text, now)) is not None
 
     async def _note(self, token_id: str) -> None:
         at = self._clock.monotonic()

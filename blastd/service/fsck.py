@@ -18,8 +18,8 @@ from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
 from blastd.durable import digest
 from blastd.errors import SchemaTooNew, StoreBroken
-from blastd.store import artifacts, dbtasks, jobs, migrate, sqlite, units
-from blastd.store.files import PART, STRANGER_SECONDS, remove
+from blastd.store import artifacts, dbtasks, jobs, migrate, sqlite, texts, units
+from blastd.store.files import ASCII_QUERY, PART, QUERY, STRANGER_SECONDS, remove
 from blastd.tracking.retention import TMP_SECONDS
 
 PAGE = 1000
@@ -79,6 +79,8 @@ class Rows(Frozen, frozen=True, kw_only=True):
     job: Job
     units: Sequence[Unit]
     artifacts: Sequence[Artifact]
+    text_kept: bool
+    """Whether the store holds the query itself, and the next start writes its file if need be."""
 
 
 def check(file: Path, now_seconds: float, *, running: bool, mend: bool) -> Report:
@@ -169,7 +171,9 @@ class _Check:
         found = [replace(finding, job_id=job_id, path=f"jobs/{job_id}/{finding.path}") for finding in missing(rows)]
         folder = self._root / "jobs" / job_id
         for stored in expected(rows):
-            found += self._damage(folder, job_id, stored)
+            damage = list(self._damage(folder, job_id, stored))
+            if not (rows.text_kept and stored.path in (QUERY, ASCII_QUERY)):
+                found += damage
         return [*found, *self._unowned(folder, rows)]
 
     def _rows(self, job_id: JobId) -> Rows | None:
@@ -179,7 +183,7 @@ class _Check:
             if job is None:
                 return None
             its_units, its_artifacts = units.of_job(self._db, job_id), artifacts.of_job(self._db, job_id)
-            return Rows(job=job, units=its_units, artifacts=its_artifacts)
+            return Rows(job=job, units=its_units, artifacts=its_artifacts, text_kept=texts.has(self._db, job_id))
         finally:
             self._db.execute("COMMIT")
 
@@ -279,9 +283,9 @@ def missing(rows: Rows) -> Iterator[Finding]:
 
 def expected(rows: Rows) -> Iterator[Stored]:
     """Yield every file that must be there: the query, artifacts, and what finished parts of other jobs keep for a retry."""
-    yield Stored(path="query.fa", size_bytes=None, sha256=rows.job.query.sha256)
+    yield Stored(path=QUERY, size_bytes=None, sha256=rows.job.query.sha256)
     if rows.job.standins:
-        yield Stored(path="query.ascii.fa", size_bytes=None, sha256="")
+        yield Stored(path=ASCII_QUERY, size_bytes=None, sha256="")
     for artifact in rows.artifacts:
         made = artifact.name if artifact.name.startswith("results/") else None
         yield Stored(path=artifact.path, size_bytes=artifact.size_bytes, sha256=artifact.sha256, artifact=made)
@@ -294,7 +298,7 @@ def expected(rows: Rows) -> Iterator[Stored]:
 
 def owned(rows: Rows) -> set[str]:
     """Return the files that may lie in a job's folder, by their paths in it."""
-    keep = {"units", "results", "query.fa", "query.ascii.fa"} | {artifact.path for artifact in rows.artifacts}
+    keep = {"units", "results", QUERY, ASCII_QUERY} | {artifact.path for artifact in rows.artifacts}
     keep |= {f"units/{unit.index}.out" for unit in rows.units}
     return keep | {f"units/batch-{unit.batch}.fa" for unit in rows.units}
 

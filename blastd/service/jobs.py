@@ -79,7 +79,7 @@ class Jobs:
     async def find(self, who: Identity, text: str) -> Job:
         """Return the job of an id, short id or unique prefix as the row has it. Raises NotFound, Ambiguous, Expired."""
         digits = parse_prefix(text)
-        return await self._store.read(lambda db: jobs.resolve(db, digits, who.scope))
+        return await self._store.read_few(lambda db: jobs.resolve(db, digits, who.scope))
 
     async def get(self, who: Identity, text: str) -> Job:
         """Return the job of an id, looked at before if it is active. Raises NotFound, Ambiguous, Expired."""
@@ -102,11 +102,11 @@ class Jobs:
         def read(db: sqlite3.Connection) -> JobParts:
             return _parts(db, jobs.resolve(db, digits, who.scope))
 
-        return await self._store.read(read)
+        return await self._store.read_few(read)
 
     async def presentation(self, job: Job) -> dict[str, str]:
         """Return what a client of the NCBI URL API said at Put about how *job* is shown."""
-        return await self._store.read(lambda db: presentations.get(db, job.job_id))
+        return await self._store.read_few(lambda db: presentations.get(db, job.job_id))
 
     async def parts(self, job: Job) -> JobParts:
         """Return *job* with its units and artifacts, all of one moment."""
@@ -117,7 +117,7 @@ class Jobs:
                 raise NotFound("The job has just been removed.")
             return _parts(db, now)
 
-        return await self._store.read(read)
+        return await self._store.read_few(read)
 
     async def get_many(self, wanted: Sequence[JobId]) -> dict[JobId, Job]:
         """Return the rows of several jobs; removed ones are left out. For events, whose owner was checked."""
@@ -221,7 +221,7 @@ class Jobs:
         if not job.status.terminal:
             raise Conflict("The job has not ended: cancel it first, then delete it.", status=job.status)
         freed = await remove(self._store, self._files, self._clock, job, "deleted")
-        if await self._store.read(lambda db: jobs.get(db, job.job_id)) is not None:
+        if await self._store.read_few(lambda db: jobs.get(db, job.job_id)) is not None:
             raise Conflict("The job has just been opened again.")
         return job.job_id, freed
 

@@ -97,7 +97,7 @@ class Results:
         def read(db: sqlite3.Connection) -> tuple[list[Unit], list[Artifact]]:
             return units.of_job(db, job.job_id), artifacts.of_job(db, job.job_id)
 
-        return await self._store.read(read)
+        return await self._store.read_few(read)
 
     def _check(self, folder: Path, its_artifacts: Sequence[Artifact]) -> None:
         """Compare files with their checksums, each once for as long as it does not change; blocking. Raises ResultGone."""
@@ -211,25 +211,23 @@ class Results:
                 ready = replace(ready, kept=tuple(its_artifacts))
             kept = await self._kept(ready, key)
             if kept is None:
-                temporary = self._files.temporary()
-                try:
-                    await self._make(ready, kind, names, query, temporary)
-                    kept = await self._keep(ready, key, kind, temporary)
-                except BaseException:
-                    await offload(temporary.unlink, missing_ok=True)
-                    raise
+                kept = await self._make(ready, key, kind, names, query)
         return stored_file(ready, kept)
 
     async def _make(
-        self, ready: Ready, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
-    ) -> None:
+        self, ready: Ready, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
+    ) -> Artifact:
+        made, blocks = self._files.temporary(), None
         if kind.name in PROJECTED:
             blocks = formats.projection(ready.folder, ready.units, kind.name, names, query, standins=ready.job.standins)
-            if blocks is not None:
-                await offload(formats.write_all, blocks, target)
-                return
-        async with self._finishes:
-            await self._finish(ready, kind, names, query, target)
+        try:
+            if blocks is None:
+                async with self._finishes:
+                    await self._finish(ready, kind, names, query, made)
+            return await self._keep(ready, key, kind, made, blocks)
+        except BaseException:
+            await offload(made.unlink, missing_ok=True)
+            raise
 
     async def _finish(
         self, ready: Ready, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
@@ -344,13 +342,15 @@ class Results:
         """Return numbers and histograms over all hits or those of one query."""
         return await offload(hits.statistics, await self._index(ready), query)
 
-    async def _keep(self, ready: Ready, key: str, kind: Format, temporary: Path) -> Artifact:
-        """Give a made file its place and its row."""
+    async def _keep(
+        self, ready: Ready, key: str, kind: Format, temporary: Path, blocks: Iterator[bytes] | None = None
+    ) -> Artifact:
+        """Give a made file its place and its row; with *blocks* it is written before."""
         path = f"results/{key}.{kind.extension}"
         final = ready.folder / path
         if not ready.folder.is_dir():
             raise Expired("The job has just been removed.")
-        size, sha256 = await offload(_place, temporary, final)
+        size, sha256 = await offload(_place, temporary, final, blocks)
         kept = Artifact(
             job_id=ready.job.job_id,
             name=f"results/{key}",
@@ -384,7 +384,9 @@ class Results:
             copy.drop()
 
 
-def _place(temporary: Path, final: Path) -> tuple[int, str]:
-    """Give a made file its place; blocking. Returns size and SHA-256."""
+def _place(temporary: Path, final: Path, blocks: Iterator[bytes] | None) -> tuple[int, str]:
+    """Give a made file its place, one of *blocks* after writing it; blocking. Returns size and SHA-256."""
+    if blocks is not None:
+        formats.write_all(blocks, temporary)
     final.parent.mkdir(mode=0o700, exist_ok=True)
     return settle(temporary, final)

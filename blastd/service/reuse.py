@@ -16,10 +16,10 @@ from blastd.core.ids import Owner
 from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Step, StepStatus, Unit
 from blastd.durable import flush_folder
 from blastd.store import artifacts, jobs, units
-from blastd.store.files import Files
+from blastd.store.files import ASCII_QUERY, QUERY, Files
 from blastd.store.sqlite import Database
 
-QUERY_FILES = ("query.fa", "query.ascii.fa")
+QUERY_FILES = (QUERY, ASCII_QUERY)
 DERIVED_FILES = ("hits.sqlite",)
 """Made from the artifacts when they are first asked; shared if they are there."""
 
@@ -41,7 +41,7 @@ class Reuse:
 
     async def find(self, owner: Owner, key: str) -> Job | None:
         """Return the newest completed job of *owner* with the same search."""
-        return await self._store.read(lambda db: jobs.reusable(db, owner, key))
+        return await self._store.read_few(lambda db: jobs.reusable(db, owner, key))
 
     async def take(self, same: Job, job: Job) -> Reused | None:
         """Make *job* a completed one with the results of *same*, files included; None if they are not whole."""

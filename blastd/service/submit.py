@@ -1,7 +1,9 @@
 """Accepting a search: every fault is found before 202, and what is accepted is on the disk and in the store.
 
 The order matters: replay of an Idempotency-Key, admission (stopping, disk, queue), scan of the query, checks, plan,
-files, row. A crash leaves at worst a folder that no row owns, which the sweep removes.
+files, row. A small query is durable with its row, and its file a while later (`tracking.settle`): accepting a search
+takes one flush of the disk, which those that come together share. A crash leaves at worst a folder that no row owns,
+which the sweep removes.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -28,7 +30,6 @@ from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Unit, Warned
 from blastd.core.offered import TITLES
 from blastd.core.programs import molecules
 from blastd.core.quota import Spent
-from blastd.durable import put
 from blastd.errors import DiskFull, Expired, IdempotencyMismatch, Invalid, QuotaUsed, TooMany, Unavailable
 from blastd.service.access import Identity
 from blastd.service.checks import Asked, Checked, Checks
@@ -37,15 +38,15 @@ from blastd.service.reuse import Reuse
 from blastd.service.rush import Rush
 from blastd.service.subjects import ENGINE as SUBJECT_ENGINE
 from blastd.service.subjects import Subjects
-from blastd.store import artifacts, jobs, outbox, presentations, usage
+from blastd.store import artifacts, jobs, outbox, presentations, texts, usage
 from blastd.store.files import Files
 from blastd.store.jobs import Idempotency
 from blastd.store.sqlite import Database
+from blastd.store.texts import QueryText
 from blastd.tracking.tracker import Tracker
 
 log = structlog.get_logger()
 
-ASCII_QUERY = "query.ascii.fa"
 SMALL_BYTES = 16 << 10
 """A query up to here is read sooner than a thread has begun: 1 to 2 ms."""
 FREE_SECONDS = 0.05
@@ -113,7 +114,7 @@ class Submit:
     async def admit(self, who: Identity) -> None:
         """Refuse early, before a body is read. Raises Unavailable, DiskFull, TooMany."""
         self._admit_any()
-        await self._store.read(lambda db: self._room(db, who.owner))
+        await self._store.read_few(lambda db: self._room(db, who.owner))
 
     def _admit_any(self) -> None:
         """Refuse what nobody may submit now."""
@@ -192,7 +193,8 @@ class Submit:
             if reused is not None:
                 return await self._commit(given, intake, own, reused.job, reused.units, reused.artifacts)
         await self._checks.pin(checked)
-        await offload(_place, self._files, job_id, intake)
+        if isinstance(intake.query, Path):
+            await offload(self._files.make_job, job_id, intake.query, cast("Path | None", intake.ascii))
         return await self._commit(given, intake, own, job, its_units, ())
 
     async def _commit(
@@ -206,6 +208,7 @@ class Submit:
     ) -> Accepted:
         """Write the row with everything that belongs to it, unless the same request was faster."""
         sha = body_sha256(given, intake, own)
+        text = None if job.status.terminal else _text(job.job_id, intake)
         idempotency = (
             Idempotency(owner=job.owner, key=given.idempotency_key, body_sha256=sha) if given.idempotency_key else None
         )
@@ -217,6 +220,9 @@ class Submit:
                 self._room(db, job.owner)
                 self._spend(db, job)
             jobs.insert(db, job, its_units, job.created_at, idempotency, self._told(db, job.owner, given))
+            if text is not None:
+                texts.add(db, text)
+                self._files.write_query(text)
             presentations.put(db, job.job_id, given.presentation)
             for artifact in kept:
                 artifacts.put(db, artifact)
@@ -246,7 +252,7 @@ class Submit:
         key = given.idempotency_key
         if key is None:
             return None
-        before = await self._store.read(lambda db: jobs.replay(db, who.owner, key))
+        before = await self._store.read_few(lambda db: jobs.replay(db, who.owner, key))
         return None if before is None else await self._answer(before, body_sha256(given, intake, own))
 
     async def _answer(self, before: tuple[JobId, str], sha: str) -> Accepted:
@@ -254,7 +260,7 @@ class Submit:
         job_id, same = before
         if sha != same:
             raise IdempotencyMismatch
-        job = await self._store.read(lambda db: jobs.get(db, job_id))
+        job = await self._store.read_few(lambda db: jobs.get(db, job_id))
         if job is None:
             raise Expired("The job that this Idempotency-Key made has been removed; use a new key to search again.")
         return Accepted(job=job, replayed=True)
@@ -351,13 +357,11 @@ def _reuse_key(intake: Intake, checked: Checked) -> str:
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 
 
-def _place(files: Files, job_id: JobId, intake: Intake) -> None:
-    """Make the job's folder with its query, durably; blocking."""
-    if intake.ascii is not None:
-        folder = files.job_folder(job_id)
-        folder.mkdir(mode=0o700)
-        put(intake.ascii, folder / ASCII_QUERY)
-    files.make_job(job_id, intake.query)
+def _text(job_id: JobId, intake: Intake) -> QueryText | None:
+    """Return a query that was read in memory; None for one in files."""
+    if isinstance(intake.query, Path):
+        return None
+    return QueryText(job_id=job_id, fasta=intake.query, ascii=cast("bytes | None", intake.ascii))
 
 
 def _drop(*paths: Path) -> None:

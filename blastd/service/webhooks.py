@@ -89,7 +89,7 @@ class Webhooks:
 
     async def default(self, who: Identity) -> str | None:
         """Return the address that is told of the ends of the jobs of *who*, where they name none."""
-        return await self._store.read(lambda db: outbox.default_of(db, who.owner))
+        return await self._store.read_few(lambda db: outbox.default_of(db, who.owner))
 
     async def set_default(self, who: Identity, url: str) -> None:
         """Set that address, for jobs submitted from now on. Raises Invalid."""

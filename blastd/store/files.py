@@ -6,14 +6,17 @@ All functions block: call them through `aio.offload` (small ones take well under
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
 from blastd.core.ids import JobId
-from blastd.durable import SharedFlush, flush_folder, put
+from blastd.durable import SharedFlush, flush, flush_folder, put
+from blastd.store.texts import QueryText
 
+QUERY, ASCII_QUERY = "query.fa", "query.ascii.fa"
 STRANGER_SECONDS = 3600.0
 PART = re.compile(r"[0-9]+\.(?!out$).*|batch-[0-9]+\.fa\.[0-9]+")
 """What the output of a unit and its batch file are called while they are made, in the folder of units."""
@@ -38,7 +41,7 @@ class Files:
 
     def query_path(self, identifier: JobId) -> Path:
         """Return the submitted query sequences, normalised."""
-        return self.jobs / identifier / "query.fa"
+        return self.jobs / identifier / QUERY
 
     def units_folder(self, identifier: JobId) -> Path:
         """Return where outputs of units lie."""
@@ -52,17 +55,54 @@ class Files:
         """Return a new name on the same file system; the sweep removes what is left there."""
         return self.tmp / f"{self._prefix}-{next(self._numbers)}"
 
-    def make_job(self, identifier: JobId, query: Path | bytes) -> None:
-        """Make the folder of a job with its query (a file is moved there), durable when this returns."""
-        folder = self.job_folder(identifier)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        put(query, folder / "query.fa")
+    def make_job(self, identifier: JobId, query: Path, ascii_query: Path | None) -> None:
+        """Make the folder of a job and move the files of its query there, durable when this returns."""
+        folder = self._make_folders(identifier)
+        if ascii_query is not None:
+            put(ascii_query, folder / ASCII_QUERY)
+        put(query, folder / QUERY)
         flush_folder(folder)
         self._jobs_flush.flush()
 
-    def make_units(self, identifier: JobId) -> None:
-        """Make the folder for outputs of units, which they make durable; a fifth of a millisecond."""
-        self.units_folder(identifier).mkdir(mode=0o700, exist_ok=True)
+    def write_query(self, text: QueryText) -> None:
+        """Make the folder of a job with its query; the store keeps the text until this is durable, too."""
+        self._make_folders(text.job_id)
+        for path, content in self._texts(text):
+            path.write_bytes(content)
+
+    def flush_queries(self, page: Sequence[QueryText]) -> None:
+        """Make the query files of jobs durable; one that is not there went with its job."""
+        for text in page:
+            folder = self.job_folder(text.job_id)
+            with suppress(FileNotFoundError):
+                for path, _ in self._texts(text):
+                    flush(path)
+                flush_folder(folder)
+        flush_folder(self.jobs)
+
+    def restore_queries(self, page: Sequence[QueryText]) -> Sequence[JobId]:
+        """Write the query files of jobs again that are not as the store has them; returns whose."""
+        written = []
+        for text in page:
+            self._make_folders(text.job_id)
+            for path, content in self._texts(text):
+                if not path.exists() or path.read_bytes() != content:
+                    path.write_bytes(content)
+                    written.append(text.job_id)
+        return written
+
+    def _texts(self, text: QueryText) -> Iterator[tuple[Path, bytes]]:
+        folder = self.job_folder(text.job_id)
+        yield folder / QUERY, text.fasta
+        if text.ascii is not None:
+            yield folder / ASCII_QUERY, text.ascii
+
+    def _make_folders(self, identifier: JobId) -> Path:
+        """Make the folder of a job, and in it the one for outputs of units, which these make durable."""
+        folder = self.job_folder(identifier)
+        for one in (folder, self.units_folder(identifier)):
+            one.mkdir(mode=0o700, exist_ok=True)
+        return folder
 
     def remove_job(self, identifier: JobId) -> int:
         """Remove the files of a job; returns bytes freed."""
@@ -71,13 +111,11 @@ class Files:
         shutil.rmtree(folder, ignore_errors=True)
         return freed
 
-    def parts(self, identifier: JobId) -> list[Path]:
-        """Return what is half made of a job's units: nothing, unless a crash cut it off. Takes a few microseconds."""
-        try:
-            with os.scandir(self.units_folder(identifier)) as entries:
-                return [Path(entry.path) for entry in entries if PART.fullmatch(entry.name)]
-        except FileNotFoundError:
-            return []
+    def tidy_units(self, identifier: JobId) -> None:
+        """Remove what a crash left half made of a job's units, and make their folder if that went."""
+        for path in list(self._make_folders(identifier).joinpath("units").iterdir()):
+            if PART.fullmatch(path.name):
+                remove(path)
 
     def strangers(self, known: set[str], now_seconds: float) -> list[JobId]:
         """Return job folders that no row owns and that are older than a submit can take."""

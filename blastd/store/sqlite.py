@@ -1,4 +1,4 @@
-"""The SQLite file: one writer, two readers, whole transactions, a consistent copy.
+"""The SQLite file: one writer, readers, whole transactions, a consistent copy.
 
 A transaction is one plain function run in the connection's own thread: one hop instead of one a statement, and a
 cancelled caller can't split it. Writes that wait for the writer share its next commit, each in a savepoint of its own:
@@ -10,9 +10,10 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self, TypeVar
 
 import aiosqlite
@@ -33,6 +34,8 @@ DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 RESTORE = "Restore a copy made by 'blastd backup', or move the whole state folder away."
 GROUP = 64  # writes of one commit
 READERS = 2  # a list page must not wait behind a big export of events
+FEW_SECONDS = 0.002
+FEW_STEPS = 500  # of SQLite's machine between two looks at the clock: some rows
 
 
 class Connection(aiosqlite.Connection):
@@ -102,17 +105,37 @@ def commit(db: sqlite3.Connection, group: Sequence[Write]) -> None:
             each.error = each.error or error
 
 
+class Few:
+    """A connection of the event loop's own, for what is read sooner than a thread has begun."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """Take an open connection that waits for no lock."""
+        self._db, self._until = db, 0.0
+        db.set_progress_handler(lambda: monotonic() > self._until, FEW_STEPS)
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run *work* as one consistent view. Raises sqlite3.DatabaseError, also for one that takes over FEW_SECONDS."""
+        self._until = monotonic() + FEW_SECONDS
+        self._db.execute("BEGIN")
+        try:
+            return work(self._db)
+        finally:
+            self._until = monotonic() + FEW_SECONDS
+            self._db.execute("ROLLBACK")
+
+
 class Database:
     """The open store. Made by `open_database`."""
 
-    def __init__(self, path: Path, writer: Connection, readers: list[Connection]) -> None:
-        """Take open connections."""
+    def __init__(self, path: Path, writer: Connection, readers: list[Connection], few: sqlite3.Connection) -> None:
+        """Take open connections; *few* is used by the event loop itself."""
         self.path = path
         self.feed = Feed()
         self._trouble: StoreBroken | None = None
         self._damaged = False
         self._writer = writer
         self._writes = deque[Write]()
+        self._few = Few(few)
         self._readers = asyncio.Queue[Connection]()
         for reader in readers:
             self._readers.put_nowait(reader)
@@ -158,6 +181,18 @@ class Database:
             raise self._broken(error, "read") from error
         finally:
             self._readers.put_nowait(reader)
+
+    async def read_few(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Read a few rows by their keys like `read`, but on the loop: a tenth of a millisecond.
+
+        A turn of a thread costs the loop as much and the thread five times that, and fifty searches with their readers
+        make hundreds. What takes longer than FEW_SECONDS (a search of very many parts), meets a lock or fails is begun
+        again in a thread.
+        """
+        try:
+            return self._few.read(work)
+        except sqlite3.DatabaseError:
+            return await self.read(work)
 
     @property
     def troubled(self) -> bool:
@@ -229,12 +264,16 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
     refuse_lost(path)
     async with AsyncExitStack() as stack:
         try:
-            writer = await stack.enter_async_context(_connect(path, read_only=False))
+            writer = await stack.enter_async_context(Connection(lambda: _writer(path), iter_chunk_size=64))
             await writer.plain(lambda db: migrate.upgrade(db, path))
-            readers = [await stack.enter_async_context(_connect(path, read_only=True)) for _ in range(READERS)]
+            readers = [
+                await stack.enter_async_context(Connection(lambda: _reader(path, BUSY_SECONDS), iter_chunk_size=64))
+                for _ in range(READERS)
+            ]
+            few = stack.enter_context(closing(_reader(path, 0)))
         except sqlite3.DatabaseError as error:
             raise StoreBroken(f"The store {path} can't be opened: {error}. {RESTORE}") from error
-        yield Database(path, writer, readers)
+        yield Database(path, writer, readers, few)
 
 
 def open_sync(path: Path) -> sqlite3.Connection:
@@ -260,21 +299,22 @@ def refuse_lost(path: Path) -> None:
         raise StoreBroken(f"The store {path} is missing or empty, and there are files of {lost} searches. {RESTORE}")
 
 
-def _connect(path: Path, *, read_only: bool) -> Connection:
-    mode = "ro" if read_only else "rwc"
+def _writer(path: Path) -> sqlite3.Connection:
+    db = _open(path, "rwc", BUSY_SECONDS)
+    _set_up(db)
+    return db
 
-    def connect() -> sqlite3.Connection:
-        db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_SECONDS
-        )
-        if read_only:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA cache_size = -16000")
-        else:
-            _set_up(db)
-        return db
 
-    return Connection(connect, iter_chunk_size=64)
+def _reader(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    db = _open(path, "ro", busy_seconds)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA cache_size = -16000")
+    return db
+
+
+def _open(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=busy_seconds)
 
 
 def _set_up(db: sqlite3.Connection) -> None:

@@ -19,7 +19,7 @@ from blastd.core.model import Change, Frozen, Job, Phase, Unit
 from blastd.core.tabular import RICH_SPEC
 from blastd.errors import BlastdError
 from blastd.store import jobs
-from blastd.store.files import Files, remove
+from blastd.store.files import ASCII_QUERY, QUERY, Files
 from blastd.store.sqlite import Database
 
 log = structlog.get_logger()
@@ -42,8 +42,6 @@ class Launcher:
 
     async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | None:
         """Hand *job* with its units over and return its row; None when somebody else moved it on (look again)."""
-        if job.attempt > 1 or job.created_at < self._begun:  # else nothing of it was begun before
-            await self.tidy(job)
         if engine.outlives and job.phase in lifecycle.BEFORE_SUBMIT and job.phase is not Phase.SUBMITTING:
             intended = await self._move(job, lifecycle.submitting(job, self._clock.now()))
             if intended is None:
@@ -61,12 +59,13 @@ class Launcher:
         return await self._move(job, lifecycle.handed_over(job, now))
 
     async def tidy(self, job: Job) -> None:
-        """Remove half files that a crash left of *job*, of which nothing runs."""
-        for path in self._files.parts(job.job_id):
-            await offload(remove, path)
+        """Remove half files that a crash left of *job*, of which nothing runs. Raises OSError."""
+        await offload(self._files.tidy_units, job.job_id)
 
     async def _hand_over(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Trouble | None:
         try:
+            if job.attempt > 1 or job.created_at < self._begun:  # else nothing of it was begun before
+                await self.tidy(job)
             work = await self._work(job, its_units)
         except BlastdError as error:
             return Trouble(code=error.code, sentence=str(error))
@@ -81,7 +80,6 @@ class Launcher:
 
     async def _work(self, job: Job, its_units: Sequence[Unit]) -> Work:
         folder = self._files.job_folder(job.job_id)
-        self._files.make_units(job.job_id)
         placed = await self._shelf.place(job.databases, folder)
         writes = bool(command.list_files(job.options))
         arguments = await offload(command.arguments, job, folder) if writes else command.arguments(job, folder)
@@ -107,5 +105,4 @@ class Launcher:
 
 def query_for_blast(folder: Path, job: Job) -> Path:
     """Return the FASTA that BLAST+ reads: the submitted one, or the one with ASCII stand-ins that submit made."""
-    standins = folder / "query.ascii.fa"
-    return standins if job.standins else folder / "query.fa"
+    return folder / (ASCII_QUERY if job.standins else QUERY)

@@ -59,7 +59,7 @@ class Looks:
         """Bring the row of *job_id* up to date and return it; None if there is no such job. *by* as in `observed_by`."""
         lock = self._locks.setdefault(job_id, asyncio.Lock())
         async with lock:
-            job, its_units = await self._store.read(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
+            job, its_units = await self._store.read_few(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
             if job is None or job.status.terminal:
                 self.forget(job_id)
                 return job
@@ -164,7 +164,7 @@ class Looks:
             if moved is not None:
                 await self._after(moved)
                 return moved
-            again, its_units = await self._store.read(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
+            again, its_units = await self._store.read_few(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
             if again is None or again.status.terminal:
                 return again
             current = again
@@ -199,7 +199,7 @@ class Looks:
         now = self._clock.now()
         moved = await self._move(job, Decision(change=lifecycle.cancelled(job, now)), now)
         if moved is None:  # somebody was faster: the next look decides again
-            return await self._store.read(lambda db: jobs.get(db, job.job_id))
+            return await self._store.read_few(lambda db: jobs.get(db, job.job_id))
         await self._after(moved)
         return moved
 
@@ -215,7 +215,7 @@ class Looks:
         job_id = left.job_id
         lock = self._locks.setdefault(job_id, asyncio.Lock())
         async with lock:  # a retry must not lose what it has just made
-            job = await self._store.read(lambda db: jobs.get(db, job_id))
+            job = await self._store.read_few(lambda db: jobs.get(db, job_id))
             if job is not None and not job.status.terminal:
                 await self._store.write(lambda db: leftovers.remove(db, job_id), of=())
                 return

@@ -8,7 +8,7 @@ import os
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from aiohttp import web
 
@@ -24,6 +24,9 @@ WORTH_PACKING_BYTES = 1400
 """Below this a gzipped answer saves no packet."""
 PACK_LEVEL = 1
 """Text of BLAST+ shrinks to a fifth at level 1; higher ones cost three times the processor for little."""
+
+
+Packer: TypeAlias = "zlib._Compress | None"  # noqa: SLF001  # it has no public name
 
 
 class Stored(NamedTuple):
@@ -68,12 +71,12 @@ async def send_file(request: web.Request, stored: Stored, *, inline: bool = Fals
     else:
         headers["Content-Length"] = str(part.end - part.first)
     response = web.StreamResponse(status=206 if span is not None else 200, headers=headers)
-    handle, first = await offload(opened, stored.path, part)
+    packer = zlib.compressobj(PACK_LEVEL, wbits=31) if pack else None
+    handle, first = await offload(opened, stored.path, part, packer)
     try:
         await response.prepare(request)
         if request.method != "HEAD":
-            blocks = file_blocks(handle, part, first)
-            await send_blocks(request, response, packed(blocks) if pack else blocks)
+            await send_blocks(request, response, file_blocks(handle, part, first, packer))
     finally:
         os.close(handle)
     return response
@@ -108,37 +111,38 @@ async def send_blocks(request: web.Request, response: web.StreamResponse, blocks
             request.transport.abort()
 
 
-def opened(path: Path, span: Span) -> tuple[int, bytes]:
+def opened(path: Path, span: Span, packer: Packer) -> tuple[int, bytes]:
     """Open a file and read the first block of *span*; blocking. The caller closes the handle."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        return handle, os.pread(handle, min(BLOCK, span.end - span.first), span.first)
+        return handle, read_block(handle, span, packer)
     except BaseException:
         os.close(handle)
         raise
 
 
-async def file_blocks(handle: int, span: Span, block: bytes) -> AsyncIterator[bytes]:
-    """Yield the bytes of *span*, of which *block* is the first.
+def read_block(handle: int, span: Span, packer: Packer) -> bytes:
+    """Read a block of *span*, the first of what is left, gzipped if there is a *packer*; blocking.
 
-    A file that is shorter than it was ends with OSError, which cuts the answer off.
+    Raises OSError for a file that is shorter than it was, which cuts the answer off.
     """
-    at = span.first
-    while at < span.end:
-        if not block:
-            raise OSError("the file became shorter while it was sent")
-        at += len(block)
-        yield block
-        block = await offload(os.pread, handle, min(BLOCK, span.end - at), at) if at < span.end else b""
+    wanted = min(BLOCK, span.end - span.first)
+    block = os.pread(handle, wanted, span.first)
+    if len(block) < wanted:
+        raise OSError("the file became shorter while it was sent")
+    if packer is None:
+        return block
+    last = span.first + wanted == span.end
+    return packer.compress(block) + (packer.flush() if last else b"")
 
 
-async def packed(blocks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield *blocks* gzipped; the work is done in a thread."""
-    packer = zlib.compressobj(PACK_LEVEL, wbits=31)
-    async for block in blocks:
-        if done := await offload(packer.compress, block):
-            yield done
-    yield packer.flush()
+async def file_blocks(handle: int, span: Span, block: bytes, packer: Packer) -> AsyncIterator[bytes]:
+    """Yield the bytes of *span* as `read_block` gives them, of which *block* is the first."""
+    for first in range(span.first, max(span.end, 1), BLOCK):
+        if first > span.first:
+            block = await offload(read_block, handle, Span(first, span.end), packer)
+        if block:
+            yield block
 
 
 def packs(request: web.Request, stored: Stored) -> bool:

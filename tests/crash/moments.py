@@ -42,9 +42,32 @@ SUBMIT = (
         needs="make",
     ),
     Moment("pinned", "blastd.service.checks:Checks.pin", "after", "the databases are pinned", 2),
-    Moment("placing", "blastd.store.files:Files.make_job", "before", "the folder of the job is about to be made", 2),
-    Moment("placed", "blastd.service.submit:_place", "after", "the query file is in its place, there is no row", 2),
+    Moment(
+        "query-read",
+        "blastd.store.files:Files.make_job",
+        "before",
+        "a large query is read, without folder and row",
+        needs="upload",
+    ),
+    Moment(
+        "query-moved",
+        "blastd.store.files:Files.make_job",
+        "after",
+        "a large query is in its place, without row",
+        needs="upload",
+    ),
     Moment("inserted", "blastd.store.jobs:insert", "after", "the row is written, its transaction is open", 3),
+    Moment("placing", "blastd.store.files:Files.write_query", "before", "row and query are written, without a file", 2),
+    Moment(
+        "placed", "blastd.store.files:Files.write_query", "after", "the query has its file, the transaction is open", 2
+    ),
+    Moment(
+        "texts-flushed",
+        "blastd.store.files:Files.flush_queries",
+        "after",
+        "query files are durable, the store has them, too",
+    ),
+    Moment("texts-dropped", "blastd.store.texts:drop", "after", "the store has dropped them, the transaction is open"),
     Moment("committing", "sql:COMMIT", "before", "a transaction is about to be committed", 4),
     Moment("stored", "blastd.service.submit:Submit._commit", "after", "the row is stored, nobody was told", 2),
     Moment(

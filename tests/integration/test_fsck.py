@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,9 @@ def test_a_query_that_changed_is_named(
 ) -> None:
     (state / "jobs" / kept[2] / "query.fa").write_text(NO_HITS_QUERY)
     (state / "jobs" / kept[2] / "query.ascii.fa").unlink()
+    assert kinds(fsck(state)[1]) == [], "the store has them still, and the next start writes them again"
+    with closing(sqlite3.connect(state / "blastd.sqlite")) as db, db:
+        db.execute("DELETE FROM query_text")
     assert kinds(fsck(state)[1]) == [
         ("file_checksum", f"jobs/{kept[2]}/query.fa"),
         ("file_missing", f"jobs/{kept[2]}/query.ascii.fa"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -89,3 +90,44 @@ async def test_cancelled_caller_leaves_the_others_their_writes(store: Database) 
     await first
     assert [type(one) for one in found] == [int, asyncio.CancelledError, int]
     assert {"a", "c"} <= set(await names(store))
+
+
+async def test_few_rows_are_read_on_the_loop(store: Database) -> None:
+    await store.write(keep("one"))
+    assert await store.read_few(
+        lambda db: (threading.get_ident(), db.execute("SELECT name FROM kept").fetchone()[0])
+    ) == (
+        threading.get_ident(),
+        "one",
+    )
+
+
+async def test_what_takes_long_is_read_in_a_thread_while_the_loop_goes_on(store: Database) -> None:
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT count(*) FROM n"
+    threads: list[int] = []
+
+    def count(db: sqlite3.Connection) -> int:
+        threads.append(threading.get_ident())
+        return int(db.execute(endless).fetchone()[0])
+
+    begin = time.monotonic()
+    task = asyncio.create_task(store.read_few(count))
+    await asyncio.sleep(0)
+    held_up = time.monotonic() - begin
+    assert await task == 3_000_000
+    assert threads[0] == threading.get_ident() != threads[1]
+    assert held_up < (time.monotonic() - begin) / 3
+
+
+async def test_an_error_of_a_few_rows_leaves_the_connection_as_it_was(store: Database) -> None:
+    def refuse(db: sqlite3.Connection) -> None:
+        db.execute("SELECT 1")
+        raise TooMany("no room")
+
+    for _ in range(2):
+        with pytest.raises(TooMany):
+            await store.read_few(refuse)
+    with pytest.raises(StoreBroken, match="no such table"):
+        await store.read_few(lambda db: db.execute("SELECT * FROM nowhere"))
+    await store.write(keep("new"))
+    assert await store.read_few(lambda db: db.execute("SELECT count(*) FROM kept").fetchone()[0]) == 1

@@ -1,0 +1,52 @@
+"""Small queries from the store to durable files.
+
+A search is accepted with one flush of the disk, the commit that holds its row and its query. The file of the query is
+written then, too, but flushed here: many at a time, when nobody waits for it.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+
+import structlog
+
+from blastd.aio import offload
+from blastd.errors import StoreBroken
+from blastd.store import texts
+from blastd.store.files import Files
+from blastd.store.sqlite import Database
+from blastd.store.texts import QueryText
+
+log = structlog.get_logger()
+
+PAGE = 100
+SETTLE_SECONDS = 5.0
+
+
+class Settler:
+    """Makes the files of small queries durable, and lets the store forget them."""
+
+    def __init__(self, store: Database, files: Files) -> None:
+        """Take the parts."""
+        self._store, self._files = store, files
+
+    async def restore(self) -> None:
+        """Write again what a power cut took from files: at the start, before anything reads them. Raises StoreBroken."""
+        async for page in self._pages():
+            try:
+                written = await offload(self._files.restore_queries, page)
+            except OSError as error:
+                raise StoreBroken(f"The query of an accepted search can't be written again: {error}.") from error
+            if written:
+                log.warning("queries_restored", job_ids=written)
+
+    async def run_once(self) -> None:
+        """Flush the files of all queries that the store keeps, and drop those. Raises OSError, StoreBroken."""
+        async for page in self._pages():
+            await offload(self._files.flush_queries, page)
+            durable = [text.job_id for text in page]
+            await self._store.write(lambda db, durable=durable: texts.drop(db, durable), of=())  # type: ignore[misc]  # a lambda with a default
+
+    async def _pages(self) -> AsyncIterator[Sequence[QueryText]]:
+        after = ""
+        while page := await self._store.read(lambda db, after=after: texts.page(db, after, PAGE)):  # type: ignore[misc]  # as above
+            yield page
+            after = page[-1].job_id
