@@ -1,8 +1,8 @@
 """The installed BLAST+: found, asked for its options, and taking every option that is offered."""
 
 import asyncio
-import os
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -294,11 +294,17 @@ async def test_too_much_output_stops_the_run() -> None:
 
 
 def _gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+    """Tell whether a process that was killed is gone: SIGKILL is sent to all of a group, and only its leader is waited for."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().split()[2]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.01)
+    return False
 
 
 async def test_a_time_limit_ends_the_whole_process_group(tmp_path: Path) -> None:
