@@ -72,9 +72,10 @@ class Connection(aiosqlite.Connection):
 
 @dataclass(eq=False)
 class Write:
-    """A write that waits for the writer, and what became of it."""
+    """A write that waits for the writer, and what became of it: `done` tells the event loop."""
 
     work: Callable[[sqlite3.Connection], Any]
+    done: asyncio.Future[None]
     result: Any = None
     error: BaseException | None = None
 
@@ -103,6 +104,12 @@ def commit(db: sqlite3.Connection, group: Sequence[Write]) -> None:
             db.execute("ROLLBACK")
         for each in group:
             each.error = each.error or error
+
+
+def _tell(group: Sequence[Write]) -> None:
+    for each in group:
+        if not each.done.done():
+            each.done.set_result(None)
 
 
 class Few:
@@ -135,6 +142,7 @@ class Database:
         self._damaged = False
         self._writer = writer
         self._writes = deque[Write]()
+        self._called = False  # whether the writer's thread has been called and has not begun
         self._few = Few(few)
         self._readers = asyncio.Queue[Connection]()
         for reader in readers:
@@ -148,10 +156,17 @@ class Database:
         Without a time limit: its outcome would be unknown. Raises StoreBroken when SQLite can't write, DiskFull when the
         disk keeps it from it.
         """
-        one = Write(work)
+        one = Write(work, asyncio.get_running_loop().create_future())
         self._writes.append(one)
         try:
-            await self._writer.plain(self._drain)  # if not by this call, *one* was written by an earlier one
+            if not self._called:  # else that turn of the thread writes *one*, too
+                self._called = True
+                try:
+                    await self._writer.plain(self._drain)
+                except ValueError:  # of aiosqlite: the connection is closed
+                    self._called = False
+                    raise
+            await one.done  # a caller that is cancelled leaves the write to go on
             if one.error is not None:
                 raise one.error
             result: T = one.result
@@ -167,10 +182,12 @@ class Database:
         return result
 
     def _drain(self, db: sqlite3.Connection) -> None:
-        """Write what waits, in the writer's thread."""
-        group = [self._writes.popleft() for _ in range(min(len(self._writes), GROUP))]
-        if group:
+        """Write what waits, in the writer's thread, and tell those who wait for it."""
+        self._called = False  # before looking: who comes from now on calls again
+        while self._writes:
+            group = [self._writes.popleft() for _ in range(min(len(self._writes), GROUP))]
             commit(db, group)
+            group[0].done.get_loop().call_soon_threadsafe(_tell, group)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run *work* on a read-only connection, one consistent view. Raises StoreBroken when SQLite can't read."""

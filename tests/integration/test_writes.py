@@ -131,3 +131,41 @@ async def test_an_error_of_a_few_rows_leaves_the_connection_as_it_was(store: Dat
         await store.read_few(lambda db: db.execute("SELECT * FROM nowhere"))
     await store.write(keep("new"))
     assert await store.read_few(lambda db: db.execute("SELECT count(*) FROM kept").fetchone()[0]) == 1
+
+
+async def test_writes_of_a_crowd_take_few_turns_of_the_thread(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[int] = []
+    drain = store._drain
+
+    def counted(db: sqlite3.Connection) -> None:
+        turns.append(1)
+        drain(db)
+
+    monkeypatch.setattr(store, "_drain", counted)
+    first = asyncio.create_task(store.write(busy([])))
+    await asyncio.sleep(0.05)
+    await asyncio.gather(first, *(store.write(keep(str(number))) for number in range(3 * GROUP)))
+    assert len(await names(store)) == 3 * GROUP
+    assert len(turns) == 2, "one that was busy, one for all who came meanwhile"
+
+
+async def test_a_caller_who_goes_leaves_nobody_waiting(store: Database) -> None:
+    first = asyncio.create_task(store.write(busy([])))
+    await asyncio.sleep(0.05)
+    caller = asyncio.create_task(store.write(keep("caller")))
+    others = [asyncio.create_task(store.write(keep(str(number)))) for number in range(3)]
+    await asyncio.sleep(0)
+    caller.cancel()
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*others) == [1, 1, 1]
+    await first
+    assert await names(store) == ["caller", "0", "1", "2"]
+
+
+async def test_a_closed_store_refuses_at_once(tmp_path: Path) -> None:
+    async with open_database(tmp_path / "blastd.sqlite") as store:
+        pass
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"closed|active"):
+            async with asyncio.timeout(5):
+                await store.write(keep("late"))
