@@ -142,7 +142,7 @@ async def build(
         rescan_seconds=settings.databases.rescan_seconds,
         floor_bytes=settings.retention.disk_floor_bytes,
     )
-    settler = Settler(store, files)
+    settler = Settler(store, files, clock)
     await settler.restore()
     await databases.recover()
     await databases.rescan()
@@ -181,11 +181,13 @@ async def build(
         version=__version__,
         warmer=warmer,
     )
+    at_once = asyncio.Event()
+    at_once.set()
     reconcile_seconds, sweep_seconds = settings.tracking.reconcile_seconds, settings.retention.sweep_seconds
     roots: dict[str, Callable[[], Awaitable[None]]] = {
         "tracker": tracker.run,
         "reconcile": lambda: every(reconcile_seconds, reconciler.run_once, clock, "reconcile"),
-        "settle": lambda: every(SETTLE_SECONDS, settler.run_once, clock, "settle"),
+        "settle": lambda: every(SETTLE_SECONDS, settler.run_once, clock, "settle", at_once),
         "retention": lambda: every(sweep_seconds, retention.run_once, clock, "retention"),
         **{f"engine-{name}": engine.run for name, engine in engines.items()},
         **services.roots(),

@@ -1,14 +1,17 @@
 """Small queries from the store to durable files.
 
 A search is accepted with one flush of the disk, the commit that holds its row and its query. The file of the query is
-written then, too, but flushed here: many at a time, when nobody waits for it.
+written then, too, but flushed here: many at a time, after the kernel has written most of them anyway (it does within half
+a minute), so that a flush here does not hold up the commits of searches that come meanwhile.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 
 import structlog
 
 from blastd.aio import offload
+from blastd.clock import Clock
 from blastd.errors import StoreBroken
 from blastd.store import texts
 from blastd.store.files import Files
@@ -18,19 +21,21 @@ from blastd.store.texts import QueryText
 log = structlog.get_logger()
 
 PAGE = 100
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 15.0
+AGE = timedelta(seconds=40)
 
 
 class Settler:
     """Makes the files of small queries durable, and lets the store forget them."""
 
-    def __init__(self, store: Database, files: Files) -> None:
+    def __init__(self, store: Database, files: Files, clock: Clock) -> None:
         """Take the parts."""
-        self._store, self._files = store, files
+        self._store, self._files, self._clock = store, files, clock
+        self._begun = clock.now()
 
     async def restore(self) -> None:
         """Write again what a power cut took from files: at the start, before anything reads them. Raises StoreBroken."""
-        async for page in self._pages():
+        async for page in self._pages(self._begun):
             try:
                 written = await offload(self._files.restore_queries, page)
             except OSError as error:
@@ -39,14 +44,14 @@ class Settler:
                 log.warning("queries_restored", job_ids=written)
 
     async def run_once(self) -> None:
-        """Flush the files of all queries that the store keeps, and drop those. Raises OSError, StoreBroken."""
-        async for page in self._pages():
+        """Flush files of queries and drop their texts, those from before this start at once. Raises OSError, StoreBroken."""
+        async for page in self._pages(max(self._begun, self._clock.now() - AGE)):
             await offload(self._files.flush_queries, page)
             durable = [text.job_id for text in page]
             await self._store.write(lambda db, durable=durable: texts.drop(db, durable), of=())  # type: ignore[misc]  # a lambda with a default
 
-    async def _pages(self) -> AsyncIterator[Sequence[QueryText]]:
+    async def _pages(self, before: datetime) -> AsyncIterator[Sequence[QueryText]]:
         after = ""
-        while page := await self._store.read(lambda db, after=after: texts.page(db, after, PAGE)):  # type: ignore[misc]  # as above
+        while page := await self._store.read(lambda db, after=after: texts.page(db, before, after, PAGE)):  # type: ignore[misc]  # as above
             yield page
             after = page[-1].job_id

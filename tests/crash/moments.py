@@ -66,8 +66,15 @@ SUBMIT = (
         "blastd.store.files:Files.flush_queries",
         "after",
         "query files are durable, the store has them, too",
+        at_start=True,
     ),
-    Moment("texts-dropped", "blastd.store.texts:drop", "after", "the store has dropped them, the transaction is open"),
+    Moment(
+        "texts-dropped",
+        "blastd.store.texts:drop",
+        "after",
+        "the store has dropped them, the transaction is open",
+        at_start=True,
+    ),
     Moment("committing", "sql:COMMIT", "before", "a transaction is about to be committed", 4),
     Moment("stored", "blastd.service.submit:Submit._commit", "after", "the row is stored, nobody was told", 2),
     Moment(

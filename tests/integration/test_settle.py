@@ -2,10 +2,12 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from blastd.clock import SystemClock
 from blastd.core.ids import JobId
 from blastd.errors import StoreBroken
 from blastd.service.fsck import check
@@ -19,6 +21,14 @@ from tests.service import API, Service, serving
 WITH_STANDIN = LAMBDA_QUERY.replace(">", ">é ", 1)
 
 
+LATER = SystemClock().now() + timedelta(days=1)
+
+
+def later(service: Service) -> Settler:
+    """What starts once more, so that all is from before."""
+    return Settler(service.store, service.files, SystemClock())
+
+
 @pytest.fixture
 async def service(database_folder: Path, tmp_path: Path) -> AsyncIterator[Service]:
     async with serving(tmp_path / "state", [database_folder]) as found:
@@ -26,7 +36,7 @@ async def service(database_folder: Path, tmp_path: Path) -> AsyncIterator[Servic
 
 
 async def kept(service: Service) -> list[str]:
-    return [text.job_id for text in await service.store.read(lambda db: texts.page(db, "", 1000))]
+    return [text.job_id for text in await service.store.read(lambda db: texts.page(db, LATER, "", 1000))]
 
 
 async def test_C09_a_power_cut_takes_no_query_of_an_accepted_search(service: Service) -> None:
@@ -39,7 +49,7 @@ async def test_C09_a_power_cut_takes_no_query_of_an_accepted_search(service: Ser
     (folders[0] / "query.fa").write_bytes(b"")  # what file systems leave of a file that was not flushed
     (folders[1] / "query.ascii.fa").unlink()
     shutil.rmtree(folders[2])
-    await Settler(service.store, service.files).restore()
+    await later(service).restore()
     assert [sorted((path.name, path.read_bytes()) for path in folder.glob("query*")) for folder in folders] == before
     assert all((folder / "units").is_dir() for folder in folders)
 
@@ -73,7 +83,7 @@ async def test_the_store_forgets_a_query_when_its_file_is_durable(
     flushed: list[Path] = []
     monkeypatch.setattr(store_files, "flush", flushed.append)
     monkeypatch.setattr(store_files, "flush_folder", flushed.append)
-    await Settler(service.store, service.files).run_once()
+    await later(service).run_once()
     assert await kept(service) == []
     one, two = (service.files.job_folder(JobId(row["job_id"])) for row in rows)
     wanted = {one, one / "query.fa", two, two / "query.fa", two / "query.ascii.fa", service.files.jobs}
@@ -88,7 +98,7 @@ async def test_one_that_can_not_be_flushed_is_kept(service: Service, monkeypatch
 
     monkeypatch.setattr(store_files, "flush", refuse)
     with pytest.raises(OSError, match="Input/output"):
-        await Settler(service.store, service.files).run_once()
+        await later(service).run_once()
     assert await kept(service) == [row["job_id"]]
 
 
@@ -99,7 +109,7 @@ async def test_one_that_can_not_be_written_again_stops_the_start(service: Servic
     query.unlink()
     query.mkdir()
     with pytest.raises(StoreBroken, match="can't be written again"):
-        await Settler(service.store, service.files).restore()
+        await later(service).restore()
 
 
 async def test_a_deleted_job_takes_its_query_along(service: Service) -> None:
@@ -119,7 +129,7 @@ async def test_a_job_deleted_meanwhile_is_passed_over(service: Service) -> None:
 
 async def _page_of(service: Service) -> list[texts.QueryText]:
     await service.submit(LAMBDA_QUERY, reuse=False)
-    return await service.store.read(lambda db: texts.page(db, "", 10))
+    return await service.store.read(lambda db: texts.page(db, LATER, "", 10))
 
 
 async def test_what_came_as_a_file_is_durable_at_once(service: Service) -> None:
@@ -127,3 +137,23 @@ async def test_what_came_as_a_file_is_durable_at_once(service: Service) -> None:
     assert answer.status == 202, answer.text
     assert await kept(service) == []
     assert service.files.query_path(JobId(answer.json["job_id"])).read_text() == LAMBDA_QUERY
+
+
+class Ahead(SystemClock):
+    """A clock that is some seconds ahead."""
+
+    seconds = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.seconds)
+
+
+async def test_what_has_just_come_is_left_for_a_while(service: Service) -> None:
+    clock = Ahead()
+    settler = Settler(service.store, service.files, clock)
+    row = await service.submit(LAMBDA_QUERY, reuse=False)
+    await settler.run_once()
+    assert await kept(service) == [row["job_id"]]
+    clock.seconds = 41
+    await settler.run_once()
+    assert await kept(service) == []
