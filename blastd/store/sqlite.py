@@ -182,10 +182,11 @@ class Database:
         return result
 
     def _drain(self, db: sqlite3.Connection) -> None:
-        """Write what waits, in the writer's thread, and tell those who wait for it."""
-        self._called = False  # before looking: who comes from now on calls again
-        while self._writes:
-            group = [self._writes.popleft() for _ in range(min(len(self._writes), GROUP))]
+        """Write what waits, in the writer's thread, and tell those who wait for it; who comes meanwhile calls again."""
+        self._called = False
+        waiting = len(self._writes)  # after that, so that nobody is left
+        for first in range(0, waiting, GROUP):
+            group = [self._writes.popleft() for _ in range(min(waiting - first, GROUP))]
             commit(db, group)
             group[0].done.get_loop().call_soon_threadsafe(_tell, group)
 

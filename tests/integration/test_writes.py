@@ -149,6 +149,24 @@ async def test_writes_of_a_crowd_take_few_turns_of_the_thread(store: Database, m
     assert len(turns) == 2, "one that was busy, one for all who came meanwhile"
 
 
+async def test_nobody_waits_for_those_who_come_later(store: Database) -> None:
+    """The one whose call the thread answers is told with its own commit, however many come meanwhile."""
+    first = asyncio.create_task(store.write(keep("first")))
+    later: list[asyncio.Task[object]] = []
+
+    async def come() -> None:
+        while not first.done() and len(later) < 1000:
+            later.append(asyncio.create_task(store.write(keep(str(len(later))))))
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(20):
+        await come()
+        await asyncio.gather(*later)
+    assert first.done()
+    assert len(later) < 1000
+    assert len(await names(store)) == len(later) + 1
+
+
 async def test_a_caller_who_goes_leaves_nobody_waiting(store: Database) -> None:
     first = asyncio.create_task(store.write(busy([])))
     await asyncio.sleep(0.05)
