@@ -4,13 +4,13 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
-from blastd.clock import to_ms
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen
+from blastd.store.rows import ms
 
 ADD = "INSERT INTO query_text VALUES (:job_id, :fasta, :ascii)"
 PAGE = """SELECT query_text.* FROM query_text JOIN job USING (job_id)
-          WHERE job_id > :after AND created_at < :before ORDER BY job_id LIMIT :limit"""
+          WHERE job_id > :after AND (:before IS NULL OR created_at < :before) ORDER BY job_id LIMIT :limit"""
 HAS = "SELECT 1 FROM query_text WHERE job_id = :job_id"
 DROP = "DELETE FROM query_text WHERE job_id = :job_id"
 
@@ -28,9 +28,9 @@ def add(db: sqlite3.Connection, text: QueryText) -> None:
     db.execute(ADD, {"job_id": text.job_id, "fasta": text.fasta, "ascii": text.ascii})
 
 
-def page(db: sqlite3.Connection, before: datetime, after: str, limit: int) -> list[QueryText]:
-    """Return up to *limit* queries accepted before *before* by job id, those after *after*."""
-    rows = db.execute(PAGE, {"before": to_ms(before), "after": after, "limit": limit})
+def page(db: sqlite3.Connection, before: datetime | None, after: str, limit: int) -> list[QueryText]:
+    """Return up to *limit* queries accepted before *before* (None: whenever) by job id, those after *after*."""
+    rows = db.execute(PAGE, {"before": ms(before), "after": after, "limit": limit})
     return [QueryText(job_id=JobId(row["job_id"]), fasta=row["fasta"], ascii=row["ascii"]) for row in rows]
 
 

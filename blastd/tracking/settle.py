@@ -35,7 +35,7 @@ class Settler:
 
     async def restore(self) -> None:
         """Write again what a power cut took from files: at the start, before anything reads them. Raises StoreBroken."""
-        async for page in self._pages(self._begun):
+        async for page in self._pages(None):  # whatever the clock says: after a power cut it may be behind
             try:
                 written = await offload(self._files.restore_queries, page)
             except OSError as error:
@@ -50,7 +50,7 @@ class Settler:
             durable = [text.job_id for text in page]
             await self._store.write(lambda db, durable=durable: texts.drop(db, durable), of=())  # type: ignore[misc]  # a lambda with a default
 
-    async def _pages(self, before: datetime) -> AsyncIterator[Sequence[QueryText]]:
+    async def _pages(self, before: datetime | None) -> AsyncIterator[Sequence[QueryText]]:
         after = ""
         while page := await self._store.read(lambda db, after=after: texts.page(db, before, after, PAGE)):  # type: ignore[misc]  # as above
             yield page

@@ -148,6 +148,17 @@ class Ahead(SystemClock):
         return super().now() + timedelta(seconds=self.seconds)
 
 
+async def test_C09_what_was_lost_comes_back_though_the_clock_is_behind_after_the_power_cut(service: Service) -> None:
+    row = await service.submit(LAMBDA_QUERY, reuse=False)
+    await service.ended(row["job_id"])
+    query = service.files.query_path(JobId(row["job_id"]))
+    query.write_bytes(b"")
+    clock = Ahead()
+    clock.seconds = -86_400
+    await Settler(service.store, service.files, clock).restore()
+    assert query.read_text() == LAMBDA_QUERY
+
+
 async def test_what_has_just_come_is_left_for_a_while(service: Service) -> None:
     clock = Ahead()
     settler = Settler(service.store, service.files, clock)
