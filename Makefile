@@ -52,7 +52,7 @@ crash: system dev $(if $(CRASH_CLUSTER),$(AZURITE)) ## kill -9 at every named an
 faults: system dev ## full and read-only disk, locked and damaged store, stopped daemon, clock; FAULT_SEED, FAULT_ROUNDS, FAULT_SECONDS, FAULTS
 	FAULT_SECONDS=$${FAULT_SECONDS:-60} FAULT_ROUNDS=$${FAULT_ROUNDS:-20} $(PYTEST) -o timeout=900 tests/acceptance -k "S06 and ($${FAULTS:-test})"
 
-bench: system dev $(BLASTWEB) ## measure beside bare BLAST+ and blastweb, and under load; write README's figures; BENCH_DATA: folder of the benchmark set
+bench: system dev $(BLASTWEB) ## measure beside bare BLAST+ and blastweb, and under load; write docs/numbers.md; BENCH_DATA: folder of the benchmark set
 	@sh config/system.sh chromium
 	@mkdir -p $(BENCH)
 	TMPDIR=$(BENCH) $(BIN)/python -m tests.benchmarks.local --data $(BENCH_DATA) --blastweb $(BLASTWEB) --json $(FIGURES)
@@ -63,14 +63,14 @@ bench: system dev $(BLASTWEB) ## measure beside bare BLAST+ and blastweb, and un
 bench-smoke: system dev ## the same on small made-up data: figures say nothing, but what breaks fails
 	$(BIN)/python -m tests.benchmarks.local --small
 
-bench-cluster: dev $(AZURITE) ## measure against kubectl on a real cluster (variables as for `make cluster`), write README's figures
+bench-cluster: dev $(AZURITE) ## measure against kubectl on a real cluster (variables as for `make cluster`), write docs/numbers.md
 	BLASTD_TEST_AZURITE=$${BLASTD_TEST_AZURITE:-$(CURDIR)/$(AZURITE)} $(BIN)/python -m tests.benchmarks.cluster --json $(FIGURES)
 	$(BIN)/python -m tests.benchmarks.table
 
 load: system dev ## event listeners, parallel submits, 100,000 rows, 1,000 active, 1 GB result, 200 MB query; LOAD are more flags
 	$(BIN)/python -m tests.benchmarks.load $(LOAD)
 
-table: dev ## write README's table of acceptance ids, and say which have no test
+table: dev ## write the table of acceptance ids of docs/acceptance.md, and say which have no test
 	@$(BIN)/python -m tests.acceptance_table
 
 system: ## install BLAST+ and Python from the system's packages if they are missing

@@ -18,7 +18,7 @@ STEP_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
 
 
 class Described(NamedTuple):
-    """A metric as the README's table shows it."""
+    """A metric as the table of docs/operating.md shows it."""
 
     name: str
     kind: str
@@ -92,7 +92,7 @@ class Metrics:
         return generate_latest(self.registry), CONTENT_TYPE
 
     def markdown(self) -> str:
-        """Return the table of all metrics as the README has it."""
+        """Return the table of all metrics as docs/operating.md has it."""
         rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
         rows += [f"| `{one.name}` | {one.kind} | {', '.join(one.labels)} | {one.meaning} |" for one in self.table]
         return "\n".join(rows) + "\n"

@@ -1,4 +1,4 @@
-"""Writes README's table of acceptance ids and the files whose tests carry them: `make table`.
+"""Writes the table of acceptance ids in docs/acceptance.md and the files whose tests carry them: `make table`.
 
 A test carries the ids that its name begins with: test_R05_R08_32_formulas is one of R05 and of R08, case 32.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "acceptance.md"
 GROUPS = {
     "T": ("truth of state", 20),
     "C": ("control", 12),
@@ -18,11 +18,20 @@ GROUPS = {
     "R": ("results", 8),
     "S": ("security and service", 10),
     "N": ("NCBI clients", 3),
+    "U": ("unbreakable", 20),
+    "V": ("versions and programs", 12),
+    "D": ("databases and taxonomy", 12),
+    "K": ("clusters", 16),
+    "W": ("page", 24),
+    "P": ("people", 6),
+    "Q": ("clients", 19),
+    "Y": ("work", 14),
+    "X": ("speed", 10),
 }
 """Letter of the ids, what they are about, and how many there are."""
 IDS = tuple(f"{letter}{number:02}" for letter, (_, count) in GROUPS.items() for number in range(1, count + 1))
 BEGIN, END = "<!-- begin of the table that `make table` writes -->\n", "<!-- end of the table -->\n"
-ID = re.compile(r"[TCIRSN]\d\d")
+ID = re.compile(r"[TCIRSNUVDKWPQYX]\d\d")
 CASE = re.compile(r"\d+[a-z]?")
 
 
@@ -79,18 +88,18 @@ def table(found: dict[str, list[str]]) -> str:
 
 
 def with_table(text: str, new: str, begin: str = BEGIN, end: str = END) -> str:
-    """Return the README's *text* with the *new* table. Raises ValueError without its marks."""
+    """Return a page's *text* with the *new* table. Raises ValueError without its marks."""
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
     if begin not in text or end not in rest:
-        raise ValueError(f"README.md lacks the lines {begin.strip()} and {end.strip()}")
+        raise ValueError(f"the page lacks the lines {begin.strip()} and {end.strip()}")
     return before + begin + new + end + after
 
 
 def main() -> int:
     """Write the table and say which ids have no test."""
     found = files_by_id(ROOT / "tests")
-    README.write_text(with_table(README.read_text(), table(found)))
+    PAGE.write_text(with_table(PAGE.read_text(), table(found)))
     print(f"without a test: {', '.join(missing(found)) or 'none'}")
     if strange := unknown(found):
         print(f"not in the list: {', '.join(strange)}")

@@ -1,4 +1,4 @@
-"""The README's back-up of a running service, restored into a new folder and started."""
+"""The back-up of docs/operating.md of a running service, restored into a new folder and started."""
 
 import json
 import subprocess

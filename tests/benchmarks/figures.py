@@ -1,4 +1,4 @@
-"""Figures of a run: what was measured, how far it spread, and its aim; printed, and kept as JSON for README's table."""
+"""Figures of a run: what was measured, how far it spread, and its aim; printed, and kept as JSON for the table of docs/numbers.md."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import msgspec
 from blastd.core.model import Frozen
 
 KEPT = Path(__file__).with_name("figures.json")
-"""The last whole run on an otherwise idle machine; README's table is made from it."""
+"""The last whole run on an otherwise idle machine; the table of docs/numbers.md is made from it."""
 
 
 class Figure(Frozen, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Writes README's table of figures from a run's JSON: `python -m tests.benchmarks.table [FILE]`.
+"""Writes the table of figures in docs/numbers.md from a run's JSON: `python -m tests.benchmarks.table [FILE]`.
 
 Without FILE from the kept run (tests/benchmarks/figures.json); with it, FILE's parts take the place of the kept ones.
 """
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from tests.acceptance_table import README, with_table
+from tests.acceptance_table import ROOT, with_table
 from tests.benchmarks.figures import KEPT, Figure, Part, number, read, shown
 
+NUMBERS = ROOT / "docs" / "numbers.md"
 BEGIN = "<!-- begin of the figures that `make bench` writes -->\n"
 END = "<!-- end of the figures -->\n"
 TITLES = {
@@ -53,7 +54,7 @@ def main() -> None:
     for file in given.file:
         parts |= read(file)
     KEPT.write_bytes(msgspec.json.format(msgspec.json.encode(parts), indent=1) + b"\n")
-    README.write_text(with_table(README.read_text(), table(parts), BEGIN, END))
+    NUMBERS.write_text(with_table(NUMBERS.read_text(), table(parts), BEGIN, END))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
-"""README's table of acceptance ids says what the tests are called."""
+"""The table of acceptance ids says what the tests are called."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance_table import END, IDS, README, ROOT, files_by_id, ids_of, missing, table, unknown, with_table
+from tests.acceptance_table import END, IDS, PAGE, ROOT, files_by_id, ids_of, missing, table, unknown, with_table
 
 
 def test_the_table_in_the_readme_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     found = files_by_id(ROOT / "tests")
-    text = README.read_text()
+    text = PAGE.read_text()
     with capsys.disabled():
         print(f"\nacceptance ids without a test: {', '.join(missing(found)) or 'none'}")
     assert with_table(text, table(found)) == text, "run 'make table'"
     assert unknown(found) == []
+
+
+def test_every_id_is_explained() -> None:
+    text = PAGE.read_text()
+    assert [identifier for identifier in IDS if f"\n- **{identifier}** " not in text] == []
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,16 @@
-"""README's figures are those of the kept run, and say truly whether an aim is met."""
+"""The figures of docs/numbers.md are those of the kept run, and say truly whether an aim is met."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance_table import README, with_table
+from tests.acceptance_table import with_table
 from tests.benchmarks.figures import KEPT, Figure, Figures, number, read, shown
-from tests.benchmarks.table import BEGIN, END, TITLES, aim, table
+from tests.benchmarks.table import BEGIN, END, NUMBERS, TITLES, aim, table
 
 
-def test_the_figures_in_the_readme_are_those_of_the_kept_run() -> None:
-    text, parts = README.read_text(), read(KEPT)
+def test_the_figures_in_the_docs_are_those_of_the_kept_run() -> None:
+    text, parts = NUMBERS.read_text(), read(KEPT)
     assert with_table(text, table(parts), BEGIN, END) == text, "run 'python -m tests.benchmarks.table'"
     assert parts.keys() <= TITLES.keys()
 

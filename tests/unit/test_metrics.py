@@ -33,7 +33,7 @@ def test_two_daemons_in_one_process_do_not_share_numbers() -> None:
     assert b"blastd_poller_failures_total 0.0" in other.render()[0]
 
 
-def test_the_table_of_the_readme_is_this_one() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+def test_the_table_of_the_docs_is_this_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
     between = text.partition("<!-- metrics:")[2].partition("-->\n")[2].partition("<!-- end of metrics -->")[0]
     assert between == Metrics().markdown(), "run 'python -m blastd.metrics' and put its output there"

@@ -1,6 +1,6 @@
 """Every trouble that the Kubernetes engine can name: its stable code, its sentence, its remedy.
 
-Which of them it is, is found out in `diagnosis`; README's table of failure codes is made from the same words.
+Which of them it is, is found out in `diagnosis`; the table of docs/kubernetes.md is made from the same words.
 """
 
 from blastd.core.engine import Trouble
