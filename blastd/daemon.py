@@ -20,6 +20,7 @@ from blastd.aio import every, offload
 from blastd.blastplus import tools as blast
 from blastd.blastplus.process import MARK, kill_orphans
 from blastd.blastplus.shelf import Shelf
+from blastd.chance import Chance, SystemChance
 from blastd.clock import Clock, SystemClock
 from blastd.config import Settings
 from blastd.core.engine import Engine
@@ -87,10 +88,10 @@ async def serve(settings: Settings) -> None:
 
 async def run(settings: Settings, store: Database, stop: asyncio.Event) -> None:
     """Serve on an open *store* until *stop*."""
-    clock, metrics = SystemClock(), Metrics()
-    files = Files(settings.store.folder)
+    clock, chance, metrics = SystemClock(), SystemChance(), Metrics()
+    files = Files(settings.store.folder, chance)
     async with AsyncExitStack() as stack:
-        parts = await build(settings, store, files, clock, metrics, stack)
+        parts = await build(settings, store, files, clock, chance, metrics, stack)
         services = parts.services
         runner = make_runner(make_app(services, settings))
         await runner.setup()
@@ -120,7 +121,13 @@ class Parts(Frozen, frozen=True, kw_only=True):
 
 
 async def build(
-    settings: Settings, store: Database, files: Files, clock: Clock, metrics: Metrics, stack: AsyncExitStack
+    settings: Settings,
+    store: Database,
+    files: Files,
+    clock: Clock,
+    chance: Chance,
+    metrics: Metrics,
+    stack: AsyncExitStack,
 ) -> Parts:
     """Make all parts; nothing runs before `roots` do, *stack* closes them.
 
@@ -139,6 +146,7 @@ async def build(
         store=store,
         files=files,
         clock=clock,
+        chance=chance,
         rescan_seconds=settings.databases.rescan_seconds,
         floor_bytes=settings.retention.disk_floor_bytes,
     )
@@ -146,8 +154,8 @@ async def build(
     await settler.restore()
     await databases.recover()
     await databases.rescan()
-    shelf = Shelf(files.generations, databases.current)
-    engines, warmer = await _engines(settings, found, files, clock, stack)
+    shelf = Shelf(files.generations, databases.current, chance)
+    engines, warmer = await _engines(settings, found, files, clock, chance, stack)
     limits = LaunchSettings(
         time_limit_seconds=settings.local.time_limit_seconds or NO_LIMIT_SECONDS,
         memory_limit_bytes=settings.local.memory_limit_bytes or None,
@@ -155,9 +163,9 @@ async def build(
     launcher = Launcher(store, files, shelf, clock, limits)
     finisher = Finisher(store, files, shelf, clock, metrics)
     policy = settings.tracking.intervals()
-    looks = Looks(store, engines, launcher, finisher, clock, policy, metrics)
+    looks = Looks(store, engines, launcher, finisher, clock, chance, policy, metrics)
     tracker = Tracker(store, engines, looks, clock, policy, metrics)
-    reconciler = Reconciler(store, tracker, clock, metrics)
+    reconciler = Reconciler(store, tracker, clock, chance, metrics)
     retention = Retention(
         store,
         files,
@@ -170,6 +178,7 @@ async def build(
     services = Services(
         settings=settings,
         clock=clock,
+        chance=chance,
         metrics=metrics,
         store=store,
         files=files,
@@ -196,7 +205,7 @@ async def build(
 
 
 async def _engines(
-    settings: Settings, found: blast.Tools, files: Files, clock: Clock, stack: AsyncExitStack
+    settings: Settings, found: blast.Tools, files: Files, clock: Clock, chance: Chance, stack: AsyncExitStack
 ) -> tuple[dict[str, Engine], Warmer | None]:
     """Return the engines that are switched on, the default one first, and what warms nodes. Raises ConfigError."""
     engines: dict[str, Engine] = {}
@@ -212,6 +221,7 @@ async def _engines(
                 kubeconfig=kubeconfig(settings, os.environ),
                 jobs_folder=files.jobs,
                 clock=clock,
+                chance=chance,
             )
         )
         engines["kubernetes"] = kubernetes

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from blastd.blastplus import tools as blast
 from blastd.blastplus.shelf import Shelf
+from blastd.chance import SystemChance
 from blastd.clock import Clock, SystemClock
 from blastd.config import Settings, load
 from blastd.engines.local.engine import LocalEngine, LocalSettings
@@ -121,7 +122,7 @@ async def serving(  # clock is Any, since mypy would give it a place in **flags 
 
 @asynccontextmanager
 async def _parts(settings: Settings, store: Database, clock: Clock) -> AsyncIterator[tuple[Services, Files]]:
-    metrics, files = Metrics(), Files(settings.store.folder)
+    metrics, files = Metrics(), Files(settings.store.folder, SystemChance())
     found = await blast.find(None, os.environ["PATH"], str(settings.store.folder))
     databases = Databases(
         folders=settings.databases.dirs,
@@ -129,11 +130,12 @@ async def _parts(settings: Settings, store: Database, clock: Clock) -> AsyncIter
         store=store,
         files=files,
         clock=clock,
+        chance=SystemChance(),
         rescan_seconds=0,
         floor_bytes=0,
     )
     await databases.rescan()
-    shelf = Shelf(files.generations, databases.current)
+    shelf = Shelf(files.generations, databases.current, SystemChance())
     local = LocalSettings(
         slots=settings.local.slots or 2, together=settings.local.together, nice=0, programs=found.paths, environment=found.environment,
         blast_version=found.version,
@@ -144,11 +146,16 @@ async def _parts(settings: Settings, store: Database, clock: Clock) -> AsyncIter
     finisher = Finisher(store, files, shelf, clock, metrics)
     policy = settings.tracking.intervals()
     tracker = Tracker(
-        store, engines, Looks(store, engines, launcher, finisher, clock, policy, metrics), clock, policy, metrics
+        store,
+        engines,
+        Looks(store, engines, launcher, finisher, clock, SystemChance(), policy, metrics),
+        clock,
+        policy,
+        metrics,
     )
     services = Services(
-        settings=settings, clock=clock, metrics=metrics, store=store, files=files, tracker=tracker, shelf=shelf,
-        databases=databases, tools=found, offered=await blast.offered(found), version="test",
+        settings=settings, clock=clock, chance=SystemChance(), metrics=metrics, store=store, files=files, tracker=tracker,
+        shelf=shelf, databases=databases, tools=found, offered=await blast.offered(found), version="test",
     )  # fmt: skip
     async with asyncio.TaskGroup() as group:
         roots = [group.create_task(engine.run()), group.create_task(tracker.run())]

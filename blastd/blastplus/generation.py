@@ -10,11 +10,11 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
 
 import msgspec
 
 from blastd.blastplus.blastdb import Database, Part, alias_lines, files_of, quoted
+from blastd.chance import Chance
 from blastd.core.model import Frozen
 from blastd.durable import flush, flush_folder, of_disk
 from blastd.errors import DatabaseBroken
@@ -47,7 +47,7 @@ class Generation(Frozen, frozen=True, kw_only=True):
         return Path(self.folder, self.name)
 
 
-def pin(database: Database, generations: Path) -> Generation:
+def pin(database: Database, generations: Path, chance: Chance) -> Generation:
     """Link all files of *database* into a folder named by its fingerprint; harmless when repeated.
 
     Where links can't be made the original is used where it lies (`pinned` False). Raises DatabaseBroken when files
@@ -59,7 +59,7 @@ def pin(database: Database, generations: Path) -> Generation:
     if known is not None:
         return known
     base = Path(database.path)
-    made = generations / f".{uuid4().hex}"
+    made = generations / f".{chance.uuid().hex}"
     try:
         made.mkdir(parents=True)
         _link(base, database.molecule, made, {})

@@ -4,12 +4,12 @@ import re
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from uuid import uuid4
 
 from blastd.aio import offload
 from blastd.blastplus import blastdb
 from blastd.blastplus.blastdb import Database, Found
 from blastd.blastplus.tools import Tools
+from blastd.chance import Chance
 from blastd.core.model import Frozen
 from blastd.errors import BlastdError, Conflict, DatabaseBroken
 
@@ -42,8 +42,8 @@ class Order(Frozen, frozen=True, kw_only=True):
     task_id: str = ""
 
 
-async def make(order: Order, root: Path, tools: Tools, seconds: float) -> Database:
-    """Make the database *order.name* under *root* and return it as the catalogue would.
+async def make(order: Order, root: Path, tools: Tools, seconds: float, chance: Chance) -> Database:
+    """Make the database *order.name* under *root* and return it as the catalogue would; *chance* names what is half made.
 
     Raises BuildFailed with the cause and the way out, Conflict when the name is taken and `replace` is not asked for.
     """
@@ -52,13 +52,13 @@ async def make(order: Order, root: Path, tools: Tools, seconds: float) -> Databa
         return await _look(order, final, tools)
     if final.exists() and not order.replace:
         raise Conflict(f"There is a database {order.name} already: choose another name, or ask to replace it.")
-    work = root / f".{order.name}-{uuid4().hex}"
+    work = root / f".{order.name}-{chance.uuid().hex}"
     await offload(work.mkdir, parents=True)
     try:
         await _build(order, work, tools, seconds)
         made = await _look(order, work, tools)
         await offload((work / MADE_BY).write_text, order.task_id)
-        await offload(_place, work, final)
+        await offload(_place, work, final, chance)
     finally:
         await offload(shutil.rmtree, work, ignore_errors=True)
     return made
@@ -131,16 +131,16 @@ def _is_alias(work: Path, order: Order) -> bool:
     return (work / f"{order.name}.{order.molecule[0]}al").exists()
 
 
-def _place(work: Path, final: Path) -> None:
+def _place(work: Path, final: Path, chance: Chance) -> None:
     """Put the finished database into its place: a running search keeps the old files through its pinned links."""
-    old = _set_aside(final) if final.exists() else None
+    old = _set_aside(final, chance) if final.exists() else None
     work.rename(final)
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _set_aside(final: Path) -> Path:
-    aside = final.with_name(f"..{final.name}-{uuid4().hex}")
+def _set_aside(final: Path, chance: Chance) -> Path:
+    aside = final.with_name(f"..{final.name}-{chance.uuid().hex}")
     final.rename(aside)
     return aside
 

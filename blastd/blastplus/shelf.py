@@ -13,6 +13,7 @@ from blastd.blastplus import generation
 from blastd.blastplus.blastdb import Database
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.layout import layout_of
+from blastd.chance import Chance
 from blastd.core.alias import Layout
 from blastd.core.engine import DatabaseAt, Trouble
 from blastd.core.model import DatabaseRef, Frozen
@@ -45,9 +46,9 @@ def located(one: DatabaseRef | Database, made: Generation) -> DatabaseAt:
 class Shelf:
     """Pins databases and finds generations by fingerprint."""
 
-    def __init__(self, folder: Path, current: Callable[[str], Database | None]) -> None:
+    def __init__(self, folder: Path, current: Callable[[str], Database | None], chance: Chance) -> None:
         """Take the folder of generations; *current* gives the catalogue's database of a name."""
-        self._folder, self._current = folder, current
+        self._folder, self._current, self._chance = folder, current, chance
         self._known: dict[str, Generation] = {}
         self._placed: dict[tuple[Generation, DatabaseRef], Placed] = {}
         self._lock = asyncio.Lock()
@@ -60,7 +61,7 @@ class Shelf:
         async with self._lock:
             made = self._known.get(database.fingerprint)  # many who came first wait for the one who pins
             if made is None or not made.pinned:
-                made = await offload(generation.pin, database, self._folder)
+                made = await offload(generation.pin, database, self._folder, self._chance)
                 self._known[database.fingerprint] = made
         return made
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from blastd import __version__
 from blastd.blastplus import tools
+from blastd.chance import SystemChance
 from blastd.cli import screen
 from blastd.cli.admin import open_store
 from blastd.cli.exits import ExitCode
@@ -41,7 +42,7 @@ def export_job(given: argparse.Namespace) -> int:
         raise NotFound(f"There is no store at {settings.store.file}: name it with --state-dir.")
     with open_store(given) as db:
         job = jobs.resolve(db, parse_prefix(given.job), None)
-        done = write_job(db, Files(settings.store.folder), job, target, __version__)
+        done = write_job(db, Files(settings.store.folder, SystemChance()), job, target, __version__)
     screen.say(f"job {job.short_id}: {done.files} files, {done.size_bytes:,} bytes in {target}")
     print(f"{done.sha256}  {given.out}")
     return ExitCode.OK
@@ -58,7 +59,7 @@ def import_job(given: argparse.Namespace) -> int:
         _kept(settings, job)
         _room(settings, archive)
         with open_store(given) as db:
-            taken = take_in(db, Files(settings.store.folder), archive, known, now, owner)
+            taken = take_in(db, Files(settings.store.folder, SystemChance()), archive, known, now, owner)
     if taken.fresh:
         screen.say(f"job {job.short_id} of {taken.job.owner}: {taken.files} files taken in")
     else:

@@ -5,7 +5,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from random import random
 from typing import NamedTuple
 
 from rich.console import Console
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from blastd.aio import offload
 from blastd.blastplus import blastdb, generation, tools
 from blastd.blastplus.shelf import located
+from blastd.chance import SystemChance
 from blastd.cli.exits import ExitCode
 from blastd.cli.screen import say
 from blastd.cli.settings import settings_of
@@ -41,6 +41,7 @@ def push(given: argparse.Namespace) -> int:
 
 
 async def _push(settings: Settings, name: str) -> int:
+    chance = SystemChance()
     found = await tools.find(settings.blast.bin, os.environ.get("PATH", os.defpath), "/")
     scan = await blastdb.scan(settings.databases.dirs, found)
     database = scan.databases.get(name)
@@ -48,7 +49,7 @@ async def _push(settings: Settings, name: str) -> int:
         raise NotFound(
             f"There is no database {name!r} in {', '.join(map(str, settings.databases.dirs)) or 'no folder'}."
         )
-    made = await offload(generation.pin, database, Files(settings.store.folder).generations)
+    made = await offload(generation.pin, database, Files(settings.store.folder, chance).generations, chance)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -91,7 +92,9 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
     where = f"namespace {access.namespace} by {path or 'the in-cluster account'}"
     async with AsyncExitStack() as stack:
         try:
-            client = await stack.enter_async_context(open_client(access, clock, CoolDown(clock, Intervals(), random)))
+            client = await stack.enter_async_context(
+                open_client(access, clock, CoolDown(clock, Intervals(), SystemChance().share))
+            )
             jobs = await client.list_jobs(manifests.SELECTOR)
             await client.list_pods(manifests.SELECTOR)
             yield Outside("cluster", True, f"{where}: {len(jobs)} jobs")

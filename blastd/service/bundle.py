@@ -8,6 +8,7 @@ from typing import Protocol
 from blastd.aio import every
 from blastd.blastplus.shelf import Shelf, located
 from blastd.blastplus.tools import Tools
+from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import Settings
 from blastd.core.engine import DatabaseAt
@@ -47,6 +48,7 @@ class Services:
         *,
         settings: Settings,
         clock: Clock,
+        chance: Chance,
         metrics: Metrics,
         store: Database,
         files: Files,
@@ -69,12 +71,13 @@ class Services:
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
         self.results = Results(store=store, files=files, shelf=shelf, tools=tools, clock=clock)
-        self.webhooks = Webhooks(store, clock, settings.webhooks, metrics, version)
+        self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version)
         self.submit = Submit(
             store=store,
             files=files,
             tracker=tracker,
             clock=clock,
+            chance=chance,
             checks=Checks(
                 offered=offered,
                 databases=databases,
@@ -82,7 +85,7 @@ class Services:
                 tracker=tracker,
                 memory_bytes=memory_of(settings),
             ),
-            subjects=Subjects(tools, files, shelf),
+            subjects=Subjects(tools, files, shelf, chance),
             limits=settings.limits,
             floor_bytes=settings.retention.disk_floor_bytes,
             stopping=self.stopping,

@@ -10,7 +10,6 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import structlog
 
@@ -19,6 +18,7 @@ from blastd.blastplus import blastdb, entries, makedb
 from blastd.blastplus.blastdb import Database, Scan
 from blastd.blastplus.makedb import BuildFailed, Order, check_name
 from blastd.blastplus.tools import Tools
+from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.core.model import Frozen
 from blastd.errors import (
@@ -79,6 +79,7 @@ class Databases:
         store: Store,
         files: Files,
         clock: Clock,
+        chance: Chance,
         rescan_seconds: float,
         floor_bytes: int,
     ) -> None:
@@ -86,6 +87,7 @@ class Databases:
         self.warm_on: Callable[[str], tuple[str, ...]] = lambda _fingerprint: ()
         self._folders = list(folders)
         self._tools, self._store, self._files, self._clock = tools, store, files, clock
+        self._chance = chance
         self._rescan_seconds, self._floor = rescan_seconds, floor_bytes
         self._scan = Scan(databases={})
         self._lock = asyncio.Lock()
@@ -213,7 +215,7 @@ class Databases:
             raise Conflict(
                 f"There is a database {wanted.name} already: choose another name, or ask to replace one of yours."
             )
-        task_id, now = uuid4().hex, self._clock.now()
+        task_id, now = self._chance.uuid().hex, self._clock.now()
         kept = self._files.tmp / f"database-{task_id}.fa"
         await offload(wanted.upload.rename, kept)
         settings: dict[str, Any] = {
@@ -276,7 +278,7 @@ class Databases:
             async with asyncio.TaskGroup() as group:
                 progress = group.create_task(self._progress(task, fasta), name=f"progress-{task.task_id}")
                 try:
-                    made = await makedb.make(order, self._files.databases, self._tools, BUILD_SECONDS)
+                    made = await makedb.make(order, self._files.databases, self._tools, BUILD_SECONDS, self._chance)
                 finally:
                     progress.cancel()
         except* (BlastdError, OSError) as errors:

@@ -16,6 +16,7 @@ from blastd.blastplus.blastdb import Database
 from blastd.blastplus.makedb import BuildFailed, Order
 from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
+from blastd.chance import Chance
 from blastd.core.fasta import Limits
 from blastd.core.offered import TITLES
 from blastd.core.programs import molecules
@@ -49,9 +50,9 @@ class Given(Protocol):
 class Subjects:
     """Makes databases of uploaded subjects."""
 
-    def __init__(self, tools: Tools, files: Files, shelf: Shelf) -> None:
+    def __init__(self, tools: Tools, files: Files, shelf: Shelf, chance: Chance) -> None:
         """Take the parts."""
-        self._tools, self._files, self._shelf = tools, files, shelf
+        self._tools, self._files, self._shelf, self._chance = tools, files, shelf, chance
 
     async def read(self, given: Given, target: Path) -> Intake:
         """Return what the uploaded subjects are; their normalised form is in *target*."""
@@ -79,7 +80,7 @@ class Subjects:
         )
         await offload(folder.mkdir)
         try:
-            await makedb.make(order, folder, self._tools, SECONDS)
+            await makedb.make(order, folder, self._tools, SECONDS, self._chance)
             found = (await blastdb.scan([folder / name], self._tools)).databases[name]
             await self._shelf.pin(found)
         except BuildFailed as error:

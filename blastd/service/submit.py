@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
 
 import msgspec
 import structlog
 
 from blastd.aio import offload
 from blastd.blastplus.blastdb import Database as BlastDatabase
+from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import LimitsSettings
 from blastd.core import ids, quota, steps
@@ -96,6 +96,7 @@ class Submit:
         files: Files,
         tracker: Tracker,
         clock: Clock,
+        chance: Chance,
         checks: Checks,
         subjects: Subjects,
         limits: LimitsSettings,
@@ -105,7 +106,13 @@ class Submit:
     ) -> None:
         """Take the parts; *webhook_fault* says why an address may not be told of ends."""
         self._store, self._files, self._clock = store, files, clock
-        self._checks, self._limits, self._floor, self._stopping = checks, limits, floor_bytes, stopping
+        self._chance, self._checks, self._limits, self._floor, self._stopping = (
+            chance,
+            checks,
+            limits,
+            floor_bytes,
+            stopping,
+        )
         self._webhook_fault, self._subjects = webhook_fault, subjects
         self._reuse = Reuse(store, files, clock)
         self._free, self._free_at = 0, -math.inf
@@ -185,7 +192,7 @@ class Submit:
         )
         checked = await self._checks.check(asked, intake, known)
         key = _reuse_key(intake, checked)
-        job_id, now = ids.job_id(uuid4()), self._clock.now()
+        job_id, now = ids.job_id(self._chance.uuid()), self._clock.now()
         job = self._job(job_id, who.owner, given, intake, checked, key, now)
         its_units = self._checks.units(job_id, checked.plan)
         if given.reuse and (same := await self._reuse.find(who.owner, key)) is not None:

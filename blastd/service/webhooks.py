@@ -10,13 +10,13 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from random import random
 
 import aiohttp
 import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from blastd.aio import Tasks, owning_tasks
+from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import WebhooksSettings
 from blastd.core import webhook
@@ -73,10 +73,17 @@ class Webhooks:
     """The owner of all deliveries."""
 
     def __init__(
-        self, store: Database, clock: Clock, settings: WebhooksSettings, metrics: Metrics, version: str
+        self,
+        store: Database,
+        clock: Clock,
+        chance: Chance,
+        settings: WebhooksSettings,
+        metrics: Metrics,
+        version: str,
     ) -> None:
         """Take the parts; `run` starts the work."""
         self._store, self._clock, self._settings, self._metrics = store, clock, settings, metrics
+        self._chance = chance
         self._agent = f"blastd/{version}"
         self._key = webhook.key(settings.secret.reveal()) if settings.secret else None
         self._busy: set[str] = set()
@@ -187,7 +194,7 @@ class Webhooks:
 
     def _next_try(self, attempts: int, now: datetime) -> datetime:
         first, longest = self._settings.first_delay_seconds, self._settings.longest_delay_seconds
-        return now + timedelta(seconds=webhook.delay(attempts, first, longest, random()))  # noqa: S311  # jitter
+        return now + timedelta(seconds=webhook.delay(attempts, first, longest, self._chance.share()))
 
     def _session(self) -> aiohttp.ClientSession:
         guard = Guard(self._settings.allowed_hosts, aiohttp.ThreadedResolver())

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from uuid import uuid4
 
+from blastd.chance import Chance
 from blastd.core.ids import JobId
 from blastd.durable import SharedFlush, flush, flush_folder, put
 from blastd.store.texts import QueryText
@@ -25,14 +25,14 @@ PART = re.compile(r"[0-9]+\.(?!out$).*|batch-[0-9]+\.fa\.[0-9]+")
 class Files:
     """The folders of the store under one root: jobs, generations, databases, tmp."""
 
-    def __init__(self, root: Path) -> None:
-        """Make the folders under *root*, readable by this user only."""
+    def __init__(self, root: Path, chance: Chance) -> None:
+        """Make the folders under *root*, readable by this user only; *chance* names what is temporary."""
         self.root = root
         self.jobs, self.generations = root / "jobs", root / "generations"
         self.databases, self.tmp = root / "databases", root / "tmp"
         for folder in (self.jobs, self.generations, self.databases, self.tmp):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._prefix, self._numbers = uuid4().hex, count()
+        self._prefix, self._numbers = chance.uuid().hex, count()
         self._jobs_flush = SharedFlush(self.jobs)
 
     def job_folder(self, identifier: JobId) -> Path:

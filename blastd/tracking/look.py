@@ -7,12 +7,12 @@ all of them, and an engine that can't be asked cools down as a whole.
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from random import random
 from weakref import WeakValueDictionary
 
 import structlog
 from msgspec.structs import replace
 
+from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Observation, Present, Unknown
@@ -42,11 +42,13 @@ class Looks:
         launcher: Launcher,
         finisher: Finisher,
         clock: Clock,
+        chance: Chance,
         policy: Intervals,
         metrics: Metrics,
     ) -> None:
         """Take the parts; nothing is asked yet."""
         self._store, self._engines, self._clock, self._policy = store, engines, clock, policy
+        self._chance = chance
         self._launcher, self._finisher, self._metrics = launcher, finisher, metrics
         self._last: dict[JobId, float] = {}
         self._settled: dict[JobId, tuple[Job, Observation]] = {}
@@ -126,7 +128,7 @@ class Looks:
         ).inc()
         if isinstance(seen, Unknown):
             failures = self._failures[engine.name] = self._failures.get(engine.name, 0) + 1
-            self._cool_until[engine.name] = now + backoff(failures, self._policy, random())  # noqa: S311  # jitter
+            self._cool_until[engine.name] = now + backoff(failures, self._policy, self._chance.share())
             if away is None:
                 log.warning("engine_lost", engine=engine.name, reason=seen.reason)
             since = away.since if away is not None else self._clock.now()

@@ -5,10 +5,10 @@ complete listing says (`core.engine.Absent`), never because one answer failed to
 """
 
 from collections.abc import Mapping, Sequence
-from uuid import uuid4
 
 import structlog
 
+from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.core import ids, steps
 from blastd.core.engine import Engine, External
@@ -27,9 +27,10 @@ EXTERNAL_OWNER = Owner("external")
 class Reconciler:
     """Compares store and engines; `run_once` is one whole pass."""
 
-    def __init__(self, store: Database, tracker: Tracker, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, store: Database, tracker: Tracker, clock: Clock, chance: Chance, metrics: Metrics) -> None:
         """Take the parts."""
         self._store, self._tracker, self._clock, self._metrics = store, tracker, clock, metrics
+        self._chance = chance
         self._adopted: set[JobId] = set()
 
     async def run_once(self) -> None:
@@ -51,7 +52,7 @@ class Reconciler:
     async def _insert(self, engine: str, found: Sequence[External]) -> None:
         for run in found:
             now = self._clock.now()
-            job_id = run.job_id or ids.job_id(uuid4())
+            job_id = run.job_id or ids.job_id(self._chance.uuid())
             if job_id in self._adopted:
                 continue
             job = Job(

@@ -15,6 +15,7 @@ from blastd.blastplus import makedb, tools
 from blastd.blastplus.makedb import Order
 from blastd.blastplus.process import MARK
 from blastd.blastplus.tools import Tools
+from blastd.chance import SystemChance
 from blastd.core.ids import JobId, Owner
 from blastd.errors import Conflict
 from blastd.service.access import Identity
@@ -82,12 +83,12 @@ async def found_tools() -> Tools:
 
 async def test_C09_an_order_whose_database_is_in_place_has_done_its_work(found_tools: Tools, tmp_path: Path) -> None:
     order = Order(fasta=DB / "nt.fa", name="own", title="", molecule="nucl", parse_seqids=True, task_id="1")
-    made = await makedb.make(order, tmp_path, found_tools, 60)
-    again = await makedb.make(order, tmp_path, found_tools, 60)
+    made = await makedb.make(order, tmp_path, found_tools, 60, SystemChance())
+    again = await makedb.make(order, tmp_path, found_tools, 60, SystemChance())
     assert again.fingerprint == made.fingerprint
     other = Order(fasta=DB / "nt.fa", name="own", title="", molecule="nucl", parse_seqids=True, task_id="2")
     with pytest.raises(Conflict):
-        await makedb.make(other, tmp_path, found_tools, 60)
+        await makedb.make(other, tmp_path, found_tools, 60, SystemChance())
 
 
 def test_C09_a_database_set_aside_is_put_back_and_half_made_ones_are_removed(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_C09_a_database_set_aside_is_put_back_and_half_made_ones_are_removed(tmp
 def test_fsck_leaves_a_database_that_the_next_start_puts_back(tmp_path: Path) -> None:
     file = tmp_path / "blastd.sqlite"
     sqlite.open_sync(file).close()
-    aside = Files(tmp_path).databases / f"..lost-{HEX}"
+    aside = Files(tmp_path, SystemChance()).databases / f"..lost-{HEX}"
     aside.mkdir()
     (finding,) = check(file, time.time(), running=False, mend=True).findings
     assert (finding.kind, finding.mended) == ("temporary", False)

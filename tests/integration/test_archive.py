@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from blastd.chance import SystemChance
 from blastd.cli.main import main
 from blastd.errors import BadRequest, TooLarge
 from blastd.service.archive import reading
@@ -204,7 +205,7 @@ def with_rows(members: Members, change: Callable[[Any], None]) -> Members:
 
 def refused(state: Path, archive: Path, says: str, limit_bytes: int = 1 << 30) -> None:
     """Take an archive in as the command does, with the options of a captured BLAST+: refused, and nothing is left."""
-    files = Files(state)
+    files = Files(state, SystemChance())
     with closing(open_sync(state / "blastd.sqlite")) as db:
         with pytest.raises((BadRequest, TooLarge)) as caught, reading(archive, limit_bytes) as opened:
             take_in(db, files, opened, blast_2_12(), NOW, None)

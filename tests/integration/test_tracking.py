@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from blastd.blastplus.shelf import Shelf
+from blastd.chance import SystemChance
 from blastd.core import ids, steps
 from blastd.core.engine import Absent, Observation, Present, Trouble, UnitReport, Unknown
 from blastd.core.ids import JobId, Owner
@@ -60,16 +61,16 @@ class World:
     """The tracker and what it works with."""
 
     def __init__(self, store: Database, root: Path) -> None:
-        self.store, self.files, self.clock, self.metrics = store, Files(root), FakeClock(), Metrics()
+        self.store, self.files, self.clock, self.metrics = store, Files(root, SystemChance()), FakeClock(), Metrics()
         self.engine = Watched(self.clock)
         engines, policy = {"faulty": self.engine}, Intervals()
-        shelf = Shelf(self.files.generations, lambda _name: None)
+        shelf = Shelf(self.files.generations, lambda _name: None, SystemChance())
         settings = LaunchSettings(time_limit_seconds=600, memory_limit_bytes=None)
         launcher = Launcher(store, self.files, shelf, self.clock, settings)
         finisher = Finisher(store, self.files, shelf, self.clock, self.metrics)
-        looks = Looks(store, engines, launcher, finisher, self.clock, policy, self.metrics)
+        looks = Looks(store, engines, launcher, finisher, self.clock, SystemChance(), policy, self.metrics)
         self.tracker = Tracker(store, engines, looks, self.clock, policy, self.metrics)
-        self.reconciler = Reconciler(store, self.tracker, self.clock, self.metrics)
+        self.reconciler = Reconciler(store, self.tracker, self.clock, SystemChance(), self.metrics)
         self.jobs = Jobs(store, self.files, self.tracker, self.clock, asyncio.Event())
 
     async def add(self, phase: Phase = Phase.RUNNING, *, follow: bool = False) -> JobId:

@@ -9,6 +9,7 @@ import pytest
 
 from blastd.blastplus.blastdb import Database
 from blastd.blastplus.generation import pin
+from blastd.chance import SystemChance
 from blastd.durable import of_disk
 from blastd.engines.local.units import trouble_of
 from blastd.errors import DatabaseBroken, DiskFull, StoreBroken
@@ -56,6 +57,6 @@ def test_S06_a_disk_that_takes_no_links_is_not_the_fault_of_the_database(
     for number, kind in ((errno.EROFS, StoreBroken), (errno.ENOSPC, DiskFull), (errno.ENAMETOOLONG, DatabaseBroken)):
         monkeypatch.setattr(os, "link", refuse(number))
         with pytest.raises(kind) as caught:
-            pin(database, tmp_path / "generations")
+            pin(database, tmp_path / "generations", SystemChance())
         assert "secret" not in str(caught.value)
         assert list((tmp_path / "generations").iterdir()) == []

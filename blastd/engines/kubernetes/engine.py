@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
-from random import random
 
 import structlog
 
 from blastd.aio import News, Tasks, every, offload, owning_tasks
+from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import AzureSettings, KubernetesSettings
 from blastd.core.engine import (
@@ -65,15 +65,17 @@ class KubernetesEngine:
     outlives = True
     pushed_by = "watch"
 
-    def __init__(self, client: Client, blobs: Blobs, settings: KubernetesSettings, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self, client: Client, blobs: Blobs, settings: KubernetesSettings, folder: Path, clock: Clock, chance: Chance
+    ) -> None:
         """Take the parts; *folder* holds a folder for each job."""
         self._client, self._blobs, self._settings, self._clock, self._folder = client, blobs, settings, clock, folder
         script = resources.files("blastd.engines.kubernetes").joinpath(manifests.SCRIPT).read_text("utf-8")
         self._bootstrap = Bootstrap(client, blobs, settings, script, clock)
-        self._attendant = Attendant(client, blobs, folder, clock, random)
+        self._attendant = Attendant(client, blobs, folder, clock, chance.share)
         self.depot = Depot(client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json"))
-        self.jobs = job_reflector(client, manifests.SELECTOR, clock, random, self._told)
-        self.pods = pod_reflector(client, manifests.SELECTOR, clock, random, self._told)
+        self.jobs = job_reflector(client, manifests.SELECTOR, clock, chance.share, self._told)
+        self.pods = pod_reflector(client, manifests.SELECTOR, clock, chance.share, self._told)
         self.jobs.on_health = self.pods.on_health = self._health_changed
         self._account = Account(blobs, clock)
         self._held: dict[JobId, Held] = {}
@@ -431,7 +433,13 @@ class KubernetesEngine:
 
 @asynccontextmanager
 async def open_kubernetes(
-    kubernetes: KubernetesSettings, azure: AzureSettings, *, kubeconfig: Path | None, jobs_folder: Path, clock: Clock
+    kubernetes: KubernetesSettings,
+    azure: AzureSettings,
+    *,
+    kubeconfig: Path | None,
+    jobs_folder: Path,
+    clock: Clock,
+    chance: Chance,
 ) -> AsyncIterator[KubernetesEngine]:
     """Give the engine; nothing is asked of the cluster yet. *kubeconfig* None: the in-cluster account. Raises ConfigError."""
     access = Access(
@@ -440,6 +448,6 @@ async def open_kubernetes(
         namespace=kubernetes.namespace,
         request_seconds=kubernetes.request_seconds,
     )
-    cool = CoolDown(clock, Intervals(), random)
+    cool = CoolDown(clock, Intervals(), chance.share)
     async with open_client(access, clock, cool) as client, open_blobs(azure) as blobs:
-        yield KubernetesEngine(client, blobs, kubernetes, await offload(jobs_folder.resolve), clock)
+        yield KubernetesEngine(client, blobs, kubernetes, await offload(jobs_folder.resolve), clock, chance)
