@@ -7,8 +7,8 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import structlog
@@ -25,6 +25,7 @@ from blastd.clock import Clock, SystemClock
 from blastd.config import Settings
 from blastd.core.engine import Engine
 from blastd.core.model import Frozen
+from blastd.core.programs import Catalogue
 from blastd.engines.local.engine import LocalEngine, LocalSettings
 from blastd.errors import ConfigError
 from blastd.metrics import Metrics
@@ -77,72 +78,101 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with only_one(settings.store.folder):
-        async with open_database(settings.store.file) as store:
-            if not settings.server.loopback and not await store.read(lambda db: tokens.list_all(db, limit=1)):
-                raise ConfigError(
-                    f"server.listen: {settings.server.listen} can be reached from other machines, and there is no token. "
-                    "Make one with 'blastd token create', or listen on 127.0.0.1."
-                )
-            await run(settings, store, stop)
-
-
-async def run(settings: Settings, store: Database, stop: asyncio.Event) -> None:
-    """Serve on an open *store* until *stop*."""
-    clock, chance, metrics = SystemClock(), SystemChance(), Metrics()
-    files = Files(settings.store.folder, chance)
-    async with AsyncExitStack() as stack:
-        parts = await build(settings, store, files, clock, chance, metrics, stack)
-        services = parts.services
-        runner = make_runner(make_app(services, settings))
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        async with asyncio.TaskGroup() as group:
-            roots = {name: group.create_task(_root(work), name=name) for name, work in parts.roots.items()}
-            beats = group.create_task(_beat(clock, metrics), name="beat")
-            await _listen(runner, settings)
+        async with build(settings, SystemClock()) as parts, running(parts):
             gc.collect()
             gc.freeze()  # what is here stays: looking through it again and again would hold up requests for 20 ms and more
             gc.set_threshold(*COLLECT_AFTER)
             systemd.notify("READY=1", os.environ)
             await stop.wait()
             systemd.notify("STOPPING=1", os.environ)
-            services.stopping.set()
-            await _drain(runner, settings.server.shutdown_seconds)
-            for task in (*roots.values(), beats):
-                task.cancel()
     log.info("stopped")
 
 
-class Parts(Frozen, frozen=True, kw_only=True):
-    """What runs: the services behind HTTP, and the background work by name."""
+class Applications(Frozen, frozen=True, kw_only=True):
+    """The BLAST+ applications of this machine, and what they offer."""
 
+    tools: blast.Tools
+    offered: Catalogue
+
+
+class Parts(Frozen, frozen=True, kw_only=True):
+    """What `build` made: the services behind HTTP, what they stand on, and the background work by name."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    store: Database
+    files: Files
+    engines: Mapping[str, Engine]
+    tracker: Tracker
+    reconciler: Reconciler
+    settler: Settler
+    retention: Retention
     services: Services
     roots: Mapping[str, Callable[[], Awaitable[None]]]
 
 
+@asynccontextmanager
 async def build(
     settings: Settings,
-    store: Database,
-    files: Files,
+    clock: Clock,
+    engines: Mapping[str, Engine] | None = None,
+    *,
+    chance: Chance | None = None,
+    applications: Applications | None = None,
+) -> AsyncIterator[Parts]:
+    """Open the store and make all parts: the only place that knows how they fit together. Nothing runs before `roots` do.
+
+    *engines* stand in for those of the settings, *chance* for that of the system, *applications* for those that this
+    machine is asked for. Everything is closed when the block ends. Raises SchemaTooNew, StoreBroken, Unavailable without BLAST+, ConfigError without an engine
+    or without a token where one is needed.
+    """
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_database(settings.store.file))
+        await _guard(settings, store)
+        chance = chance or SystemChance()
+        files, metrics = Files(settings.store.folder, chance), Metrics()
+        killed = await offload(kill_orphans, files.root)
+        if killed:
+            log.warning("orphans_killed", processes=killed)
+        blast_plus = applications or await ask_applications(settings)
+        if engines is None:
+            engines = await _engines(settings, blast_plus.tools, files, clock, chance, stack)
+        yield await _parts(settings, clock, chance, metrics, store, files, engines, blast_plus)
+
+
+async def _guard(settings: Settings, store: Database) -> None:
+    """Raise ConfigError if other machines reach the service and nobody needs a token."""
+    if not settings.server.loopback and not await store.read(lambda db: tokens.list_all(db, limit=1)):
+        raise ConfigError(
+            f"server.listen: {settings.server.listen} can be reached from other machines, and there is no token. "
+            "Make one with 'blastd token create', or listen on 127.0.0.1."
+        )
+
+
+async def ask_applications(settings: Settings) -> Applications:
+    """Find BLAST+ and ask what it offers; its processes carry the mark by which `kill_orphans` knows them. Raises Unavailable."""
+    home = str(settings.store.folder)
+    taxonomy = [folder for folder in settings.databases.dirs if (folder / "taxdb.btd").exists()]
+    tools = await blast.find(settings.blast.bin, os.environ.get("PATH", os.defpath), home, taxonomy)
+    tools = replace(tools, environment={**tools.environment, MARK: home})
+    return Applications(tools=tools, offered=await blast.offered(tools))
+
+
+async def _parts(
+    settings: Settings,
     clock: Clock,
     chance: Chance,
     metrics: Metrics,
-    stack: AsyncExitStack,
+    store: Database,
+    files: Files,
+    engines: Mapping[str, Engine],
+    applications: Applications,
 ) -> Parts:
-    """Make all parts; nothing runs before `roots` do, *stack* closes them.
-
-    Raises Unavailable without BLAST+, ConfigError without an engine.
-    """
-    killed = await offload(kill_orphans, files.root)
-    if killed:
-        log.warning("orphans_killed", processes=killed)
-    taxonomy = [folder for folder in settings.databases.dirs if (folder / "taxdb.btd").exists()]
-    found = await blast.find(settings.blast.bin, os.environ.get("PATH", os.defpath), str(files.root), taxonomy)
-    found = replace(found, environment={**found.environment, MARK: str(files.root)})
-    offered = await blast.offered(found)
+    """Wire the parts on an open *store*, and put right what a crash left half done."""
     databases = Databases(
         folders=settings.databases.dirs,
-        tools=found,
+        tools=applications.tools,
         store=store,
         files=files,
         clock=clock,
@@ -155,16 +185,7 @@ async def build(
     await databases.recover()
     await databases.rescan()
     shelf = Shelf(files.generations, databases.current, chance)
-    engines, warmer = await _engines(settings, found, files, clock, chance, stack)
-    limits = LaunchSettings(
-        time_limit_seconds=settings.local.time_limit_seconds or NO_LIMIT_SECONDS,
-        memory_limit_bytes=settings.local.memory_limit_bytes or None,
-    )
-    launcher = Launcher(store, files, shelf, clock, limits)
-    finisher = Finisher(store, files, shelf, clock, metrics)
-    policy = settings.tracking.intervals()
-    looks = Looks(store, engines, launcher, finisher, clock, chance, policy, metrics)
-    tracker = Tracker(store, engines, looks, clock, policy, metrics)
+    tracker = _tracker(settings, clock, chance, metrics, store, files, engines, shelf)
     reconciler = Reconciler(store, tracker, clock, chance, metrics)
     retention = Retention(
         store,
@@ -185,10 +206,10 @@ async def build(
         tracker=tracker,
         shelf=shelf,
         databases=databases,
-        tools=found,
-        offered=offered,
+        tools=applications.tools,
+        offered=applications.offered,
         version=__version__,
-        warmer=warmer,
+        warmer=next((engine for engine in engines.values() if isinstance(engine, Warmer)), None),
     )
     at_once = asyncio.Event()
     at_once.set()
@@ -201,20 +222,77 @@ async def build(
         **{f"engine-{name}": engine.run for name, engine in engines.items()},
         **services.roots(),
     }
-    return Parts(services=services, roots=roots)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        metrics=metrics,
+        store=store,
+        files=files,
+        engines=engines,
+        tracker=tracker,
+        reconciler=reconciler,
+        settler=settler,
+        retention=retention,
+        services=services,
+        roots=roots,
+    )
+
+
+def _tracker(
+    settings: Settings,
+    clock: Clock,
+    chance: Chance,
+    metrics: Metrics,
+    store: Database,
+    files: Files,
+    engines: Mapping[str, Engine],
+    shelf: Shelf,
+) -> Tracker:
+    """Wire what moves jobs along."""
+    limits = LaunchSettings(
+        time_limit_seconds=settings.local.time_limit_seconds or NO_LIMIT_SECONDS,
+        memory_limit_bytes=settings.local.memory_limit_bytes or None,
+    )
+    policy = settings.tracking.intervals()
+    launcher = Launcher(store, files, shelf, clock, limits)
+    finisher = Finisher(store, files, shelf, clock, metrics)
+    looks = Looks(store, engines, launcher, finisher, clock, chance, policy, metrics)
+    return Tracker(store, engines, looks, clock, policy, metrics)
+
+
+@asynccontextmanager
+async def running(parts: Parts) -> AsyncIterator[str]:
+    """Run the background work and serve HTTP during the block; gives the address. A root that ends or fails ends all.
+
+    Raises ConfigError when the address can't be listened on.
+    """
+    settings, services = parts.settings, parts.services
+    runner = make_runner(make_app(services, settings))
+    await runner.setup()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_root(work), name=name) for name, work in parts.roots.items()]
+            tasks.append(group.create_task(_beat(parts.clock, parts.metrics), name="beat"))
+            yield await _listen(runner, settings)
+            services.stopping.set()
+            await _drain(runner, settings.server.shutdown_seconds)
+            for task in tasks:
+                task.cancel()
+    finally:
+        services.stopping.set()
+        await runner.cleanup()
 
 
 async def _engines(
     settings: Settings, found: blast.Tools, files: Files, clock: Clock, chance: Chance, stack: AsyncExitStack
-) -> tuple[dict[str, Engine], Warmer | None]:
-    """Return the engines that are switched on, the default one first, and what warms nodes. Raises ConfigError."""
+) -> dict[str, Engine]:
+    """Return the engines that are switched on, the default one first. Raises ConfigError."""
     engines: dict[str, Engine] = {}
-    warmer: Warmer | None = None
     if settings.kubernetes.enabled:
         # Imported here, so that a daemon without a cluster does not hold these libraries in memory.
         from blastd.engines.kubernetes.engine import open_kubernetes  # noqa: PLC0415
 
-        kubernetes = await stack.enter_async_context(
+        engines["kubernetes"] = await stack.enter_async_context(
             open_kubernetes(
                 settings.kubernetes,
                 settings.azure,
@@ -224,8 +302,6 @@ async def _engines(
                 chance=chance,
             )
         )
-        engines["kubernetes"] = kubernetes
-        warmer = kubernetes
     if settings.local.enabled:
         local = LocalSettings(
             slots=settings.local.slots or os.cpu_count() or 1,
@@ -240,7 +316,7 @@ async def _engines(
         engines["local"] = LocalEngine(local, files.root, clock)
     if not engines:
         raise ConfigError("local.enabled: no engine is switched on; set it or kubernetes.enabled to true.")
-    return engines, warmer
+    return engines
 
 
 def kubeconfig(settings: Settings, environ: Mapping[str, str]) -> Path | None:
@@ -268,7 +344,8 @@ async def _drain(runner: web.AppRunner, seconds: float) -> None:
         log.warning("requests_cut_off")
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+async def _listen(runner: web.AppRunner, settings: Settings) -> str:
+    """Accept requests, and return the address. Raises ConfigError."""
     host, port = settings.server.address
     site = web.TCPSite(runner, host, port, reuse_address=True)
     try:
@@ -277,7 +354,9 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
         raise ConfigError(f"server.listen: can't listen on {host}:{port}: {error.strerror or error}.") from error
     bound = runner.addresses[0][1]
     shown = f"[{host}]" if ":" in host else host
-    log.info("listening", url=f"http://{shown}:{bound}", host=host, port=bound)
+    url = f"http://{shown}:{bound}"
+    log.info("listening", url=url, host=host, port=bound)
+    return url
 
 
 async def _beat(clock: Clock, metrics: Metrics) -> None:

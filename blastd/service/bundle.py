@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from blastd.aio import every
 from blastd.blastplus.shelf import Shelf, located
@@ -30,6 +30,7 @@ from blastd.tracking.tracker import Tracker
 MEASURE_SECONDS = 15.0
 
 
+@runtime_checkable
 class Warmer(Protocol):
     """What brings databases to nodes: an engine that has some."""
 

@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from blastd.metrics import Metrics
-from blastd.tracking.retention import TRUST_SECONDS, Retention
+from blastd.tracking.retention import TRUST_SECONDS
 from tests.acceptance.test_truth import until
 from tests.daemon import Answer, Daemon, cli, is_problem
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
@@ -236,10 +235,6 @@ async def test_S06_a_clock_that_is_set_while_searches_run(databases: Path, tmp_p
         waiting = (await service.submit(LAMBDA_QUERY, reuse=False))["job_id"]
         await begun(service, computing)
         clock.ahead = days * DAY
-        retention = Retention(
-            service.store, service.files, clock, 30.0,
-            dry_run=False, sweep_generations=lambda _used: 0, metrics=Metrics(),
-        )  # fmt: skip
         assert (await service.post(f"{JOBS}/{computing}/cancel")).status == 202
         cancelled = await service.ended(computing)
         waited = await service.ended(waiting)
@@ -249,7 +244,7 @@ async def test_S06_a_clock_that_is_set_while_searches_run(databases: Path, tmp_p
         again = await service.run(LAMBDA_QUERY)
         assert again["status"] == "completed"
         clock.ahead = 0.0
-        await retention.run_once()  # what was written under the wrong clock ages by the right one
+        await service.parts.retention.run_once()  # what was written under the wrong clock ages by the right one
         assert sound(await service.run(LAMBDA_QUERY, reuse=False))
         listed = (await service.get(JOBS)).json
         assert listed["counts"]["completed"] == len(listed["jobs"]) - 1
@@ -259,13 +254,9 @@ async def test_S06_a_clock_that_jumps_ahead_expires_nothing(databases: Path, tmp
     clock = JumpyClock()
     async with serving(tmp_path / "state", [databases], clock=clock) as service:
         job_id = (await service.run(LAMBDA_QUERY))["job_id"]
-        retention = Retention(
-            service.store, service.files, clock, 30.0,
-            dry_run=False, sweep_generations=lambda _used: 0, metrics=Metrics(),
-        )  # fmt: skip
 
         async def status() -> int:
-            await retention.run_once()
+            await service.parts.retention.run_once()
             return (await service.get(f"{JOBS}/{job_id}/results?format=tabular")).status
 
         clock.ahead = 400 * DAY
@@ -282,12 +273,8 @@ async def test_S06_a_clock_that_was_right_to_jump_is_believed_after_a_day(databa
     clock = JumpyClock()
     async with serving(tmp_path / "state", [databases], clock=clock) as service:
         job_id = (await service.run(LAMBDA_QUERY))["job_id"]
-        retention = Retention(
-            service.store, service.files, clock, 30.0,
-            dry_run=False, sweep_generations=lambda _used: 0, metrics=Metrics(),
-        )  # fmt: skip
         clock.ahead = 400 * DAY
-        await retention.run_once()
+        await service.parts.retention.run_once()
         clock.later = TRUST_SECONDS + 1
-        await retention.run_once()
+        await service.parts.retention.run_once()
         assert (await service.get(f"{JOBS}/{job_id}")).status == 410

@@ -31,7 +31,7 @@ def later(service: Service) -> Settler:
 
 @pytest.fixture
 async def service(database_folder: Path, tmp_path: Path) -> AsyncIterator[Service]:
-    async with serving(tmp_path / "state", [database_folder]) as found:
+    async with serving(tmp_path / "state", [database_folder], without=["settle"]) as found:
         yield found
 
 

@@ -12,27 +12,18 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from blastd.blastplus.shelf import Shelf
-from blastd.chance import SystemChance
+from blastd.config import load
 from blastd.core import ids, steps
 from blastd.core.engine import Absent, Observation, Present, Trouble, UnitReport, Unknown
 from blastd.core.ids import JobId, Owner
-from blastd.core.intervals import Intervals
 from blastd.core.lifecycle import cancelled
 from blastd.core.model import Job, Phase, QueryInfo, Status, StepName, Unit, UnitKind, UnitState
 from blastd.core.tabular import TRAILER
+from blastd.daemon import Parts, build
 from blastd.durable import digest
-from blastd.metrics import Metrics
 from blastd.service.access import Identity
-from blastd.service.jobs import JobFilter, Jobs
+from blastd.service.jobs import JobFilter
 from blastd.store import events, jobs
-from blastd.store.files import Files
-from blastd.store.sqlite import Database, open_database
-from blastd.tracking.finish import Finisher
-from blastd.tracking.launch import Launcher, LaunchSettings
-from blastd.tracking.look import Looks
-from blastd.tracking.reconcile import Reconciler
-from blastd.tracking.tracker import Tracker
 from tests.fakes import START, FakeClock, FaultyEngine, settle
 
 WHO = Identity(owner=Owner("anna"), role="admin")
@@ -60,18 +51,10 @@ class Watched(FaultyEngine):
 class World:
     """The tracker and what it works with."""
 
-    def __init__(self, store: Database, root: Path) -> None:
-        self.store, self.files, self.clock, self.metrics = store, Files(root, SystemChance()), FakeClock(), Metrics()
-        self.engine = Watched(self.clock)
-        engines, policy = {"faulty": self.engine}, Intervals()
-        shelf = Shelf(self.files.generations, lambda _name: None, SystemChance())
-        settings = LaunchSettings(time_limit_seconds=600, memory_limit_bytes=None)
-        launcher = Launcher(store, self.files, shelf, self.clock, settings)
-        finisher = Finisher(store, self.files, shelf, self.clock, self.metrics)
-        looks = Looks(store, engines, launcher, finisher, self.clock, SystemChance(), policy, self.metrics)
-        self.tracker = Tracker(store, engines, looks, self.clock, policy, self.metrics)
-        self.reconciler = Reconciler(store, self.tracker, self.clock, SystemChance(), self.metrics)
-        self.jobs = Jobs(store, self.files, self.tracker, self.clock, asyncio.Event())
+    def __init__(self, parts: Parts, engine: Watched, clock: FakeClock) -> None:
+        self.store, self.files, self.metrics = parts.store, parts.files, parts.metrics
+        self.tracker, self.reconciler, self.jobs = parts.tracker, parts.reconciler, parts.services.jobs
+        self.engine, self.clock = engine, clock
 
     async def add(self, phase: Phase = Phase.RUNNING, *, follow: bool = False) -> JobId:
         """Put a job into the store that its engine has taken, its output beside it."""
@@ -156,13 +139,15 @@ class World:
 
 
 @asynccontextmanager
-async def tracking(root: Path) -> AsyncIterator[World]:
-    async with open_database(root / "blastd.sqlite") as store:
-        world = World(store, root)
-        run = asyncio.ensure_future(world.tracker.run())
+async def tracking(state: Path) -> AsyncIterator[World]:
+    settings = load(None, {}, {"store.state_dir": state})
+    clock = FakeClock()
+    engine = Watched(clock)
+    async with build(settings, clock, {"faulty": engine}) as parts:
+        run = asyncio.ensure_future(parts.tracker.run())
         try:
             await settle()
-            yield world
+            yield World(parts, engine, clock)
         finally:
             run.cancel()
             await asyncio.wait({run})
