@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from errno import EAGAIN
+from functools import partial
+from threading import Event
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import structlog
@@ -17,13 +20,67 @@ Operation = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger()
 
-# Threads for blocking work. More than cores, since most of it waits for the disk; bounded, since each holds memory.
-_POOL = ThreadPoolExecutor(max_workers=8, thread_name_prefix="blastd-work")
+Ended = Callable[[BaseException | None], None]
+"""Takes what a task held back: None when its work ran to the end, CancelledError also when it never began, or its error."""
+
+
+class Pool:
+    """Threads for blocking work; each piece belongs to the task that waits for it and is named after both."""
+
+    def __init__(self, name: str, size: int) -> None:
+        """Allow *size* threads; they are made when they are needed, or all by `start`."""
+        self._size = size
+        self._threads = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
+        self._at_work: dict[Future[Any], str] = {}
+
+    def start(self) -> None:
+        """Make all threads now, so that none is missing when the machine has no room for it. Raises OSError."""
+        gate = Event()
+        try:
+            for _ in range(self._size):
+                self._threads.submit(gate.wait)
+        except RuntimeError as error:  # what Python makes of EAGAIN
+            raise OSError(EAGAIN, "The machine allows no more threads") from error
+        finally:
+            gate.set()
+
+    def at_work(self) -> list[str]:
+        """Return the names of what is done now or waits for a thread, the oldest first."""
+        return list(self._at_work.values())
+
+    async def run(self, work: Callable[[], T], name: str) -> T:
+        """Run *work* in a thread and return when it has ended, whatever becomes of the caller.
+
+        A caller that is cancelled takes back what has not begun; what has begun ends first, and the cancellation is raised
+        then. So nothing is written by a thread whose owner has gone.
+        """
+        future = self._threads.submit(work)
+        self._at_work[future] = name
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if not future.cancel():
+                await uninterrupted(_end_of(future))
+            raise
+        finally:
+            del self._at_work[future]
+
+
+async def _end_of(future: Future[Any]) -> None:
+    end = asyncio.wrap_future(future)
+    await asyncio.wait({end})
+    end.exception()  # its owner was cancelled: nobody else asks for it
+
+
+# More threads than cores, since most of the work waits for the disk; bounded, since each holds memory.
+POOL = Pool("blastd-work", 8)
 
 
 async def offload(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run blocking *work* in a thread of a bounded pool; a cancelled caller leaves the thread to finish alone."""
-    return await asyncio.get_running_loop().run_in_executor(_POOL, lambda: work(*args, **kwargs))
+    """Run blocking *work* in a thread that the calling task owns (`Pool.run`): the one door to threads."""
+    task = asyncio.current_task()
+    name = f"{task.get_name() if task else 'loop'}: {getattr(work, '__qualname__', type(work).__name__)}"
+    return await POOL.run(partial(work, *args, **kwargs), name)
 
 
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
@@ -107,30 +164,48 @@ class News(Generic[T]):
 
 
 class Tasks:
-    """An owner of tasks that come and go: each has a name, none dies silently, all are awaited at the end."""
+    """An owner of tasks that come and go: each has a name, none dies silently, all are awaited at the end.
+
+    What is given to a task for as long as it runs (a slot, an entry, a lock, a file) is given back by `ended`, and there
+    only: a task that is cancelled before its first step never enters the `try` of its work.
+    """
 
     def __init__(self) -> None:
         """Make an owner without tasks; use it through `owning_tasks`."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
 
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Start *work* under *name*; a second one under the same name is refused while the first runs."""
-        if name in self and not self._tasks[name].done():
+    def start(self, name: str, work: Coroutine[Any, Any, None], ended: Ended | None = None) -> bool:
+        """Start *work* under *name*; False when one of that name has not ended yet, or when all were told to end.
+
+        *ended* is called exactly once, in a later turn of the loop, whatever happens: with None after a good end, with the
+        error after a bad one, with CancelledError when it was cancelled, never began or was refused. The name is free by then.
+        """
+        if self._closed or name in self._tasks:
             work.close()
-            return
+            if ended is not None:
+                asyncio.get_running_loop().call_soon(ended, asyncio.CancelledError(f"{name} was not started"))
+            return False
         task = asyncio.create_task(work, name=name)
         self._tasks[name] = task
-        task.add_done_callback(self._ended)
+        task.add_done_callback(partial(self._end, name, ended))
+        return True
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(task.get_name()) is task:
-            del self._tasks[task.get_name()]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("task_failed", task=task.get_name(), exc_info=error)
+    def _end(self, name: str, ended: Ended | None, task: asyncio.Task[None]) -> None:
+        del self._tasks[name]
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            log.error("task_failed", task=name, exc_info=error)
+        if ended is not None:
+            ended(error)
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether a task of this name runs."""
+        """Tell whether a task of this name has not ended."""
         return name in self._tasks
+
+    def __len__(self) -> int:
+        """Return how many have not ended."""
+        return len(self._tasks)
 
     def cancel(self, name: str) -> None:
         """Cancel the task of this name, if it runs."""
@@ -138,11 +213,16 @@ class Tasks:
             task.cancel()
 
     async def close(self) -> None:
-        """Cancel all and wait until they ended."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
+        """Cancel all, start no more, and return when all have ended and given back what they held."""
+        self._closed = True
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await uninterrupted(self._all_ended())
+
+    async def _all_ended(self) -> None:
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+            await asyncio.sleep(0)  # their `ended` is called in the turn after
 
 
 @asynccontextmanager

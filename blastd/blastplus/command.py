@@ -113,17 +113,12 @@ def shown(program: str, words: Sequence[str], databases: Sequence[str], outfmt: 
     return shlex.join([program, "-query", QUERY_SHOWN, "-db", database_argument(databases), "-outfmt", outfmt, *words])
 
 
-def batch_file(query: Path, folder: Path, unit: Unit) -> Path:
-    """Write the queries of a unit's batch into a file of their own under *folder* and return it; blocking."""
-    path = folder / "units" / f"batch-{unit.batch}.fa"
-    if path.exists() and path.stat().st_size == unit.size:
-        return path
-    part = path.with_name(f"{path.name}.{unit.index}")
-    with query.open("rb") as source, part.open("wb") as target:
+def batch_file(query: Path, path: Path, unit: Unit) -> Path:
+    """Write the queries of a unit's batch into the new file *path* and return it; blocking."""
+    with query.open("rb") as source, path.open("wb") as target:
         source.seek(unit.offset)
         left = unit.size
         while left > 0 and (block := source.read(min(left, 1 << 20))):
             target.write(block)
             left -= len(block)
-    part.replace(path)
     return path

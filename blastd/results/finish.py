@@ -108,8 +108,7 @@ def _inputs(given: Finish, unit: Unit, query: int | None) -> tuple[Path, Path]:
     fasta = ascii_file if given.job.standins else given.folder / "query.fa"
     stored = stored_path(given.folder, unit)
     if len(given.units) > 1:
-        (given.work / "units").mkdir(exist_ok=True)
-        fasta = command.batch_file(fasta, given.work, unit)
+        fasta = command.batch_file(fasta, given.work / f"{unit.index}.fa", unit)
     if query is None:
         return fasta, stored
     one, its = given.work / "query.fa", given.work / "query.stored"

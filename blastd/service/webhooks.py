@@ -9,6 +9,7 @@ import socket
 import sqlite3
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 
 import aiohttp
@@ -135,8 +136,14 @@ class Webhooks:
             if wait > 0:
                 return min(wait, SLICE_SECONDS)
             self._busy.add(letter.host)
-            tasks.start(f"webhook-{letter.event_id}", self._deliver(http, letter))
+            tasks.start(f"webhook-{letter.event_id}", self._deliver(http, letter), partial(self._delivered, letter))
         return SLICE_SECONDS
+
+    def _delivered(self, letter: Letter, error: BaseException | None) -> None:
+        """Let the next letter for the host go, whatever became of this one."""
+        del error  # logged by the owner of the tasks; the letter is still in the outbox
+        self._busy.discard(letter.host)
+        self._store.feed.wake()
 
     async def _deliver(self, http: aiohttp.ClientSession, letter: Letter) -> None:
         try:
@@ -145,9 +152,6 @@ class Webhooks:
         except StoreBroken as error:  # the letter is still there and is sent again, but not at once
             log.warning("webhook_not_noted", job_id=letter.job_id, reason=str(error))
             await asyncio.sleep(SLICE_SECONDS)
-        finally:
-            self._busy.discard(letter.host)
-            self._store.feed.wake()
 
     async def _send(self, http: aiohttp.ClientSession, letter: Letter) -> tuple[str | None, bool]:
         """Send a letter once; returns what went wrong (None: it was taken) and whether no other try helps (410 Gone)."""

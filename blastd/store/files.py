@@ -18,8 +18,8 @@ from blastd.store.texts import QueryText
 
 QUERY, ASCII_QUERY = "query.fa", "query.ascii.fa"
 STRANGER_SECONDS = 3600.0
-PART = re.compile(r"[0-9]+\.(?!out$).*|batch-[0-9]+\.fa\.[0-9]+")
-"""What the output of a unit and its batch file are called while they are made, in the folder of units."""
+PART = re.compile(r"[0-9]+\.(?!out$).*|batch-[0-9]+\.fa(\..*)?")
+"""What is made on the way to the output of a unit, in the folder of units; earlier versions kept files of batches."""
 
 
 class Files:

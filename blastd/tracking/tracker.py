@@ -65,8 +65,14 @@ class Tracker:
         """Wake the poller of *job_id*, or start one that looks at once; before `run` it does nothing (`run` will)."""
         wake = self._wakes.setdefault(job_id, asyncio.Event())
         wake.set()
-        if self._tasks is not None:
-            self._tasks.start(f"poll-{job_id}", self._supervise(job_id))
+        if self._tasks is not None and f"poll-{job_id}" not in self._tasks:
+            self._tasks.start(f"poll-{job_id}", self._supervise(job_id, wake), partial(self._poller_ended, job_id))
+
+    def _poller_ended(self, job_id: JobId, error: BaseException | None) -> None:
+        """Forget the poller of *job_id*; one that somebody has called meanwhile (for a retry, say) is followed by another."""
+        wake = self._wakes.pop(job_id)
+        if wake.is_set() and not isinstance(error, asyncio.CancelledError):
+            self.follow(job_id)
 
     def follows(self, job_id: JobId) -> bool:
         """Tell whether *job_id* has a poller."""
@@ -86,7 +92,7 @@ class Tracker:
         if not due or self._tasks is None:
             return False
         for job in due:
-            self._tasks.start(f"look-{job.job_id}", self._look_for_reader(job.job_id))
+            self._tasks.start(f"look-{job.job_id}", self._look_for_reader(job.job_id), self._look_ended)
         try:
             async with asyncio.timeout(seconds):
                 for job in due:
@@ -111,25 +117,22 @@ class Tracker:
             await self._looks.look(job_id, "refresh")
         except StoreBroken as error:  # the reader gets the row as it is
             log.info("row_not_refreshed", job_id=job_id, reason=str(error))
-        finally:
-            asyncio.get_running_loop().call_soon(self._refresh.set)
 
-    async def _supervise(self, job_id: JobId) -> None:
+    def _look_ended(self, error: BaseException | None) -> None:
+        del error  # logged by the owner of the tasks; the reader gets the row as it is
+        self._refresh.set()
+
+    async def _supervise(self, job_id: JobId, wake: asyncio.Event) -> None:
         """Run the poller of one job; a failure is logged and counted, and reconcile gives the job a new poller."""
-        wake = self._wakes.setdefault(job_id, asyncio.Event())
 
         async def look(identifier: JobId, woken: bool) -> Job | None:  # the shape of Look
             return await self._looks.look(identifier, "poll" if not woken else "watch")
 
         try:
             await self._poll(job_id, look, wake)
-            while wake.is_set():  # somebody called between the last look and this end: a retry, say
-                await self._poll(job_id, look, wake)
         except Exception:
             self._metrics.poller_failures.inc()
             log.exception("poller_failed", job_id=job_id)
-        finally:
-            self._wakes.pop(job_id, None)
 
     async def _poll(self, job_id: JobId, look: Look, wake: asyncio.Event) -> None:
         """Poll to the end; while the store is full or locked, wait: nothing that the job does is lost meanwhile."""

@@ -7,6 +7,8 @@ hands the missing units over again. Output gets its name only after exit code 0,
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import structlog
@@ -36,6 +38,12 @@ log = structlog.get_logger()
 
 ROUGH_SECONDS = 60.0  # for which searches of a kind run alone after a common process of theirs did not go smoothly
 NOT_NEEDED = "not needed on this machine"
+ENDING = Trouble(
+    code="attempt_ending",
+    sentence="The attempt before this one has not ended yet.",
+    remedy="The search starts by itself then.",
+    retryable=True,
+)
 SKIPPED = tuple(
     StepReport(name=name, skip_reason=NOT_NEEDED)
     for name in (StepName.WARMING_UP, StepName.CONFIGURING, StepName.STAGING_DB)
@@ -57,14 +65,24 @@ class LocalSettings(Frozen, frozen=True, kw_only=True):
 
 @dataclass
 class Held:
-    """A job that the engine has."""
+    """A job that the engine has; `tasks` are the names of those of its units that have not ended."""
 
     work: Work
     reports: dict[int, UnitReport]
-    tasks: set[str] = field(default_factory=set)
+    tasks: dict[str, None] = field(default_factory=dict)
     trouble: Trouble | None = None
     cancelled: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
+class Run:
+    """One try at a unit of a job; `report` is what is known of it, the last word once the unit's work has ended well."""
+
+    held: Held
+    unit: Unit
+    report: UnitReport
+    name: str
 
 
 class LocalEngine:
@@ -88,6 +106,7 @@ class LocalEngine:
             environment=dict(settings.environment) | {process.MARK: str(state_dir)},
             nice=settings.nice,
             clock=clock,
+            numbers=count(1),
         )
 
     async def run(self) -> None:
@@ -110,6 +129,8 @@ class LocalEngine:
         held = self._held.get(job.job_id)
         if held is not None and held.work.job.attempt == job.attempt:
             return None
+        if held is not None and not await self.cancel(job):
+            return ENDING
         reports = {
             unit.index: UnitReport(index=unit.index, state=UnitState.WAITING, attempt=unit.attempt + 1)
             for unit in work.units
@@ -171,11 +192,13 @@ class LocalEngine:
         return True
 
     async def forget(self, job: Job) -> bool:
-        """Drop what is known of an ended *job*."""
+        """Drop what is known of an ended *job*, once nothing of it runs."""
         held = self._held.get(job.job_id)
         if held is not None and held.work.job.attempt <= job.attempt:
-            await self.cancel(job)
-            self._held.pop(job.job_id, None)
+            if not await self.cancel(job):
+                return False
+            if self._held.get(job.job_id) is held:
+                del self._held[job.job_id]
         self._news.drop(job.job_id)
         return True
 
@@ -214,61 +237,67 @@ class LocalEngine:
                 self._start(self._tasks, self._held[job_id], unit)
                 continue
             members = [(self._held[its_id], its_unit) for its_id, its_unit in (taken, *others)]
-            shared = Shared(self._machine, [(held.work, its_unit) for held, its_unit in members])
             work = self._held[job_id].work
-            self._tasks.start(f"shared-{job_id}-{work.job.attempt}", self._share(shared, sharing.kind_of(work)))
+            name = f"shared-{job_id}-{work.job.attempt}"
+            stop = partial(self._tasks.cancel, name)
+            shared = Shared(self._machine, [(held.work, its_unit) for held, its_unit in members], stop)
+            self._tasks.start(name, shared.run(), partial(self._shared_ended, shared, sharing.kind_of(work)))
             for held, its_unit in members:
                 self._start(self._tasks, held, its_unit, shared)
 
     def _start(self, tasks: Tasks, held: Held, unit: Unit, shared: Shared | None = None) -> None:
         name = f"unit-{held.work.job.job_id}-{held.work.job.attempt}-{unit.index}"
-        held.tasks.add(name)
         report = UnitReport(
             index=unit.index, state=UnitState.RUNNING, attempt=unit.attempt + 1, started_at=self._clock.now()
         )
+        held.tasks[name] = None
         held.reports[unit.index] = report
         self._tell(held.work.job.job_id)
-        tasks.start(name, self._unit(held, unit, report, name, shared))
+        run = Run(held, unit, report, name)
+        tasks.start(name, self._unit(run, shared), partial(self._unit_ended, run))
 
     def _most(self, job_id: JobId) -> int:
         """Return how many searches of this one's kind may share a process now."""
         kind = sharing.kind_of(self._held[job_id].work)
         return 1 if self._clock.monotonic() < self._rough.get(kind, 0.0) else self._settings.together
 
-    async def _share(self, shared: Shared, kind: Hashable) -> None:
-        await shared.run()
+    def _shared_ended(self, shared: Shared, kind: Hashable, error: BaseException | None) -> None:
+        """Let the searches of a common process go on, whatever became of it."""
+        shared.ended(error)
         now = self._clock.monotonic()
         self._rough = {other: until for other, until in self._rough.items() if until > now}
         if shared.rough:
             self._rough[kind] = now + ROUGH_SECONDS
 
-    async def _unit(self, held: Held, unit: Unit, report: UnitReport, name: str, shared: Shared | None) -> None:
-        """Run one unit and keep its report; whatever happens, its slots are given back."""
-        job_id, attempt = held.work.job.job_id, report.attempt
+    async def _unit(self, run: Run, shared: Shared | None) -> None:
+        work = run.held.work
         try:
             if shared is None:
-                report = await units.run(self._machine, held.work, unit, report)
+                run.report = await units.run(self._machine, work, run.unit, run.report)
             else:
-                report = await shared.report(held.work, unit, report)
+                run.report = await shared.report(work, run.unit, run.report)
         except OSError as error:
-            trouble = units.trouble_of(held.work.job.program, error)
-            report = UnitReport(index=unit.index, state=UnitState.FAILED, attempt=attempt, trouble=trouble)
-        except asyncio.CancelledError:
+            run.report = units.failed(run.report, units.trouble_of(work.job.program, error))
+
+    def _unit_ended(self, run: Run, error: BaseException | None) -> None:
+        """Keep the report of a unit and give its slots back: called once, also for one that never began."""
+        held, job_id, report = run.held, run.held.work.job.job_id, run.report
+        if isinstance(error, asyncio.CancelledError):
             report = UnitReport(
-                index=unit.index, state=UnitState.CANCELLED, attempt=attempt, ended_at=self._clock.now()
+                index=report.index, state=UnitState.CANCELLED, attempt=report.attempt, ended_at=self._clock.now()
             )
-            raise
-        finally:
-            held.reports[unit.index] = report
-            held.tasks.discard(name)
-            self._slots.free(job_id, unit.index, done=report.state is UnitState.DONE)
-            if report.state is UnitState.FAILED and held.trouble is None:
-                held.trouble = report.trouble
-                self._slots.drop(job_id)  # one failed unit fails the search: its others would compute for nothing
-                self._kill(held)
-            held.idle.set()
-            self._tell(job_id)
-            self._fill()
+        elif error is not None:
+            report = units.failed(report, units.broken(error))
+        held.reports[run.unit.index] = report
+        del held.tasks[run.name]
+        self._slots.free(job_id, run.unit.index, done=report.state is UnitState.DONE)
+        if report.state is UnitState.FAILED and held.trouble is None:
+            held.trouble = report.trouble
+            self._slots.drop(job_id)  # one failed unit fails the search: its others would compute for nothing
+            self._kill(held)
+        held.idle.set()
+        self._tell(job_id)
+        self._fill()
 
     def _kill(self, held: Held) -> None:
         for name in held.tasks:

@@ -5,11 +5,12 @@ are left run alone, one after another, in the slot that they share.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from blastd.aio import offload, uninterrupted
 from blastd.blastplus import process
@@ -30,50 +31,45 @@ Kept = tuple[process.Ended, tuple[int, str]]
 
 
 class Shared:
-    """Searches that share a process. The owner runs `run` as a task; each search awaits its `report`."""
+    """Searches that share a process. The owner runs `run` as a task and tells `ended`; each search awaits its `report`."""
 
-    def __init__(self, machine: Machine, members: Sequence[tuple[Work, Unit]]) -> None:
-        """Take the searches, the one that was first in turn first."""
-        self._machine, self._members = machine, members
-        self._found: asyncio.Future[Mapping[JobId, Kept]] = asyncio.Future()
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, machine: Machine, members: Sequence[tuple[Work, Unit]], stop: Callable[[], None]) -> None:
+        """Take the searches, the one that was first in turn first, and what cancels the task of `run`."""
+        self._machine, self._members, self._stop = machine, members, stop
+        self._kept: Mapping[JobId, Kept] = {}
+        self._over: asyncio.Future[None] = asyncio.Future()
         self._alone = asyncio.Lock()
         self.rough = False
         """Whether the common process did not go smoothly, for a reason that others of the kind may have, too."""
 
     async def run(self) -> None:
-        """Search all at once; whatever happens, those that wait for it are told."""
-        self._task = asyncio.current_task()
-        found: Mapping[JobId, Kept] = {}
+        """Search all at once; what does not go smoothly leaves each to itself."""
         try:
-            if not self._found.done():
-                found = await self._search()
+            self._kept = await self._search()
         except (Failed, Damaged, OSError) as error:
             self.rough = True
             log.info("searched_alone", searches=len(self._members), reason=f"{type(error).__name__}: {error}")
-        finally:
-            if not self._found.done():
-                self._found.set_result(found)
+
+    def ended(self, error: BaseException | None) -> None:
+        """Tell those that wait that the task of `run` has ended, or never began."""
+        del error  # which the owner has logged
+        self._over.set_result(None)
 
     async def report(self, work: Work, unit: Unit, report: UnitReport) -> UnitReport:
         """Return the report of one of the searches. A cancelled caller leaves no process behind. Raises OSError."""
         try:
-            await asyncio.wait({self._found})  # which leaves it alone when this caller is cancelled
+            await asyncio.wait({self._over})  # which leaves it alone when this caller is cancelled
         except asyncio.CancelledError:
-            await uninterrupted(self._stop())
+            self._stop()
+            await uninterrupted(self._stopped())
             raise
-        if (found := self._found.result().get(work.job.job_id)) is not None:
-            ended, kept = found
-            return units.done(self._one(work, unit), report, ended, kept, "")
+        if (kept := self._kept.get(work.job.job_id)) is not None:
+            return units.done(self._one(work, unit), report, *kept, "")
         async with self._alone:
             return await units.run(self._machine, work, unit, report)
 
-    async def _stop(self) -> None:
-        if self._task is None and not self._found.done():  # `run` has not begun, and will find this
-            self._found.set_result({})
-        elif self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+    async def _stopped(self) -> None:
+        await asyncio.wait({self._over})
 
     def _one(self, work: Work, unit: Unit) -> Running:
         query = Path(work.query_path)
@@ -81,19 +77,24 @@ class Shared:
 
     async def _search(self) -> Mapping[JobId, Kept]:
         ones = list(starmap(self._one, self._members))
-        first = ones[0]
-        query = first.file(QUERY)
-        leader = units.running(self._machine, first.work, first.unit, first.unit.attempt + 1, query)
+        leader = ones[0]
+        together = replace(leader, query=leader.file(QUERY))
         try:
-            await offload(_join, query, [one.query for one in ones])
-            ended, stderr = await units.search(leader, Path(first.work.run_folder), sharing.ENVIRONMENT)
+            await offload(_join, together.query, [one.query for one in ones])
+            ended, stderr = await units.search(together, Path(leader.work.run_folder), sharing.ENVIRONMENT)
             if stderr.strip():
                 raise Damaged(f"BLAST+ said: {stderr.strip().splitlines()[0]}")
-            kept = await offload(_take_apart, first.file("part"), ones)
+            kept = await offload(_take_apart, together.file("part"), ones)
         finally:
-            await uninterrupted(offload(units.clean, first))
+            await uninterrupted(offload(_clean, ones))
         log.info("searched_together", searches=len(ones), job_ids=[one.work.job.job_id for one in ones])
         return {one.work.job.job_id: (ended, it) for one, it in zip(ones, kept, strict=True)}
+
+
+def _clean(ones: Sequence[Running]) -> None:
+    """Remove the temporary files of all; blocking."""
+    for one in ones:
+        units.clean(one)
 
 
 def _join(target: Path, queries: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ Output gets its name only after exit code 0. A proposing unit's output is the JS
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,12 +26,16 @@ RANGES = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
 
 class Machine(Frozen, frozen=True, kw_only=True):
-    """What a unit needs of this machine: paths of BLAST+ programs, their environment, niceness, the clock."""
+    """What a unit needs of this machine: paths of BLAST+ programs, their environment, niceness, the clock.
+
+    `numbers` tells tries at units apart: each names its files after one of its own, so that no try meets another's.
+    """
 
     programs: dict[str, str]
     environment: dict[str, str]
     nice: int
     clock: Clock
+    numbers: Iterator[int]
 
 
 class Failed(Exception):
@@ -44,7 +48,7 @@ class Failed(Exception):
 
 
 class Running(Frozen, frozen=True, kw_only=True):
-    """A unit with its files: `stem` names its temporary ones, `final` its output."""
+    """One try at a unit with its files: `stem` names its temporary ones, which are its own, `final` the unit's output."""
 
     machine: Machine
     work: Work
@@ -65,11 +69,10 @@ class Running(Frozen, frozen=True, kw_only=True):
 
 async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> UnitReport:
     """Run a unit and return its report with the output's name, or with what went wrong. Raises OSError."""
-    query = Path(work.query_path)
-    if len(work.units) > 1:
-        query = await offload(command.batch_file, query, Path(work.folder), unit)
-    one = running(machine, work, unit, report.attempt, query)
+    one = running(machine, work, unit, report.attempt, Path(work.query_path))
     try:
+        if len(work.units) > 1:
+            one = replace(one, query=await offload(command.batch_file, one.query, one.file("batch"), unit))
         ended, stderr = await (_propose(one) if unit.kind is UnitKind.PROPOSE else _search(one))
     except Failed as error:
         await offload(clean, one)
@@ -81,9 +84,9 @@ async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> U
 
 
 def running(machine: Machine, work: Work, unit: Unit, attempt: int, query: Path) -> Running:
-    """Return the unit with the names of its files."""
+    """Return a new try at the unit with the names of its files."""
     limits = process.Limits(seconds=work.time_limit_seconds, memory_bytes=work.memory_limit_bytes, nice=machine.nice)
-    stem = Path(work.folder) / "units" / f"{unit.index}.{attempt}"
+    stem = Path(work.folder) / "units" / f"{unit.index}.{attempt}-{next(machine.numbers)}"
     return Running(machine=machine, work=work, unit=unit, query=query, stem=stem, limits=limits)
 
 
@@ -253,14 +256,17 @@ def keep(one: Running) -> tuple[int, str]:
 
 
 def clean(one: Running) -> None:
-    """Remove the temporary files of this attempt and of those that a crash of the daemon cut off; blocking."""
-    for path in one.stem.parent.glob(f"{one.unit.index}.*.*"):
+    """Remove the temporary files of this try, and no other's; blocking."""
+    for path in one.stem.parent.glob(f"{one.stem.name}.*"):
         if path.is_dir():
-            for inner in path.iterdir():
-                inner.unlink(missing_ok=True)
-            path.rmdir()
+            shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def failed(report: UnitReport, trouble: Trouble) -> UnitReport:
+    """Return the report of a unit that could not be run."""
+    return UnitReport(index=report.index, state=UnitState.FAILED, attempt=report.attempt, trouble=trouble)
 
 
 def trouble_of(program: str, error: OSError) -> Trouble:
@@ -274,4 +280,13 @@ def trouble_of(program: str, error: OSError) -> Trouble:
         code="engine_error",
         sentence=f"{program} could not be started or its files not written: {error}.",
         remedy="Check free disk space and 'blastd doctor', then retry.",
+    )
+
+
+def broken(error: BaseException) -> Trouble:
+    """Return what to say of a unit at which the service itself failed."""
+    return Trouble(
+        code="engine_error",
+        sentence=f"The service failed at this search ({type(error).__name__}: {error}).",
+        remedy="Retry it; the log of the service has the cause.",
     )
