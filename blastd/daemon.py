@@ -148,7 +148,7 @@ async def _guard(settings: Settings, store: Database) -> None:
     if not settings.server.loopback and not await store.read(lambda db: tokens.list_all(db, limit=1)):
         raise ConfigError(
             f"server.listen: {settings.server.listen} can be reached from other machines, and there is no token. "
-            "Make one with 'blastd token create', or listen on 127.0.0.1."
+            f"Make one with 'blastd token create --owner NAME --state-dir {settings.store.folder}', or listen on 127.0.0.1."
         )
 
 

@@ -26,7 +26,9 @@ def cli(*words: str, environ: Mapping[str, str] | None = None) -> subprocess.Com
 
 
 def make_token(state: Path, owner: str, role: str = "user", *more: str) -> str:
-    """Create a token in a state folder and return its text."""
+    """Create a token in a state folder, made if need be, and return its text."""
+    if not (state / "blastd.sqlite").exists():
+        assert cli("migrate", "--state-dir", str(state)).returncode == 0
     made = cli("token", "create", "--owner", owner, "--role", role, "--state-dir", str(state), *more)
     assert made.returncode == 0, made.stderr
     return made.stdout.strip()

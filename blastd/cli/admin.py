@@ -2,33 +2,41 @@
 
 import argparse
 import json
+import os
 import secrets
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection, DatabaseError
 
 from blastd import __version__
 from blastd.cli import screen
 from blastd.cli.exits import ExitCode
-from blastd.cli.settings import settings_of
+from blastd.cli.outputs import new_file, writing
+from blastd.cli.settings import existing_store, told_settings
 from blastd.clock import SystemClock
+from blastd.config import Settings
 from blastd.core.ids import Owner
-from blastd.errors import BadRequest, NotFound, StoreBroken
+from blastd.errors import NotFound, StoreBroken
 from blastd.store import migrate as migrations
 from blastd.store import sqlite, tokens
+from blastd.store.files import PRIVATE
 
 ID_LETTERS = string.digits + string.ascii_lowercase
 
 
 @contextmanager
-def open_store(given: argparse.Namespace) -> Iterator[Connection]:
-    """Open the store beside the daemon, which may run. Raises StoreBroken, SchemaTooNew."""
-    path = settings_of(given).store.file
+def open_store(
+    settings: Settings, open_file: Callable[[Path], Connection] = sqlite.open_beside
+) -> Iterator[Connection]:
+    """Open the store of *settings* beside the daemon, which may run. Raises NotFound, StoreBroken, SchemaTooNew."""
+    path = settings.store.file
+    os.umask(PRIVATE)
     try:
-        db = sqlite.open_sync(path)
+        db = open_file(path)
     except (OSError, DatabaseError) as error:
         raise StoreBroken(f"The store {path} can't be opened: {error}.") from error
     try:
@@ -40,22 +48,16 @@ def open_store(given: argparse.Namespace) -> Iterator[Connection]:
 
 
 def migrate(given: argparse.Namespace) -> int:
-    """Bring the store to this version's schema."""
-    with open_store(given) as db:
+    """Bring the store to this version's schema; make it where there is none."""
+    with open_store(told_settings(given), sqlite.open_sync) as db:
         screen.say(f"the store has schema {migrations.version(db)}, the newest that blastd {__version__} knows")
     return ExitCode.OK
 
 
 def backup(given: argparse.Namespace) -> int:
-    """Write a consistent copy of the store."""
-    target = Path(given.target)
-    if target.exists():
-        raise BadRequest(f"{target} exists: name a new file.")
-    if not target.absolute().parent.is_dir():
-        raise BadRequest(f"{target.absolute().parent} is not a folder.")
-    if not settings_of(given).store.file.exists():
-        raise NotFound(f"There is no store at {settings_of(given).store.file}: name it with --state-dir.")
-    with open_store(given) as db:
+    """Write a consistent copy of the store, of an earlier schema, too."""
+    target = new_file(given.target)
+    with open_store(existing_store(given), partial(sqlite.open_beside, older=True)) as db, writing(target):
         sqlite.copy(db, target)
     screen.say(f"{target}: {target.stat().st_size:,} bytes")
     return ExitCode.OK
@@ -66,7 +68,7 @@ def create_token(given: argparse.Namespace) -> int:
     now = SystemClock().now()
     expires = None if given.days is None else now + timedelta(days=given.days)
     token_id = "".join(secrets.choice(ID_LETTERS) for _ in range(8))
-    with open_store(given) as db:
+    with open_store(existing_store(given)) as db:
         text = tokens.create(db, token_id, secrets.token_urlsafe(32), Owner(given.owner), given.role, now, expires)
     print(text)
     until = f" until {expires:%Y-%m-%d %H:%M} UTC" if expires else ""
@@ -76,7 +78,7 @@ def create_token(given: argparse.Namespace) -> int:
 
 def list_tokens(given: argparse.Namespace) -> int:
     """List tokens without their secrets."""
-    with open_store(given) as db:
+    with open_store(existing_store(given)) as db:
         found = tokens.list_all(db)
     now = SystemClock().now()
     rows = []
@@ -102,7 +104,7 @@ def list_tokens(given: argparse.Namespace) -> int:
 def revoke_token(given: argparse.Namespace) -> int:
     """Revoke a token."""
     token_id = given.token_id.removeprefix("blastd_")[:8]
-    with open_store(given) as db:
+    with open_store(existing_store(given)) as db:
         if not tokens.revoke(db, token_id, SystemClock().now()):
             raise NotFound(f"There is no valid token {token_id}; 'blastd token list' shows them.")
     screen.say(f"token {token_id} is revoked")

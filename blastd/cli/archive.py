@@ -17,13 +17,14 @@ from blastd.chance import SystemChance
 from blastd.cli import screen
 from blastd.cli.admin import open_store
 from blastd.cli.exits import ExitCode
-from blastd.cli.settings import settings_of
+from blastd.cli.outputs import new_file, writing
+from blastd.cli.settings import existing_store
 from blastd.clock import SystemClock
 from blastd.config import Settings
 from blastd.core.ids import Owner, parse_prefix
 from blastd.core.model import Job
 from blastd.core.programs import Catalogue
-from blastd.errors import BadRequest, Conflict, DiskFull, NotFound
+from blastd.errors import Conflict, DiskFull
 from blastd.service.archive import Archive, reading
 from blastd.service.incoming import take_in
 from blastd.service.outgoing import write_job
@@ -33,14 +34,8 @@ from blastd.store.files import Files
 
 def export_job(given: argparse.Namespace) -> int:
     """Write a job that has ended into an archive."""
-    target, settings = Path(given.out).absolute(), settings_of(given)
-    if target.exists():
-        raise BadRequest(f"{target} exists: name a new file.")
-    if not target.parent.is_dir():
-        raise BadRequest(f"{target.parent} is not a folder.")
-    if not settings.store.file.exists():
-        raise NotFound(f"There is no store at {settings.store.file}: name it with --state-dir.")
-    with open_store(given) as db:
+    target, settings = new_file(given.out), existing_store(given)
+    with open_store(settings) as db, writing(target):
         job = jobs.resolve(db, parse_prefix(given.job), None)
         done = write_job(db, Files(settings.store.folder, SystemChance()), job, target, __version__)
     screen.say(f"job {job.short_id}: {done.files} files, {done.size_bytes:,} bytes in {target}")
@@ -50,7 +45,7 @@ def export_job(given: argparse.Namespace) -> int:
 
 def import_job(given: argparse.Namespace) -> int:
     """Take a job over from an archive, and print its id."""
-    settings, source = settings_of(given), Path(given.file)
+    settings, source = existing_store(given), Path(given.file)
     known = asyncio.run(_offered(settings))
     now = SystemClock().now()
     owner = None if given.owner is None else Owner(given.owner)
@@ -58,7 +53,7 @@ def import_job(given: argparse.Namespace) -> int:
         job = archive.contents.job
         _kept(settings, job)
         _room(settings, archive)
-        with open_store(given) as db:
+        with open_store(settings) as db:
             taken = take_in(db, Files(settings.store.folder, SystemChance()), archive, known, now, owner)
     if taken.fresh:
         screen.say(f"job {job.short_id} of {taken.job.owner}: {taken.files} files taken in")
@@ -87,7 +82,6 @@ def _kept(settings: Settings, job: Job) -> None:
 
 def _room(settings: Settings, archive: Archive) -> None:
     folder = settings.store.folder
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     needed = sum(member.size_bytes for member in archive.members)
     free, floor = shutil.disk_usage(folder).free, settings.retention.disk_floor_bytes
     if needed + floor > free:

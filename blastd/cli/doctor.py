@@ -13,7 +13,7 @@ import msgspec
 
 from blastd.blastplus import blastdb, tools
 from blastd.cli.exits import ExitCode
-from blastd.cli.settings import settings_of
+from blastd.cli.settings import told_settings
 from blastd.config import Settings
 from blastd.errors import BlastdError, StoreBroken
 from blastd.store import migrate
@@ -34,7 +34,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 def doctor(given: argparse.Namespace) -> int:
     """Check and print; exit 1 when something keeps the service from working."""
-    settings = settings_of(given)
+    settings = told_settings(given)
     found = asyncio.run(_all(settings))
     if given.json:
         print(json.dumps([msgspec.to_builtins(one) for one in found], indent=2))

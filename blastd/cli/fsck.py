@@ -9,7 +9,7 @@ import msgspec
 from blastd.cli import screen
 from blastd.cli.exits import ExitCode
 from blastd.cli.fsck_blobs import add_blobs
-from blastd.cli.settings import settings_of
+from blastd.cli.settings import existing_store
 from blastd.clock import SystemClock, to_ms
 from blastd.errors import Conflict, StoreBroken
 from blastd.service.fsck import Report, check
@@ -18,10 +18,8 @@ from blastd.store.lock import try_hold
 
 def fsck(given: argparse.Namespace) -> int:
     """Check, mend if asked, and print; exit 1 when there were findings, mended ones too."""
-    settings = settings_of(given)
+    settings = existing_store(given)
     file = settings.store.file
-    if not file.exists():
-        raise StoreBroken(f"There is no store at {file}: name it with --state-dir.")
     now_seconds = to_ms(SystemClock().now()) / 1000
     try:
         with try_hold(file.parent) as held:

@@ -4,7 +4,7 @@ The descriptions of the keys are repeated in `config/blastd.toml` (a test compar
 What a setting does is left to the module that takes its section.
 """
 
-from blastd.config.load import KEYS, SECTIONS, load, shown
+from blastd.config.load import DEFAULT_STATE, KEYS, SECTIONS, Loaded, gather, load, shown
 from blastd.config.sections import (
     AzureSettings,
     BlastSettings,
@@ -24,6 +24,7 @@ from blastd.config.sections import (
 )
 
 __all__ = [
+    "DEFAULT_STATE",
     "KEYS",
     "SECTIONS",
     "AzureSettings",
@@ -31,6 +32,7 @@ __all__ = [
     "DatabasesSettings",
     "KubernetesSettings",
     "LimitsSettings",
+    "Loaded",
     "LocalSettings",
     "LoggingSettings",
     "RetentionSettings",
@@ -41,6 +43,7 @@ __all__ = [
     "Toleration",
     "TrackingSettings",
     "WebhooksSettings",
+    "gather",
     "load",
     "shown",
 ]

@@ -26,13 +26,27 @@ KEYS: dict[str, Any] = {
 
 
 SECRET_KEYS = ("azure.connection_string", "webhooks.secret")
+DEFAULT_STATE = "the default of this user"
 LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):\d{1,5}")
 
 
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings, and what named the state folder: a flag, a variable, a key of the file, or the user's default."""
+
+    settings: Settings
+    state_origin: str
+
+
 def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """Return the settings as `gather` finds them. Raises ConfigError."""
+    return gather(file, environ, flags).settings
+
+
+def gather(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Loaded:
     """Defaults < *file* < BLASTD_SECTION__KEY < *flags* ("section.key"); ConfigError lists every fault with its origin.
 
-    A variable that is set to the empty string counts, and means an empty text or list, or none.
+    A variable that is set to the empty string counts, and means an empty text or list, or none. A relative path in the
+    file is one from the file's own folder, so that whoever reads the file means the same place.
     """
     faults: list[str] = []
     given = _from_file(file, faults) if file else {}
@@ -41,6 +55,27 @@ def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, obje
             key = name.removeprefix("BLASTD_").lower().replace("__", ".", 1)
             given[key] = (_from_text(text, KEYS.get(key)), name)
     given |= {key: (value, f"--{key.rpartition('.')[2].replace('_', '-')}") for key, value in flags.items()}
+    values = _converted(given, file, faults)
+    if not faults:
+        _read_secrets(values, faults)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    named = values["store"].get("state_dir")
+    folder, origin = (named, given["store.state_dir"][1]) if named is not None else _default_state(environ)
+    values["store"]["state_dir"] = folder.absolute()
+    if "dirs" in values["databases"]:
+        values["databases"]["dirs"] = [one.absolute() for one in values["databases"]["dirs"]]
+    parts: dict[str, Any] = {section: kind(**values[section]) for section, kind in SECTIONS.items()}
+    settings = Settings(**parts)
+    if contradictions := _contradictions(settings):
+        raise ConfigError("\n".join(contradictions))
+    return Loaded(settings=settings, state_origin=origin)
+
+
+def _converted(
+    given: Mapping[str, tuple[object, str]], file: Path | None, faults: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Return section -> key -> value of what is known and right, noting the faults."""
     values: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for key, (value, origin) in given.items():
         section, _, name = key.partition(".")
@@ -50,18 +85,13 @@ def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, obje
         try:
             if key == "server.listen" and not _is_address(value):
                 raise msgspec.ValidationError("Expected HOST:PORT like 127.0.0.1:8470 or [::1]:8470")
-            values[section][name] = msgspec.convert(value, KEYS[key], strict=False, dec_hook=_decode)
+            read = msgspec.convert(value, KEYS[key], strict=False, dec_hook=_decode)
+            values[section][name] = (
+                _placed(read, file.absolute().parent) if file and origin == f"{file}: {key}" else read
+            )
         except msgspec.ValidationError as error:
             faults.append(f"{origin}: {_reason(error, key, value)}")
-    if not faults:
-        _fill_in(values, environ, faults)
-    if faults:
-        raise ConfigError("\n".join(faults))
-    parts: dict[str, Any] = {section: kind(**values[section]) for section, kind in SECTIONS.items()}
-    settings = Settings(**parts)
-    if contradictions := _contradictions(settings):
-        raise ConfigError("\n".join(contradictions))
-    return settings
+    return values
 
 
 def shown(settings: Settings) -> dict[str, Any]:
@@ -131,18 +161,24 @@ def _decode(kind: type, value: object) -> object:
     return Path(value).expanduser()
 
 
-def _fill_in(values: dict[str, dict[str, Any]], environ: Mapping[str, str], faults: list[str]) -> None:
-    """Find the state folder, and read the secrets that files hold."""
-    store = values["store"]
-    if store.get("state_dir") is None:
-        if directory := environ.get("STATE_DIRECTORY", "").partition(":")[0]:
-            store["state_dir"] = Path(directory)
-        else:
-            base = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
-            store["state_dir"] = Path(base) / "blastd"
-    store["state_dir"] = store["state_dir"].absolute()
-    if "dirs" in values["databases"]:
-        values["databases"]["dirs"] = [folder.absolute() for folder in values["databases"]["dirs"]]
+def _placed(value: object, folder: Path) -> object:
+    """Return a path of the settings file, or a list of them, as seen from the file's *folder*."""
+    if isinstance(value, list):
+        return [_placed(part, folder) for part in value]
+    return folder / value if isinstance(value, Path) else value
+
+
+def _default_state(environ: Mapping[str, str]) -> tuple[Path, str]:
+    """Return the state folder that nobody named, and what it comes from."""
+    if directory := environ.get("STATE_DIRECTORY", "").partition(":")[0]:
+        return Path(directory), "STATE_DIRECTORY"
+    if base := environ.get("XDG_STATE_HOME"):
+        return Path(base) / "blastd", "XDG_STATE_HOME"
+    return Path(environ.get("HOME") or "~").expanduser() / ".local" / "state" / "blastd", DEFAULT_STATE
+
+
+def _read_secrets(values: dict[str, dict[str, Any]], faults: list[str]) -> None:
+    """Read the secrets that files hold."""
     for key in SECRET_KEYS:
         section, _, name = key.partition(".")
         if (file := values[section].get(f"{name}_file")) and name not in values[section]:

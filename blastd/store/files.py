@@ -17,6 +17,8 @@ from blastd.durable import SharedFlush, flush, flush_folder, put
 from blastd.store.texts import QueryText
 
 QUERY, ASCII_QUERY = "query.fa", "query.ascii.fa"
+PRIVATE = 0o077
+"""The umask of whatever writes here: queries, results and token hashes are for the service's own account."""
 STRANGER_SECONDS = 3600.0
 PART = re.compile(r"[0-9]+\.(?!out$).*|batch-[0-9]+\.fa(\..*)?")
 """What is made on the way to the output of a unit, in the folder of units; earlier versions kept files of batches."""

@@ -33,6 +33,13 @@ def version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
+def too_new(at: int) -> SchemaTooNew:
+    """Return the error of a store with schema *at*, which this blastd does not know."""
+    return SchemaTooNew(
+        f"The store has schema {at}, this blastd knows {len(steps())}: run the newer blastd that wrote it, or restore a backup."
+    )
+
+
 def upgrade(db: sqlite3.Connection, file: Path) -> int:
     """Bring the store *file*, open as *db*, to the newest schema, and keep it beside as it was (`kept_as`).
 
@@ -65,9 +72,7 @@ def migrate(db: sqlite3.Connection) -> int:
     """Bring *db* to the newest schema; returns how many steps were applied. Raises SchemaTooNew for a newer store."""
     known, at = steps(), version(db)
     if at > len(known):
-        raise SchemaTooNew(
-            f"The store has schema {at}, this blastd knows {len(known)}: run the newer blastd that wrote it, or restore a backup."
-        )
+        raise too_new(at)
     for number, text in known[at:]:
         try:
             db.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")

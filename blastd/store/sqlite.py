@@ -21,7 +21,7 @@ from blastd.clock import Clock
 from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.durable import publish
-from blastd.errors import DiskFull, StoreBroken
+from blastd.errors import DiskFull, NotFound, StoreBroken
 from blastd.store import migrate
 from blastd.store.events import Feed
 from blastd.threads import Threads, system_threads
@@ -311,8 +311,32 @@ async def open_database(path: Path, clock: Clock, threads: Threads = system_thre
         yield Database(path, writer, readers, Few(few, clock))
 
 
+def open_beside(path: Path, *, older: bool = False) -> sqlite3.Connection:
+    """Open the store at *path* as it is for a command beside the daemon, which makes and upgrades none.
+
+    *older*: one of an earlier schema will do. Raises NotFound, StoreBroken, SchemaTooNew, sqlite3.DatabaseError. The
+    caller closes it.
+    """
+    refuse_lost(path)
+    db = _open(path, "rw", BUSY_SECONDS)
+    try:
+        db.row_factory = sqlite3.Row
+        known, at = len(migrate.steps()), migrate.version(db)
+        if at > known:
+            raise migrate.too_new(at)
+        if not at:
+            raise NotFound(f"{path} holds no store yet: 'blastd migrate' or the first 'blastd serve' makes it.")
+        if at < known and not older:
+            raise StoreBroken(f"The store has schema {at} of {known}: run 'blastd migrate', or start the service.")
+        _set_up(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 def open_sync(path: Path) -> sqlite3.Connection:
-    """Open the store for a command that runs beside the daemon: same settings, migrated. The caller closes it."""
+    """Open the store, made or brought to the newest schema if need be. The caller closes it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     refuse_lost(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)

@@ -59,7 +59,13 @@ def elsewhere(tmp_path: Path) -> Daemon:
     return Daemon(tmp_path / "elsewhere", [folder])
 
 
+def make_store(state: Path) -> None:
+    """Make a store where there is none: an import does not."""
+    assert main(["migrate", "--state-dir", str(state)]) == 0
+
+
 def bring(daemon: Daemon, archive: Path, *words: str) -> int:
+    make_store(daemon.state)
     return main(["import", str(archive), "--state-dir", str(daemon.state), *words])
 
 
@@ -218,6 +224,7 @@ def refused(state: Path, archive: Path, says: str, limit_bytes: int = 1 << 30) -
 def test_an_archive_put_together_by_the_tests_is_taken(exported: dict[str, Any], tmp_path: Path) -> None:
     """Else the refusals below would prove nothing."""
     archive = put_together(taken_apart(exported["archive"]), tmp_path / "made.tar.gz")
+    make_store(tmp_path / "state")
     assert main(["import", str(archive), "--state-dir", str(tmp_path / "state")]) == 0
 
 
@@ -351,6 +358,7 @@ def test_what_is_too_large_is_refused_before_it_is_unpacked(exported: dict[str, 
 def test_the_command_says_why_it_refuses(
     exported: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    make_store(tmp_path / "state")
     old = with_rows(taken_apart(exported["archive"]), set_job(finished_at="2020-01-01T00:00:00Z"))
     for name, value, words, code, says in (
         ("RETENTION__DAYS", "30", [str(put_together(old, tmp_path / "old.tar.gz"))], 2, "retention.days"),

@@ -207,7 +207,7 @@ def test_a_damaged_store_is_named_or_refused(
     assert "can't be read" in capsys.readouterr().err
     file.unlink()
     assert main(["fsck", "--state-dir", str(state)]) == 1
-    assert "There is no store" in capsys.readouterr().err
+    assert "files of 3 searches" in capsys.readouterr().err
     assert not file.exists()
 
 
