@@ -69,10 +69,12 @@ def create_token(given: argparse.Namespace) -> int:
     expires = None if given.days is None else now + timedelta(days=given.days)
     token_id = "".join(secrets.choice(ID_LETTERS) for _ in range(8))
     with open_store(existing_store(given)) as db:
-        text = tokens.create(db, token_id, secrets.token_urlsafe(32), Owner(given.owner), given.role, now, expires)
+        text = tokens.create(
+            db, token_id, secrets.token_urlsafe(32), Owner(given.owner), given.role, now, expires, given.only
+        )
     print(text)
     until = f" until {expires:%Y-%m-%d %H:%M} UTC" if expires else ""
-    screen.say(f"token {token_id} of {given.owner} ({given.role}), valid{until}; it is not shown again")
+    screen.say(f"token {token_id} of {given.owner} ({given.only or given.role}), valid{until}; it is not shown again")
     return ExitCode.OK
 
 
@@ -92,7 +94,7 @@ def list_tokens(given: argparse.Namespace) -> int:
             moment.isoformat(timespec="seconds") if moment else ""
             for moment in (token.created_at, token.expires_at, token.last_used_at)
         ]
-        rows.append((token.token_id, token.owner, token.role, state, *times))
+        rows.append((token.token_id, token.owner, token.surface or token.role, state, *times))
     names = ("token_id", "owner", "role", "state", "created_at", "expires_at", "last_used_at")
     if given.json:
         print(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))

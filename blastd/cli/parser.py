@@ -327,10 +327,16 @@ def _token(commands: Sub) -> None:
         "create",
         admin.create_token,
         "create a token and print it, once",
-        "blastd token create --owner ada\nblastd token create --owner ops --role admin --days 90",
+        "blastd token create --owner ada\nblastd token create --owner ops --role admin --days 90\n"
+        "blastd token create --owner ada --only ncbi",
     )
     create.add_argument("--owner", required=True, metavar="NAME", help="whose jobs it submits and sees")
     create.add_argument("--role", choices=("user", "admin"), default="user", help="admins see all jobs (default: user)")
+    create.add_argument(
+        "--only",
+        choices=("ncbi",),
+        help="a narrow key for clients of NCBI: it submits and reads searches of that surface, nothing else",
+    )
     create.add_argument("--days", metavar="N", type=float, help="how long it is valid (default: until it is revoked)")
     _settings(create)
     listing = _command(inner, "list", admin.list_tokens, "list tokens, without their secrets", "blastd token list")

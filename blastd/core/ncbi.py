@@ -8,6 +8,7 @@ the result and is not done here is a fault, never ignored.
 import re
 from collections.abc import Iterable, Mapping
 
+from blastd.core import ncbi_parameters
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen
 from blastd.core.ncbi_view import EMPTY, NO, YES
@@ -19,16 +20,19 @@ RID_LENGTH = 11
 RID_DIGITS = 14  # 56 bits of the UUID: 36^11 is greater than 2^56, and two jobs with the same 56 bits don't happen
 PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
 TASKS = {
-    "megablast": "megablast",
-    "discomegablast": "dc-megablast",
+    "megaBlast": "megablast",
+    "discoMegablast": "dc-megablast",
     "dc-megablast": "dc-megablast",
     "blastn": "blastn",
     "blastp": "blastp",
-    "quickblastp": "blastp-fast",
+    "kmerBlastp": "blastp-fast",
+    "quickBlastp": "blastp-fast",
     "blastx": "blastx",
     "tblastn": "tblastn",
     "tblastx": "",
 }
+"""Values of BLAST_PROGRAMS as NCBI spells them, read in any case, and our tasks."""
+TASKS_LOWER = {name.lower(): task for name, task in TASKS.items()}
 NUMBERS = {
     "EXPECT": "evalue",
     "WORD_SIZE": "word_size",
@@ -49,26 +53,6 @@ NUMBERS = {
 TRANSLATES_QUERY = frozenset({"blastx", "tblastx"})
 TRANSLATES_DATABASE = frozenset({"tblastn", "tblastx"})
 COMPOSITION = frozenset({"blastp", "blastx", "tblastn"})
-REFUSED = {
-    "PHI_PATTERN": "PHI-BLAST is not offered here",
-    "PSSM": "searches from a PSSM are not offered here",
-    "PSI_PSSM": "searches from a PSSM are not offered here",
-    "BL2SEQ": "two-sequence searches are not offered here: make a database of the subjects",
-    "SUBJECTS": "two-sequence searches are not offered here: make a database of the subjects",
-    "DB_BRANCH": "taxonomic limits are given as TAXIDS here",
-    "EQ_MENU": "limits by organism are not offered here: use TAXIDS",
-    "EQ_TEXT": "limits by Entrez query are not offered here: use TAXIDS",
-    "ORGANISM": "limits by organism are not offered here: use TAXIDS",
-    "EXCLUDE_MODELS": "model sequences are not told apart here",
-    "EXCLUDE_SEQ_UNCULT": "uncultured samples are not told apart here",
-    "WP_PROTEINS": "non-redundant RefSeq proteins are not told apart here",
-    "OTHER_ADVANCED": "options of the old blastall are not offered here: use the parameters for them",
-    "BLAST_SPEC": "NCBI's special databases are not here: name one in DATABASE",
-    "QUERY_FILE": "files of NCBI are not here: send the sequences as QUERY",
-    "REPEATS": "filters by species-specific repeats are not offered here",
-}
-PLACEHOLDERS = ("enter organism", "all organisms")
-"""What NCBI's own form sends for a field that nobody filled in."""
 SEVERAL = frozenset({"FILTER", "DATABASE"})
 """Parameters whose repeats add up: NCBI's own form has a box for each filter."""
 SEQUENCE = re.compile(r"[A-Za-z*\-\s\d]+")
@@ -139,7 +123,7 @@ def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
     if service not in ("", "plain", "megablast", "none"):
         faults.append(f"SERVICE {service!r} is not offered here: leave it out, or say plain or megablast.")
     task = task or _task(program, service, given, faults)
-    _refuse(given, faults)
+    faults += ncbi_parameters.refusals(given)
     options = _options(program, given, faults)
     text = given.get("QUERY", "") or given.get("QUERYFILE", "")
     query, accessions = _query(text)
@@ -166,9 +150,9 @@ def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
 def _task(program: str, service: str, given: Mapping[str, str], faults: list[str]) -> str | None:
     asked = given.get("BLAST_PROGRAMS", "").strip().lower()
     if asked:
-        task = TASKS.get(asked)
+        task = TASKS_LOWER.get(asked)
         if task is None:
-            faults.append(f"BLAST_PROGRAMS {asked!r} is not offered here: choose one of {', '.join(sorted(TASKS))}.")
+            faults.append(f"BLAST_PROGRAMS {asked!r} is not offered here: choose one of {', '.join(TASKS)}.")
         return task or None
     if program != "blastn":
         return None
@@ -188,17 +172,6 @@ def _short(task: str | None, program: str, query: str, given: Mapping[str, str])
     records = [part for part in re.split(r"(?m)^>.*$", query) if part.strip()]
     lengths = [sum(letter.isalpha() for letter in record) for record in records]
     return f"{program}-short" if lengths and max(lengths) < SHORT_LETTERS else task
-
-
-def _refuse(given: Mapping[str, str], faults: list[str]) -> None:
-    for name, reason in REFUSED.items():
-        value = given.get(name, "").strip().lower()
-        if value not in EMPTY and not value.startswith(PLACEHOLDERS):
-            faults.append(f"{name}: {reason}.")
-    if given.get("ENTREZ_QUERY", "").strip().lower() not in EMPTY | {"all [filter]", "all[filter]"}:
-        faults.append("ENTREZ_QUERY is not offered here, since it needs NCBI's Entrez: leave it out, or use TAXIDS.")
-    if given.get("RUN_PSIBLAST", "").strip().lower() in YES:
-        faults.append("RUN_PSIBLAST: PSI-BLAST is not offered here.")
 
 
 def _options(  # noqa: C901, PLR0912  # one line for each parameter of NCBI's table

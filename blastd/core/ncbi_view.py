@@ -26,8 +26,6 @@ VIEWS = {
 }
 OBJECTS = frozenset({"", "alignment"})
 """Of FORMAT_OBJECT; SearchInfo is answered before."""
-SELECTING = ("EXPECT_LOW", "EXPECT_HIGH", "PERC_IDENT_LOW", "PERC_IDENT_HIGH", "FORMAT_ENTREZ_QUERY", "FORMAT_ORGANISM")
-"""Would leave out hits of a report."""
 YES = frozenset({"on", "yes", "true", "t", "1", "checked"})
 NO = frozenset({"off", "no", "false", "f", "0", "", "unchecked"})
 EMPTY = frozenset({"", "(none)", "none", "null", "0", "off", "no", "false"})
@@ -75,12 +73,6 @@ def view(
     thing = word("FORMAT_OBJECT").lower()
     if thing not in OBJECTS:
         faults.append(f"FORMAT_OBJECT {thing[:40]!r} is not offered here: ask for Alignment or SearchInfo.")
-    faults += [
-        f"{name} is not offered here: a report holds all hits that were found, and only DESCRIPTIONS, ALIGNMENTS and "
-        "HITLIST_SIZE shorten it."
-        for name in SELECTING
-        if word(name).lower() not in EMPTY
-    ]
     most = _most(merged, faults)
     return View(kind=kind, text=text or "", most=most, gis=gis in YES), faults
 

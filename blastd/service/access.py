@@ -30,11 +30,13 @@ class Identity(Frozen, frozen=True, kw_only=True):
     owner: Owner
     role: str
     token_id: str | None = None
+    surface: str | None = None
+    """The one surface that this one's key is good for, None for all."""
 
     @property
     def admin(self) -> bool:
         """Tell whether this one sees everybody's jobs."""
-        return self.role == "admin"
+        return self.role == "admin" and self.surface is None
 
     @property
     def scope(self) -> Owner | None:
@@ -77,12 +79,13 @@ class Access:
         if token is None:
             raise Unauthorized("This token is not valid here: it may be mistyped, revoked or expired.")
         await self._note(token.token_id)
-        return Identity(owner=token.owner, role=token.role, token_id=token.token_id)
+        return Identity(owner=token.owner, role=token.role, token_id=token.token_id, surface=token.surface)
 
     async def valid(self, text: str) -> bool:
-        """Tell whether *text* is a valid token."""
+        """Tell whether *text* is a valid token for everything that its role may do."""
         now = self._clock.now()
-        return await self._store.read_few(lambda db: tokens.verify(db, text, now)) is not None
+        token = await self._store.read_few(lambda db: tokens.verify(db, text, now))
+        return token is not None and token.surface is None
 
     async def _note(self, token_id: str) -> None:
         at = self._clock.monotonic()

@@ -16,8 +16,8 @@ from blastd.core.model import Frozen
 from blastd.store.rows import moment, ms
 
 TEXT = re.compile(r"blastd_([0-9a-z]{8})_([0-9A-Za-z_-]{43})")
-INSERT = """INSERT INTO token (token_id, owner, role, sha256, created_at, expires_at)
-            VALUES (:token_id, :owner, :role, :sha256, :now, :expires_at)"""
+INSERT = """INSERT INTO token (token_id, owner, role, sha256, created_at, expires_at, surface)
+            VALUES (:token_id, :owner, :role, :sha256, :now, :expires_at, :surface)"""
 GET = "SELECT * FROM token WHERE token_id = :token_id"
 ALL = "SELECT * FROM token ORDER BY created_at LIMIT :limit"
 REVOKE = "UPDATE token SET revoked_at = :now WHERE token_id = :token_id AND revoked_at IS NULL"
@@ -36,6 +36,8 @@ class Token(Frozen, frozen=True, kw_only=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    surface: str | None = None
+    """The one surface that the token is good for, None for all."""
 
 
 def create(
@@ -46,6 +48,7 @@ def create(
     role: str,
     now: datetime,
     expires_at: datetime | None,
+    surface: str | None = None,
 ) -> str:
     """Store a token and return its text, which can't be read again later."""
     text = f"blastd_{token_id}_{secret}"
@@ -60,6 +63,7 @@ def create(
             "sha256": digest(text),
             "now": to_ms(now),
             "expires_at": ms(expires_at),
+            "surface": surface,
         },
     )
     return text
@@ -112,4 +116,5 @@ def token_from(row: sqlite3.Row) -> Token:
         expires_at=moment(row["expires_at"]),
         revoked_at=moment(row["revoked_at"]),
         last_used_at=moment(row["last_used_at"]),
+        surface=row["surface"],
     )

@@ -26,7 +26,10 @@ IDENTITY = web.RequestKey("identity", Identity)
 
 RANDOM = Random()  # noqa: S311  # tells requests apart in the log; no system call for each
 GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-NCBI_PATHS = frozenset({"/blast/Blast.cgi", "/Blast.cgi", "/cgi-bin/blast.cgi"})
+NCBI_PATHS = frozenset(
+    {"/blast/Blast.cgi", "/Blast.cgi", "/cgi-bin/blast.cgi", "/ncbi/{key}/Blast.cgi", "/ncbi/{key}/blast/Blast.cgi"}
+)
+"""The last two hold a key, for clients that can be given an address and nothing else."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NCBI_CHANGES = frozenset({"put", "delete"})
 SECURITY_HEADERS = {
@@ -37,6 +40,7 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 CROSS_SITE = "A page of another site sent this request. Use the pages or the API of this service directly."
+NARROW = "This key is for clients of NCBI's interface only: use a token for everything else."
 WRONG_HOST = (
     "This service has no tokens, so it answers only to names of this machine (localhost, 127.0.0.1). "
     "Use one of them, make a token, or list the name in server.public_hosts."
@@ -108,7 +112,13 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     path = route_template(request)
     if (path.startswith("/api/") and path not in request.app[OPEN_PATHS]) or path in NCBI_PATHS:
         text, ambient = credentials(request)
+        if path in NCBI_PATHS:
+            text, ambient = _ncbi_key(request, text, ambient=ambient)
+            if text is None and request.method == "POST" and await request.app[SERVICES].access.tokens_on():
+                return await handler(request)  # the key may stand in the body, where `web.ncbi` looks for it
         who = await request.app[SERVICES].access.identify(text)
+        if who.surface is not None and path not in NCBI_PATHS:
+            raise Forbidden(NARROW)
         if who.token_id is None:
             _check_host(request)
         if ambient and changes_state(request) and from_other_site(request):
@@ -117,6 +127,16 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         with bound_contextvars(owner=who.owner):
             return await handler(request)
     return await handler(request)
+
+
+def _ncbi_key(request: web.Request, text: str | None, *, ambient: bool) -> tuple[str | None, bool]:
+    """Return the token of a request of the NCBI surface: that of a header wins, then the address, then a cookie."""
+    if "Authorization" in request.headers:
+        return text, ambient
+    for name, value in (("key", request.match_info.get("key")), *request.query.items()):
+        if value and name.lower() in ("key", "api_key"):
+            return value, False
+    return text, ambient
 
 
 def credentials(request: web.Request) -> tuple[str | None, bool]:
@@ -146,7 +166,7 @@ def changes_state(request: web.Request) -> bool:
     """Tell whether the request may change something; the NCBI interface does so by GET, too."""
     if request.method not in SAFE_METHODS:
         return True
-    if request.path not in NCBI_PATHS:
+    if route_template(request) not in NCBI_PATHS:
         return False
     command = ncbi.keys(request.query.items()).get("CMD", "")  # read as the handler reads it, repeated or padded
     return command.strip().lower() in NCBI_CHANGES

@@ -11,7 +11,7 @@ from aiohttp import BodyPartReader, web
 from msgspec.structs import replace
 
 from blastd.aio import offload
-from blastd.core import ncbi, ncbi_view
+from blastd.core import ncbi, ncbi_parameters, ncbi_table, ncbi_view
 from blastd.core.model import Job, Status
 from blastd.core.ncbi_view import View
 from blastd.core.programs import limit_of, molecules
@@ -19,7 +19,7 @@ from blastd.core.shorten import ANCHORED
 from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
 from blastd.service.asked import ResultFile, Wanted
 from blastd.service.submit import Submission
-from blastd.web import bodies, ncbi_files, ncbi_forms
+from blastd.web import bodies, ncbi_files, ncbi_forms, ncbi_tables
 from blastd.web.middleware import IDENTITY, NCBI_PATHS, SERVICES
 from blastd.web.ncbi_files import FORMS, ZIP
 
@@ -29,12 +29,17 @@ RTOE_SECONDS = 2
 REFRESH_SECONDS = 2
 FORM_BYTES = 64 << 20
 """A form is held in memory; larger queries are sent to the API as a file."""
+UNKNOWN_BYTES = 1 << 20
+"""What is read of a form that may hold its sender's key: the key is known when the form has been read."""
 HTML = "text/html"
 
 
 async def blast_cgi(request: web.Request) -> web.StreamResponse:
     """Answer one request of the interface by its CMD."""
-    given = ncbi.keys(await parameters(request))
+    known = IDENTITY in request
+    given = ncbi.keys(await parameters(request, FORM_BYTES if known else UNKNOWN_BYTES))
+    if not known:
+        request[IDENTITY] = await request.app[SERVICES].access.identify(given.get("API_KEY"))
     command = given.get("CMD", "Get" if given.get("RID") else "").strip().lower()
     if command == "put":
         return await put(request, given)
@@ -45,12 +50,12 @@ async def blast_cgi(request: web.Request) -> web.StreamResponse:
     return page(ncbi_forms.refused(1, ["CMD must be Put, Get or Delete."]))
 
 
-async def parameters(request: web.Request) -> list[tuple[str, str]]:
-    """Return the parameters of the address and of a form in the body."""
+async def parameters(request: web.Request, most_bytes: int) -> list[tuple[str, str]]:
+    """Return the parameters of the address and of a form in the body. Raises TooLarge over *most_bytes*."""
     pairs = list(request.query.items())
     if request.method != "POST":
         return pairs
-    limit = min(request.app[SERVICES].settings.limits.body_bytes, FORM_BYTES)
+    limit = min(request.app[SERVICES].settings.limits.body_bytes, most_bytes)
     bodies.check_length(request, limit)
     if request.content_type == "multipart/form-data":
         with bodies.reading_form():
@@ -119,12 +124,21 @@ async def sequences(request: web.Request, wanted: ncbi.Put) -> str:
     return found
 
 
+async def own(request: web.Request, rid: str) -> Job:
+    """Return the job of a RID; a narrow key sees those of this surface only. Raises NotFound, Expired."""
+    who = request[IDENTITY]
+    job = await request.app[SERVICES].jobs.get(who, ncbi.digits(rid))
+    if who.surface is not None and job.source != "ncbi":
+        raise NotFound(f"There is no search with the RID {rid[:40]!r}.")
+    return job
+
+
 async def find(request: web.Request, rid: str) -> Job | None:
     """Return the job of a RID, held while it runs; None when there is none."""
     services = request.app[SERVICES]
     until = services.clock.monotonic() + HOLD_SECONDS
     try:
-        job = await services.jobs.get(request[IDENTITY], ncbi.digits(rid))
+        job = await own(request, rid)
         while not job.status.terminal and not services.stopping.is_set():
             left = until - services.clock.monotonic()
             transport = request.transport
@@ -153,6 +167,7 @@ async def get(request: web.Request, given: dict[str, str]) -> web.StreamResponse
         return page(ncbi_forms.status(rid, "READY", hits=bool(job.hits)))
     kept = await request.app[SERVICES].jobs.presentation(job)
     asked, faults = ncbi_view.view(given, FORMS, kept)
+    faults += ncbi_parameters.refusals(given)
     if asked.text in ANCHORED and asked.kind in ncbi_view.TEXTS and _cuts_alignments(job, asked):
         faults.append("ALIGNMENTS and HITLIST_SIZE shorten no alignments anchored to the query: ask for Pairwise.")
     if faults:
@@ -167,11 +182,13 @@ def _cuts_alignments(job: Job, asked: View) -> bool:
 
 async def send(request: web.Request, rid: str, job: Job, asked: View) -> web.StreamResponse:
     """Send the result of a completed search."""
-    form, most = FORMS[asked.kind], asked.most
+    services, form, most = request.app[SERVICES], FORMS[asked.kind], asked.most
     if asked.kind in ncbi_view.TEXTS:
         form = replace(form, name=asked.text)
+    fields = ncbi_table.fields(job.program) if form.name == "commented" else None
     try:
-        found = await request.app[SERVICES].results.read(job, Wanted(format=form.name, whole=True, gis=asked.gis))
+        found = await services.results.read(job, Wanted(format=form.name, fields=fields, whole=True, gis=asked.gis))
+        ready = await services.results.ready(job)
     except BlastdError as error:
         return page(ncbi_forms.status(rid, "FAILED", str(error)))
     if not isinstance(found, ResultFile):
@@ -184,12 +201,17 @@ async def send(request: web.Request, rid: str, job: Job, asked: View) -> web.Str
     response = web.StreamResponse()
     response.content_type, response.charset = form.media_type, "utf-8"
     await response.prepare(request)
+    html = form.media_type == HTML
     if form.framed:
-        await response.write(ncbi_forms.pre(rid))
-    async for block in ncbi_files.blocks(found, form, most):
+        await response.write(ncbi_forms.before(rid, html=html))
+        if html:
+            async for block in ncbi_tables.descriptions(services, ready, most):
+                await response.write(block)
+        await response.write(ncbi_forms.PRE)
+    async for block in ncbi_files.blocks(found, form, most, job.program, rid):
         await response.write(block)
     if form.framed:
-        await response.write(ncbi_forms.pre(rid, first=False))
+        await response.write(ncbi_forms.after(html=html))
     await response.write_eof()
     return response
 
@@ -198,7 +220,7 @@ async def delete(request: web.Request, given: dict[str, str]) -> web.Response:
     """Cancel a search that runs, remove one that has ended."""
     services, rid = request.app[SERVICES], given.get("RID", "").strip()
     try:
-        job = await services.jobs.get(request[IDENTITY], ncbi.digits(rid))
+        job = await own(request, rid)
         if job.status.terminal:
             await services.jobs.delete(request[IDENTITY], job.job_id)
         else:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 from blastd.aio import offload
-from blastd.core import multifile
+from blastd.core import multifile, ncbi_table
 from blastd.core.model import Frozen
 from blastd.core.shorten import Most, shorten
 from blastd.errors import BadRequest
@@ -45,9 +45,9 @@ FORMS = {
 }
 
 
-async def blocks(found: ResultFile, form: Form, most: Most) -> AsyncIterator[bytes]:
+async def blocks(found: ResultFile, form: Form, most: Most, program: str, rid: str) -> AsyncIterator[bytes]:
     """Yield a stored result so that nothing in it reads as ours: `Status=` escaped, in HTML marks of its own as well."""
-    source = shortened(found.path, form.name, most)
+    source = shortened(found.path, form.name, most, program, rid)
     kept = b""
     while block := await offload(next, source, b""):
         data = kept + block
@@ -57,9 +57,15 @@ async def blocks(found: ResultFile, form: Form, most: Most) -> AsyncIterator[byt
     yield escaped(kept, form.media_type)
 
 
-def shortened(path: Path, name: str, most: Most) -> Iterator[bytes]:
-    """Yield the file in blocks that are not empty, with the subjects that *most* allows; blocking."""
+def shortened(path: Path, name: str, most: Most, program: str, rid: str) -> Iterator[bytes]:
+    """Yield the file in blocks that are not empty, with the subjects that *most* allows, tables as NCBI's; blocking."""
     with path.open("rb") as file:
+        if name == "commented":
+            yield from gathered(ncbi_table.tabular(file, program, rid, most))
+            return
+        if name == "csv":
+            yield from gathered(ncbi_table.comma_separated(file, most))
+            return
         if not most.cuts(name):
             while block := file.read(BLOCK):
                 yield block

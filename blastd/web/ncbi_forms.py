@@ -31,14 +31,19 @@ def accepted(rid: str, rtoe: int) -> str:
 
 
 def refused(number: int, sentences: Sequence[str]) -> str:
-    """Return the error page of a Put: no RID, and each fault in NCBI's form `Message ID#NN Error: ...`."""
+    """Return the error page of a request: no RID at all, and each fault in NCBI's form `Message ID#NN Error: ...`.
+
+    The first fault stands in a paragraph of the class `error` as well, and there are no empty lines for RID and RTOE: BioPerl
+    takes such lines for an answer and ends without a word, other clients show what follows them.
+    """
     lines = "\n".join(
         f'<li class="error"><div class="error msInf">Message ID#{number} Error: {shown(text)}</div></li>'
         for text in sentences
     )
+    first = shown(" ".join(sentences))
     return (
         DOCTYPE.format(title="NCBI Blast:error")
-        + f'<ul id="msgR" class="msg">\n{lines}\n</ul>\n<!--QBlastInfoBegin\n    RID = \n    RTOE = \nQBlastInfoEnd\n-->\n'
+        + f'<p class="error">Message ID#{number} Error: {first}</p>\n<ul id="msgR" class="msg">\n{lines}\n</ul>\n'
         + END
     )
 
@@ -64,9 +69,17 @@ def status(rid: str, word: str, detail: str = "", *, hits: bool | None = None, r
     )
 
 
-def pre(rid: str, first: bool = True) -> bytes:
-    """Return what comes before (*first*) or after a text result in HTML."""
-    if not first:
-        return b"</PRE>\n" + END.encode()
-    head = DOCTYPE.format(title=f"NCBI Blast:{rid}")
-    return (head + "<p><!--\nQBlastInfoBegin\n\tStatus=READY\nQBlastInfoEnd\n--><p>\n<PRE>\n").encode()
+READY = "<p><!--\nQBlastInfoBegin\n\tStatus=READY\nQBlastInfoEnd\n--><p>\n"
+
+
+def before(rid: str, *, html: bool) -> bytes:
+    """Return what comes before a text result: text begins with the state, as Bio.Blast.qblast asserts; *html* is a page."""
+    return ((DOCTYPE.format(title=f"NCBI Blast:{rid}") if html else "") + READY).encode()
+
+
+PRE = b"<PRE>\n"
+
+
+def after(*, html: bool) -> bytes:
+    """Return what comes after a text result."""
+    return b"</PRE>\n" + (END.encode() if html else b"")

@@ -14,6 +14,7 @@ from aiohttp import web
 from blastd import errors
 from blastd.durable import of_disk
 from blastd.log import mask
+from blastd.web import ncbi_forms
 from blastd.web.wire import Fault, Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -114,12 +115,23 @@ def problem(
 
 def challenge(request: web.Request) -> str:
     """Return how to authenticate. Basic is offered to clients that speak it only: a browser would open a dialog."""
-    basic = request.path.lower().endswith("blast.cgi") or request.headers.get("Authorization", "").startswith("Basic")
+    basic = ncbi_surface(request) or request.headers.get("Authorization", "").startswith("Basic")
     return 'Bearer realm="blastd"' + (', Basic realm="blastd", charset="UTF-8"' if basic else "")
 
 
+def ncbi_surface(request: web.Request) -> bool:
+    """Tell whether the request is one of NCBI's URL API."""
+    return request.path.lower().endswith("blast.cgi")
+
+
+def _as_page(answer: web.Response, sentence: str) -> web.Response:
+    headers = {name: value for name, value in answer.headers.items() if name not in ("Content-Type", "Content-Length")}
+    text = ncbi_forms.refused(answer.status, [sentence])
+    return web.Response(text=text, status=answer.status, headers=headers, content_type="text/html")
+
+
 def refusal(request: web.Request, error: errors.BlastdError) -> web.Response:
-    """Return the answer for a deliberate error."""
+    """Return the answer for a deliberate error: a page that NCBI's clients show where they speak to us."""
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_refused", code=error.code, error=str(error))
@@ -127,7 +139,8 @@ def refusal(request: web.Request, error: errors.BlastdError) -> web.Response:
     headers = {"Content-Range": f"bytes */{error.facts['size_bytes']}"} if "size_bytes" in error.facts else {}
     if "retry_after_seconds" in error.facts:
         headers["Retry-After"] = str(error.facts["retry_after_seconds"])
-    return problem(request, status, error.code, str(error), faults=faults, facts=error.facts, headers=headers)
+    answer = problem(request, status, error.code, str(error), faults=faults, facts=error.facts, headers=headers)
+    return _as_page(answer, str(error)) if ncbi_surface(request) else answer
 
 
 def foreign(request: web.Request, error: web.HTTPException) -> web.Response:

@@ -52,7 +52,12 @@ def test_N01_put_and_get_as_with_curl(daemon: Daemon, path: str) -> None:
     inside = table[table.index("<PRE>\n") + 6 : table.index("</PRE>")]
     found = list(SearchIO.parse(io.StringIO(inside), "blast-tab", comments=True))
     assert len(found) == 2
-    for kind, start in (("JSON2_S", "{"), ("XML2_S", "<?xml"), ("Text", "<!DOCTYPE"), ("HTML", "<!DOCTYPE")):
+    for kind, start in (
+        ("JSON2_S", "{"),
+        ("XML2_S", "<?xml"),
+        ("Text", "<p><!--\nQBlastInfoBegin"),
+        ("HTML", "<!DOCTYPE"),
+    ):
         assert call(daemon, path=path, CMD="Get", RID=rid, FORMAT_TYPE=kind).lstrip().startswith(start)
 
 
@@ -142,7 +147,7 @@ def test_N01_the_row_is_the_same_job(daemon: Daemon) -> None:
 def test_N02_errors_and_unknown_are_in_the_exact_form(daemon: Daemon) -> None:
     page = call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="nosuch", QUERY=LAMBDA_QUERY)
     assert re.search(r"Message ID#\d+ Error: ", page)
-    assert re.search(r"RID = \n", page)
+    assert "RID =" not in page, "BioPerl would take it for an answer"
     assert "Status=UNKNOWN" in call(daemon, CMD="Get", RID="AAAAAAAAAAA")
     assert "Status=UNKNOWN" in call(daemon, CMD="Get", RID="../../etc")
     rid = rid_of(call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="tnt", QUERY=LAMBDA_QUERY, NUCL_PENALTY="-7", NUCL_REWARD="1"))  # fmt: skip
@@ -243,7 +248,7 @@ def test_N01_what_a_put_says_of_the_report_holds_for_gets_that_do_not(daemon: Da
 @pytest.mark.parametrize(
     ("view", "fmt"),
     [("QueryAnchored", "anchored"), ("QueryAnchoredNoIdentities", "anchored_letters"), ("FlatQueryAnchored", "flat"),
-     ("FlatQueryAnchoredNoIdentities", "flat_letters"), ("Pairwise", "pairwise"), ("Tabular", "commented")],
+     ("FlatQueryAnchoredNoIdentities", "flat_letters"), ("Pairwise", "pairwise")],
 )  # fmt: skip
 def test_N01_alignment_views_are_those_of_blast(daemon: Daemon, view: str, fmt: str) -> None:
     put = {
@@ -334,7 +339,7 @@ def test_N03_accessions_are_found_in_the_databases_of_the_search(fresh: Daemon, 
     for lost in ("NR_074334.2", "NR_0743", "AB123456", "U12345 AB123456", "NR_0743340.1"):
         page = call(fresh, "POST", **base, QUERY=lost)
         assert "Error: QUERY" in page, lost
-        assert re.search(r"RID = \n", page)
+        assert "RID =" not in page
     assert "no proteins" in call(fresh, "POST", CMD="Put", PROGRAM="tblastn", DATABASE="named", QUERY="NR_074334")
 
 
@@ -350,7 +355,7 @@ def test_N03_unknown_parameters_are_ignored_and_unsupported_ones_refused(daemon:
     ):  # fmt: skip
         page = call(daemon, "POST", **base | {name: value})
         assert "Error: " in page, name
-        assert re.search(r"RID = \n", page), name
+        assert "RID =" not in page, name
     rid = rid_of(call(daemon, "POST", **base, SERVICE="plain"))
     for name, value in (("EXPECT_LOW", "1"), ("FORMAT_OBJECT", "PSSM"), ("FORMAT_TYPE", "Pdf")):
         assert "Error: " in call(daemon, CMD="Get", RID=rid, **{name: value}), name
@@ -370,3 +375,139 @@ def test_S02_a_page_of_another_site_can_not_submit(daemon: Daemon) -> None:
     assert daemon.post("/api/blast/jobs", body, {"Origin": "https://evil.example"}).status == 403
     page = daemon.get("/search")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+def table_of(text: str) -> list[str]:
+    """Return the lines of the report in a page of text."""
+    return text[text.index("<PRE>\n") + 6 : text.index("</PRE>")].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("program", "database", "query", "columns"),
+    [("blastn", "tnt", LAMBDA_QUERY, 12), ("blastp", "taa", PROTEIN_QUERY, 13), ("tblastn", "tnt", PROTEIN_QUERY, 13)],
+)
+def test_N02_Q03_a_table_is_the_one_that_ncbi_writes(
+    daemon: Daemon, program: str, database: str, query: str, columns: int
+) -> None:
+    rid = rid_of(call(daemon, "POST", CMD="Put", PROGRAM=program, DATABASE=database, QUERY=query, EXPECT="1000"))
+    job_id = daemon.get("/api/blast/jobs?limit=1").json["jobs"][0]["job_id"]
+    lines = table_of(call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="Text", ALIGNMENT_VIEW="Tabular"))
+    names = "std" if columns == 12 else "std%20ppos"
+    bare = daemon.get(f"/api/blast/jobs/{job_id}/results?format=tabular&fields={names}").text.splitlines()
+    assert [line for line in lines if not line.startswith("#")] == bare
+    assert {len(line.split("\t")) for line in bare} == {columns}
+    assert lines[0] == f"# {program}"
+    assert lines[1:4] == ["# Iteration: 0", lines[2], f"# RID: {rid}"]
+    assert lines[2].startswith("# Query: ")
+    assert not lines[-1].startswith("# BLAST processed")
+    fields = next(line for line in lines if line.startswith("# Fields: "))
+    assert fields.endswith(", bit score" if columns == 12 else ", bit score, % positives")
+    few = table_of(call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="Text", ALIGNMENT_VIEW="Tabular", HITLIST_SIZE="1"))
+    subjects = {tuple(line.split("\t")[:2]) for line in few if not line.startswith("#")}
+    assert len(subjects) == len({subject[0] for subject in subjects})
+    comma = call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="CSV", HITLIST_SIZE="1").splitlines()
+    assert {tuple(line.split(",")[:2]) for line in comma} == subjects
+
+
+def test_N01_Q01_html_has_the_description_table_for_each_query(daemon: Daemon) -> None:
+    query = LAMBDA_QUERY + NO_HITS_QUERY.replace(">", ">none_")
+    rid = rid_of(call(daemon, "POST", CMD="Put", PROGRAM="blastn", DATABASE="tnt", QUERY=query, EXPECT="1e-20"))
+    text = call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="HTML", DESCRIPTIONS="5", ALIGNMENTS="0")
+    state = text[text.index("Status=") :]
+    assert state[: state.index("\n")] == "Status=READY", "the first state of the page, alone on its line"
+    tables = re.findall(r'<table id="(dscTable\d*)".*?</table>', text, re.DOTALL)
+    assert tables == ["dscTable", "dscTable2"]
+    first = text[text.index("<table") : text.index("</table>")]
+    heads = re.findall(r"<th>(.*?)</th>", first)
+    assert heads == [
+        "", "Description", "Scientific Name", "Common Name", "Taxid", "Max Score", "Total Score", "Query Cover", "E value",
+        "Per. Ident", "Acc. Len", "Accession",
+    ]  # fmt: skip
+    cells = re.findall(r"<td>(.*?)</td>", first)[:12]
+    assert (cells[7], cells[9], cells[11]) == ("100%", "100.00%", "lam0")
+    assert "No significant similarity found." in text
+    assert "Sequences producing significant alignments" in text[text.index("<PRE>") :]
+
+
+def test_Q02_a_refusal_reads_the_same_for_every_client(daemon: Daemon) -> None:
+    base = {"CMD": "Put", "PROGRAM": "blastn", "DATABASE": "tnt", "QUERY": LAMBDA_QUERY}
+    for more in ({"DATABASE": "nosuch"}, {"ENTREZ_QUERY": "human[orgn]"}, {"PROGRAM": "nosuch"}, {"QUERY": "@@"}):
+        page = call(daemon, "POST", **base | more)
+        assert not re.search(r"R(ID|TOE)\s*=", page)
+        sentence = re.search(r'<p class="error">Message ID#\d+ Error: (.+)</p>\n', page)
+        assert sentence is not None
+        inside = re.search(r'<div class="error msInf">Message ID#\d+ Error: (.+?)</div>', page)
+        assert inside is not None
+        assert inside[1] in sentence[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["MAX_HITS", "EXCLUDE_ENV", "LIMIT_TO", "TAXIDLIST", "ORGANISM2", "MIN_IDENT", "QCOV_HSP_PERC", "SEQIDLIST", "CLUSTERED_DB",
+     "NEGATIVE_TAXIDS", "ENTREZ", "HITS_ONLY", "BEST_HIT_OVERHANG", "SUBSET", "RESTRICT", "SELECT_DB"],
+)  # fmt: skip
+def test_N03_what_limits_by_its_name_is_never_ignored(daemon: Daemon, name: str) -> None:
+    base = {"CMD": "Put", "PROGRAM": "blastn", "DATABASE": "tnt", "QUERY": LAMBDA_QUERY}
+    page = call(daemon, "POST", **base, **{name: "7"})
+    assert f"Error: {name}" in page
+    rid = rid_of(call(daemon, "POST", **base, **{name: ""}))
+    assert f"Error: {name}" in call(daemon, CMD="Get", RID=rid, FORMAT_TYPE="XML", **{name: "7"})
+
+
+def test_N03_quick_blastp_has_ncbis_name(daemon: Daemon) -> None:
+    base = {"CMD": "Put", "PROGRAM": "blastp", "DATABASE": "taa", "QUERY": PROTEIN_QUERY}
+    for name in ("kmerBlastp", "KMERBLASTP", "quickBlastp"):
+        rid_of(call(daemon, "POST", **base, BLAST_PROGRAMS=name))
+        assert daemon.get("/api/blast/jobs?limit=1").json["jobs"][0]["task"] == "blastp-fast"
+    assert "megaBlast, discoMegablast" in call(daemon, "POST", **base, BLAST_PROGRAMS="deltaBlast")
+
+
+def test_Q04_a_key_in_form_address_or_path(fresh: Daemon) -> None:
+    wide, other = make_token(fresh.state, "ada"), make_token(fresh.state, "bob")
+    narrow = make_token(fresh.state, "ada", "user", "--only", "ncbi")
+    fresh.start()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    put = {"CMD": "Put", "PROGRAM": "blastn", "DATABASE": "tnt", "QUERY": LAMBDA_QUERY}
+    body = urllib.parse.urlencode(put).encode()
+
+    def refused(answer: Any) -> None:
+        assert answer.status == 401
+        assert 'Basic realm="' in answer.headers["WWW-Authenticate"]
+        assert '<p class="error">Message ID#401 Error: ' in answer.text
+
+    refused(fresh.ask("POST", CGI, body, form))
+    refused(fresh.get(f"{CGI}?CMD=Get&RID=AAAAAAAAAAA"))
+    refused(fresh.ask("POST", "/ncbi/wrong/Blast.cgi", body, form))
+    refused(fresh.ask("POST", CGI, body + b"&API_KEY=wrong", form))
+    rids = [rid_of(fresh.ask("POST", CGI, body + f"&api_key={key}".encode(), form).text) for key in (wide, narrow)] + [
+        rid_of(fresh.ask("POST", f"{CGI}?api_key={narrow}", body, form).text),
+        rid_of(fresh.ask("POST", f"/ncbi/{narrow}/Blast.cgi", body, form).text),
+        rid_of(fresh.ask("POST", f"/ncbi/{narrow}/blast/Blast.cgi", body, form).text),
+    ]
+    for rid in rids:
+        seen = fresh.get(f"/ncbi/{narrow}/Blast.cgi?CMD=Get&RID={rid}&FORMAT_OBJECT=SearchInfo").text
+        assert "Status=READY" in seen, "ada's searches of this surface"
+        assert "Status=UNKNOWN" in fresh.get(f"{CGI}?CMD=Get&RID={rid}&API_KEY={other}").text
+    bearer = {"Authorization": f"Bearer {wide}"}
+    search = {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY}
+    job_id = fresh.post("/api/blast/jobs", search, bearer).json["job_id"]
+    fresh.get(f"/api/blast/jobs/{job_id}?wait=30", bearer)
+    number = int(job_id.replace("-", "")[:14], 16)
+    rid = ""
+    for _ in range(11):
+        number, digit = divmod(number, 36)
+        rid = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[digit] + rid
+    assert "Status=READY" in fresh.get(f"{CGI}?CMD=Get&RID={rid}&FORMAT_OBJECT=SearchInfo&api_key={wide}").text
+    assert "Status=UNKNOWN" in fresh.get(f"/ncbi/{narrow}/Blast.cgi?CMD=Get&RID={rid}").text
+    for path in (
+        "/api/blast/jobs",
+        f"/api/blast/jobs/{job_id}",
+        "/api/me",
+        "/api/blast/databases",
+        "/api/blast/events",
+    ):
+        assert fresh.get(path, {"Authorization": f"Bearer {narrow}"}).status == 403, path
+        assert fresh.get(f"{path}?api_key={wide}").status == 401, "keys in addresses are for this surface only"
+    log = fresh.log.read_text()
+    assert narrow not in log
+    assert wide not in log
