@@ -4,7 +4,65 @@ A subclass says what the caller can do about it; `code` is its stable name in an
 first line its default sentence. How an error becomes an HTTP answer is in `web/problems.py` alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import Self, SupportsIndex
+
+MOST_FAULTS = 100
+"""Sentences that one answer holds; the rest is counted."""
+
+
+class Faults(list[tuple[str, str]]):
+    """What is wrong with a request, as (JSON pointer, sentence with the mend): the first MOST_FAULTS, and how many `more`.
+
+    Whatever a request holds, its faults cost what a hundred cost.
+    """
+
+    def __init__(self, faults: Iterable[tuple[str, str]] = ()) -> None:
+        """Begin with *faults*."""
+        super().__init__()
+        self.more = 0
+        self.extend(faults)
+
+    def append(self, fault: tuple[str, str]) -> None:
+        """Add *fault*, or count it."""
+        if len(self) < MOST_FAULTS:
+            super().append(fault)
+        else:
+            self.more += 1
+
+    def extend(self, faults: Iterable[tuple[str, str]]) -> None:
+        """Add *faults*, and what others counted before."""
+        for fault in faults:
+            self.append(fault)
+        self.more += faults.more if isinstance(faults, Faults) else 0
+
+    def insert(self, index: SupportsIndex, fault: tuple[str, str]) -> None:
+        """Refuse: faults stand in the order in which they were found."""
+        raise NotImplementedError
+
+    def __iadd__(self, faults: Iterable[tuple[str, str]]) -> Self:  # type: ignore[override, misc]  # any faults, as list takes
+        """Add *faults*, and what others counted before."""
+        self.extend(faults)
+        return self
+
+    def each(self, names: Iterable[str], fault: Callable[[str], tuple[str, str]]) -> None:
+        """Add the *fault* of each of *names*; those that are only counted cost no sentence."""
+        for name in names:
+            if len(self) < MOST_FAULTS:
+                super().append(fault(name))
+            else:
+                self.more += 1
+
+    def but(self, pointer: str) -> "Faults":
+        """Return the faults that are not at *pointer*."""
+        rest = Faults(fault for fault in self if fault[0] != pointer)
+        rest.more = self.more
+        return rest
+
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """Return the faults as they are answered, the last of them how many more there are."""
+        rest = (("", f"And {self.more:,} more."),) if self.more else ()
+        return (*self, *rest)
 
 
 class BlastdError(Exception):
@@ -29,9 +87,9 @@ class Invalid(BlastdError):
 
     code = "invalid"
 
-    def __init__(self, faults: Sequence[tuple[str, str]], sentence: str = "") -> None:
+    def __init__(self, faults: Iterable[tuple[str, str]], sentence: str = "") -> None:
         """Take every fault as (JSON pointer, sentence with the mend)."""
-        self.faults = tuple(faults)
+        self.faults = (faults if isinstance(faults, Faults) else Faults(faults)).told()
         super().__init__(sentence or "; ".join(text for _, text in self.faults[:3]) or "The request is not valid.")
 
 

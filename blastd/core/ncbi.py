@@ -55,6 +55,9 @@ TRANSLATES_DATABASE = frozenset({"tblastn", "tblastx"})
 COMPOSITION = frozenset({"blastp", "blastx", "tblastn"})
 SEVERAL = frozenset({"FILTER", "DATABASE"})
 """Parameters whose repeats add up: NCBI's own form has a box for each filter."""
+VALUE_LETTERS = 20_000
+LONG = frozenset({"QUERY", "QUERYFILE", "TAXIDS"})
+"""Parameters that may hold more than VALUE_LETTERS."""
 SEQUENCE = re.compile(r"[A-Za-z*\-\s\d]+")
 ACCESSION = re.compile(r"[A-Za-z]{1,6}_?\d{3,12}(\.\d+)?|\d{3,12}|(gi|gb|ref|emb|dbj|sp|pir|lcl|gnl)\|\S+")
 SHORT_LETTERS = 31
@@ -112,7 +115,13 @@ def keys(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
     """Return the search that *given* asks for, or None and every fault as a sentence."""
-    faults: list[str] = []
+    faults = [
+        f"{name[:40]} has more than {VALUE_LETTERS:,} letters."
+        for name, value in given.items()
+        if name not in LONG and len(value) > VALUE_LETTERS
+    ]
+    if faults:
+        return None, faults
     program = given.get("PROGRAM", "").strip().lower()
     task: str | None = None
     if program == "megablast":
@@ -288,10 +297,10 @@ def _location(given: Mapping[str, str], faults: list[str]) -> str | None:
 
 def _query(text: str) -> tuple[str, tuple[str, ...]]:
     """Tell sequences from accessions: a word of digits, or of letters that end in digits, names a sequence."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    if not lines:
+    bare = text.strip()
+    if not bare:
         return "", ()
-    words = [word for line in lines for word in line.split()]
-    if not text.lstrip().startswith(">") and all(ACCESSION.fullmatch(word) for word in words):
-        return "", tuple(words)
-    return text, ()
+    if bare.startswith(">") or len(bare) > VALUE_LETTERS:
+        return text, ()
+    words = bare.split()
+    return ("", tuple(words)) if all(ACCESSION.fullmatch(word) for word in words) else (text, ())

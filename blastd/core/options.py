@@ -8,11 +8,11 @@ them are in `NARROWED`, each as it was seen with 2.12.
 import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Any
 
 from blastd.core.model import Frozen
+from blastd.core.near import near
 
 Value = str | bool | tuple[str, ...]
 
@@ -54,11 +54,14 @@ FORMS = {
 }
 NUMBER_LETTERS = 40  # more digits than a double or a 64-bit integer can tell apart
 LIST_ITEMS = 100_000
+LIST_LETTERS = 2_000_000
+"""Of all ids of one list: it is read with each row of the job."""
 ITEM = re.compile(r"[\x21-\x22\x24-\x7e][\x21-\x7e]{0,199}")  # a line that begins with # is a comment in a list file
 TAXID = re.compile(r"[1-9][0-9]{0,9}")
 TEXT = re.compile(r"[\x21-\x2c\x2e-\x3f\x41-\x7e][\x20-\x7e]{0,199}")  # not - or @ at the front
 TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1"})
 FALSE_WORDS = frozenset({"false", "f", "no", "n", "0"})
+TEXT_LETTERS = 1000
 SHOWN = 60  # letters of a wrong value that an answer repeats
 
 
@@ -102,13 +105,6 @@ class Option(Frozen, frozen=True, kw_only=True):
             limits.append(f"{'less than' if self.exclusive_maximum else 'at most'} {self.maximum}")
         said = noun.get(self.kind, "a text of printable ASCII that begins with neither '-' nor '@'")
         return said + (" " + " and ".join(limits) if limits else "")
-
-
-def near(word: str, names: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the name that resembles *word* most, or nothing."""
-    by_lower = {name.lower(): name for name in names}
-    close = get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.6)
-    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
 
 
 # ---------------------------------------------------------------- what a program says of itself
@@ -232,9 +228,17 @@ def check_value(option: Option, value: object) -> tuple[Value | None, str | None
 
 
 def _wrong(option: Option, value: object) -> str:
-    shown = str(value)
-    shown = shown if len(shown) <= SHOWN else shown[:SHOWN] + "..."
-    return f"{option.name} {shown!r} is not {option.allowed}."
+    return f"{option.name} {_shown(value)} is not {option.allowed}."
+
+
+def _shown(value: object) -> str:
+    """Return the beginning of a wrong value, whatever its size and depth."""
+    if isinstance(value, Mapping):
+        return "{...}"
+    if isinstance(value, list | tuple):
+        return "[...]"
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")
 
 
 def _boolean(value: object) -> bool | None:
@@ -271,6 +275,8 @@ def _text(option: Option, value: object) -> tuple[str | None, str | None]:
     if not isinstance(value, str | int) or isinstance(value, bool):
         return None, _wrong(option, value)
     text = str(value).strip(" ")
+    if len(text) > TEXT_LETTERS:
+        return None, _wrong(option, value)
     if option.choices:
         if option.name == "matrix":
             text = text.upper()  # as BLAST+ does
@@ -293,6 +299,8 @@ def _list(option: Option, value: object) -> tuple[tuple[str, ...] | None, str | 
     items = list(dict.fromkeys(stripped for item in items if (stripped := item.strip(" "))))
     if not items or len(items) > LIST_ITEMS:
         return None, f"{option.name} takes between 1 and {LIST_ITEMS:,} ids, not {len(items):,}."
+    if sum(map(len, items)) > LIST_LETTERS:
+        return None, f"{option.name} takes ids of up to {LIST_LETTERS:,} letters together."
     if option.name.endswith("taxids"):
         bad = [item for item in items if not TAXID.fullmatch(item) or int(item) > HIGHEST["Integer"]]
         what = "taxonomy ids are whole numbers, separated by commas"

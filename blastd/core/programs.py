@@ -11,8 +11,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from blastd.core.model import Frozen
+from blastd.core.near import Nearest, near
 from blastd.core.offered import INSTEAD, TASK_HELP, TASKS, TITLES, UNUSABLE, WORDS
-from blastd.core.options import SHOWN, Option, Value, check_value, near
+from blastd.core.options import SHOWN, Option, Value, check_value
+from blastd.errors import Faults
 
 LOCATION = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})")
 HIGHEST_POSITION = 2**31 - 1
@@ -141,9 +143,9 @@ def default_of(program: Program, task: str, name: str) -> str | None:
 # ---------------------------------------------------------------- check
 
 
-def check(search: Search, known: Catalogue) -> tuple[Checked | None, list[Fault]]:
+def check(search: Search, known: Catalogue) -> tuple[Checked | None, Faults]:
     """Return the normalised search, or None with every fault as (JSON pointer, sentence with the mend)."""
-    faults: list[Fault] = []
+    faults = Faults()
     program = known.programs.get(search.program)
     if program is None:
         names = ", ".join(known.programs)
@@ -161,7 +163,7 @@ def check(search: Search, known: Catalogue) -> tuple[Checked | None, list[Fault]
         return None, faults
     once = tuple(dict.fromkeys(search.database))
     checked = Checked(program=program.name, task=task, database=once, options=options, query_loc=search.query_loc)
-    return checked, []
+    return checked, faults
 
 
 def location(text: str) -> tuple[int, int] | None:
@@ -187,7 +189,7 @@ def check_location(query_loc: str | None, letters: Sequence[int]) -> list[Fault]
     return [("/query_loc", sentence)]
 
 
-def _task(program: Program, asked: str | None, known: Catalogue, faults: list[Fault]) -> str:
+def _task(program: Program, asked: str | None, known: Catalogue, faults: Faults) -> str:
     names = [task.name for task in program.tasks]
     if not asked:
         return names[0]
@@ -199,12 +201,13 @@ def _task(program: Program, asked: str | None, known: Catalogue, faults: list[Fa
     return names[0]
 
 
-def _options(program: Program, task: str, given: Mapping[str, Any], faults: list[Fault]) -> dict[str, Value]:
+def _options(program: Program, task: str, given: Mapping[str, Any], faults: Faults) -> dict[str, Value]:
     options: dict[str, Value] = {}
+    nearest = Nearest(program.options)
     for name, value in given.items():
         option = program.options.get(name)
         if option is None:
-            faults.append((_pointer(name), _unknown(program, name)))
+            faults.each([name], lambda name: (_pointer(name), _unknown(program, name, nearest)))
             continue
         good, fault = check_value(option, value)
         if fault is not None:
@@ -254,13 +257,14 @@ def _task_rules(program: Program, task: str, options: Mapping[str, Value]) -> li
     return faults
 
 
-def _unknown(program: Program, name: str) -> str:
-    bare, shown = name.lstrip("-"), name[:SHOWN]
+def _unknown(program: Program, name: str, nearest: Nearest) -> str:
+    shown = name[:SHOWN]
+    bare = shown.lstrip("-")
     if bare in INSTEAD:
         return f"{shown!r} is not an option here: {INSTEAD[bare]}."
     if bare in program.options:
         return f"{shown!r}: options are named without '-', say {bare!r}."
-    return f"{shown!r} is no option of {program.name}.{near(bare, program.options)} See GET /api/blast/programs."
+    return f"{shown!r} is no option of {program.name}.{nearest.hint(bare)} See GET /api/blast/programs."
 
 
 # ---------------------------------------------------------------- databases

@@ -4,7 +4,7 @@ What a program or an option means is known by `core.programs`; here it meets the
 Every fault is gathered, so that a user mends all of them at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,15 @@ from blastd.core import plan as planning
 from blastd.core import programs
 from blastd.core.ids import JobId
 from blastd.core.model import DatabaseRef, Frozen, Job, Unit
-from blastd.core.options import near
+from blastd.core.near import Nearest
 from blastd.core.plan import Plan
-from blastd.core.programs import Catalogue, Search
+from blastd.core.programs import Catalogue, Fault, Search
 from blastd.core.tabular import RICH_SPEC
-from blastd.errors import Invalid
+from blastd.errors import Faults, Invalid
 from blastd.service.databases import Databases
 from blastd.service.intake import Intake
 from blastd.tracking.tracker import Tracker
 
-Faults = list[tuple[str, str]]
 BLAST_BYTES = 200 << 20
 """What a BLAST+ process takes beside its database: code, lookup table, hit lists (measured with 2.12: 60-150 MB)."""
 BYTES_PER_LETTER = 24
@@ -86,9 +85,9 @@ class Checks:
         self.offered = offered
         self._databases, self._shelf, self._tracker, self._memory = databases, shelf, tracker, memory_bytes
 
-    async def check(self, asked: Asked, intake: Intake, known: Faults) -> Checked:
+    async def check(self, asked: Asked, intake: Intake, known: Iterable[Fault]) -> Checked:
         """Return the search with everything it needs. Raises Invalid with every fault, those *known* before too."""
-        faults: Faults = [*known]
+        faults = Faults(known)
         search = Search(
             program=asked.program,
             database=asked.databases if asked.own is None else (asked.own.name,),
@@ -97,7 +96,9 @@ class Checks:
             query_loc=asked.query_loc,
         )
         checked, wrong = programs.check(search, self.offered)
-        faults += [fault for fault in wrong if not (asked.subjects and fault[0] == "/database")]
+        if asked.subjects and checked is None:
+            wrong = wrong.but("/database")
+        faults += wrong
         faults += [("/query", text) for text in intake.faults]
         engine = self._engine(asked.engine, faults)
         found = self._find(asked.databases, faults) if not asked.subjects else [asked.own] if asked.own else []
@@ -160,12 +161,13 @@ class Checks:
 
     def _find(self, names: Sequence[str], faults: Faults) -> list[Database]:
         found: list[Database] = []
+        known = self._databases.names()
+        nearest = Nearest(known)
+        listed = f" There are {', '.join(known[:20])}." if known else " There is none; see databases.dirs."
         for name in dict.fromkeys(names):
             database = self._databases.current(name)
             if database is None:
-                known = self._databases.names()
-                listed = f" There are {', '.join(known[:20])}." if known else " There is none; see databases.dirs."
-                faults.append(("/database", f"There is no database {name[:100]!r}.{near(name, known)}{listed}"))
+                faults.append(("/database", f"There is no database {name[:100]!r}.{nearest.hint(name)}{listed}"))
             elif database.state != "ready":
                 faults.append(("/database", f"Database {name} is {database.state}: {database.reason}."))
             else:
@@ -185,7 +187,7 @@ class Checks:
             taxids=await self._databases.taxids(database) if filtered and database.has_taxonomy else None,
         )
 
-    async def _shared_ids(self, found: Sequence[Database]) -> Faults:
+    async def _shared_ids(self, found: Sequence[Database]) -> list[Fault]:
         """Return the fault of databases that share ids: BLAST+ would show titles and letters of the wrong sequence."""
         named = [database for database in found if database.has_ids]
         if len(named) < 2:
@@ -206,7 +208,7 @@ class Checks:
                     return [("/database", text)]
         return []
 
-    def _too_big(self, engine: str, found: Sequence[Database], intake: Intake) -> Faults:
+    def _too_big(self, engine: str, found: Sequence[Database], intake: Intake) -> list[Fault]:
         has = self._memory.get(engine, 0)
         needs = sum(database.bytes for database in found) + BLAST_BYTES + intake.info.letters * BYTES_PER_LETTER
         if not has or needs <= has:

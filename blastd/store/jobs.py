@@ -203,10 +203,10 @@ def conditions(wanted: JobFilter) -> tuple[list[str], dict[str, Any]]:
         values["database"] = f"\n{wanted.database}\n"
     if wanted.q:
         where.append(
-            "(title LIKE :q ESCAPE '\\' OR replace(job_id, '-', '') LIKE :prefix OR database_names LIKE :q ESCAPE '\\')"
+            "(instr(lower(title), lower(:q)) > 0 OR (instr(:q, char(10)) = 0 AND instr(lower(database_names), lower(:q)) > 0)"
+            " OR substr(replace(job_id, '-', ''), 1, length(:digits)) = :digits)"
         )
-        escaped = wanted.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values |= {"q": f"%{escaped}%", "prefix": wanted.q.lower().replace("-", "").replace("%", "") + "%"}
+        values |= {"q": wanted.q, "digits": wanted.q.lower().replace("-", "") or wanted.q}
     return where, values
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from blastd.aio import offload
 from blastd.core.options import Option
@@ -109,13 +109,11 @@ async def read_order(request: web.Request, upload: Path, limit: int) -> wire.Dat
     wire.decode_query(wire.NoQuery, request.query, request.query.items())
     fields: dict[str, object] = {}
     with bodies.reading_form():
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader):
-                raise BadRequest("A part of the form is itself multipart; send the file as one part.")
-            if part.name in FILE_PARTS:
+        async for name, part in bodies.parts(request):
+            if name in FILE_PARTS:
                 await bodies.to_file(bodies.part_blocks(part), part_encoding(part), upload, limit)
             else:
-                fields[part.name or ""] = await plain_text(part, FIELD_BYTES)
+                fields[name] = await plain_text(part, FIELD_BYTES)
     values, faults = wire.gather(wire.DatabaseBody, fields, strict=False)
     if not upload.exists():
         faults.append(("/file", "The FASTA file is missing; send it as the part 'file'."))

@@ -5,9 +5,7 @@ as NCBI's are: clients look for `Status=` and `Message ID#`. How results are sen
 known by `web/ncbi_files.py`.
 """
 
-from urllib.parse import parse_qsl
-
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 from msgspec.structs import replace
 
 from blastd.aio import offload
@@ -16,7 +14,7 @@ from blastd.core.model import Job, Status
 from blastd.core.ncbi_view import View
 from blastd.core.programs import limit_of, molecules
 from blastd.core.shorten import ANCHORED
-from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
+from blastd.errors import BlastdError, Expired, Invalid, NotFound, TooMany
 from blastd.service.asked import ResultFile, Wanted
 from blastd.service.submit import Submission
 from blastd.web import bodies, ncbi_files, ncbi_forms, ncbi_tables
@@ -27,8 +25,6 @@ HOLD_SECONDS = 25.0
 """How long a Get on a search that runs is held: clients sleep for up to a minute between two of them."""
 RTOE_SECONDS = 2
 REFRESH_SECONDS = 2
-FORM_BYTES = 64 << 20
-"""A form is held in memory; larger queries are sent to the API as a file."""
 UNKNOWN_BYTES = 1 << 20
 """What is read of a form that may hold its sender's key: the key is known when the form has been read."""
 HTML = "text/html"
@@ -37,7 +33,7 @@ HTML = "text/html"
 async def blast_cgi(request: web.Request) -> web.StreamResponse:
     """Answer one request of the interface by its CMD."""
     known = IDENTITY in request
-    given = ncbi.keys(await parameters(request, FORM_BYTES if known else UNKNOWN_BYTES))
+    given = ncbi.keys(await parameters(request, bodies.JSON_BYTES if known else UNKNOWN_BYTES))
     if not known:
         request[IDENTITY] = await request.app[SERVICES].access.identify(given.get("API_KEY"))
     command = given.get("CMD", "Get" if given.get("RID") else "").strip().lower()
@@ -55,25 +51,13 @@ async def parameters(request: web.Request, most_bytes: int) -> list[tuple[str, s
     pairs = list(request.query.items())
     if request.method != "POST":
         return pairs
-    limit = min(request.app[SERVICES].settings.limits.body_bytes, most_bytes)
-    bodies.check_length(request, limit)
-    if request.content_type == "multipart/form-data":
-        with bodies.reading_form():
-            async for part in await request.multipart():
-                if not isinstance(part, BodyPartReader):
-                    raise BadRequest("A part of the form is itself multipart.")
-                text = await bodies.whole(bodies.part_blocks(part), "", limit)
-                limit -= len(text)
-                pairs.append((part.name or "", text.decode("utf-8", "replace")))
-        return pairs
-    body = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), limit)
-    return pairs + await offload(parse_qsl, body.decode("utf-8", "replace"), keep_blank_values=True)
+    return pairs + await bodies.form(request, min(request.app[SERVICES].settings.limits.body_bytes, most_bytes))
 
 
 async def put(request: web.Request, given: dict[str, str]) -> web.Response:
     """Accept a search and answer its RID, or every fault."""
     services = request.app[SERVICES]
-    wanted, faults = ncbi.put(given)
+    wanted, faults = await bodies.by_size(sum(map(len, given.values())), ncbi.put, given)
     later = ncbi_view.remembered(given)
     shaping = {name: value for name, value in given.items() if name not in ("HITLIST_SIZE", "FORMAT_OBJECT")}
     faults += ncbi_view.view(shaping, FORMS)[1]

@@ -8,8 +8,11 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from blastd.errors import MOST_FAULTS
+
 DOCTYPE = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n<body>\n'
 END = "</body></html>\n"
+SENTENCE_LETTERS = 2000
 SIGNS = re.compile(r"((?:Status|RID|RTOE|ThereAreHits)\s*)=", re.IGNORECASE)
 """What clients search a page for."""
 
@@ -17,6 +20,15 @@ SIGNS = re.compile(r"((?:Status|RID|RTOE|ThereAreHits)\s*)=", re.IGNORECASE)
 def shown(text: str) -> str:
     """Return a text of somebody else for a page: no mark-up, and nothing that clients read as a sign of ours."""
     return SIGNS.sub(r"\1&#61;", escape(text))
+
+
+def shortened(sentences: Sequence[str]) -> list[str]:
+    """Return the first of very many sentences, each in its first letters, and how many more there are."""
+    shown_letters = [
+        text if len(text) <= SENTENCE_LETTERS else text[:SENTENCE_LETTERS] + "..." for text in sentences[:MOST_FAULTS]
+    ]
+    rest = len(sentences) - MOST_FAULTS
+    return [*shown_letters, f"And {rest:,} more."] if rest > 0 else shown_letters
 
 
 def accepted(rid: str, rtoe: int) -> str:
@@ -38,7 +50,7 @@ def refused(number: int, sentences: Sequence[str]) -> str:
     """
     lines = "\n".join(
         f'<li class="error"><div class="error msInf">Message ID#{number} Error: {shown(text)}</div></li>'
-        for text in sentences
+        for text in shortened(sentences)
     )
     first = shown(" ".join(sentences))
     return (

@@ -10,7 +10,6 @@ import mimetypes
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import jinja2
 import msgspec
@@ -171,8 +170,7 @@ class Pages:
 
     async def login(self, request: web.Request) -> web.Response:
         """Check the token and begin a session; a form that another site sent is refused."""
-        body = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), FORM_BYTES)
-        form = dict(parse_qsl(body.decode("utf-8", "replace")))
+        form = dict(await bodies.form(request, FORM_BYTES))
         token, wanted = form.get("token", "").strip(), form.get("next", "")
         base = base_path(request, self.settings.base_path)
         facts = {"title": "Sign in", "here": "", "next": wanted}

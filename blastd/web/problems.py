@@ -96,10 +96,10 @@ def problem(
         type=f"urn:blastd:problem:{code}",
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
+        detail=sound(detail),
         code=code,
         request_id=request.get(REQUEST_ID, ""),
-        errors=[Fault(pointer=pointer, detail=text) for pointer, text in faults] or msgspec.UNSET,
+        errors=[Fault(pointer=sound(pointer), detail=sound(text)) for pointer, text in faults] or msgspec.UNSET,
     )
     members = dict(facts or {}) | msgspec.to_builtins(body)  # facts are further members, as the RFC has them
     extra = {"Retry-After": str(RETRY_SECONDS)} if status in (429, 503, 507) else {}
@@ -111,6 +111,11 @@ def problem(
         headers={"Cache-Control": "no-store"} | extra | dict(headers or {}),
         content_type=MEDIA_TYPE,
     )
+
+
+def sound(text: str) -> str:
+    """Return *text* with a mark for what a request held that is no UTF-8: it can't be answered."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def challenge(request: web.Request) -> str:

@@ -5,7 +5,7 @@ from aiohttp import web
 
 from blastd.errors import Invalid
 from blastd.service.asked import HitFilter, Ready, ResultFile, Wanted
-from blastd.web import wire
+from blastd.web import bodies, wire
 from blastd.web.download import Stored, send_file, send_stream
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
@@ -26,7 +26,8 @@ async def post_results(request: web.Request) -> web.StreamResponse:
     query = wire.decode_query(wire.ResultsQuery, request.query, request.query.items())
     if (request.content_length or 0) > SUBJECTS_BYTES:
         raise Invalid([("/subjects", "These are too many ids; ask for all sequences instead.")])
-    body = wire.decode(wire.SubjectsBody, wire.decode_json(await request.read()))
+    text = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), SUBJECTS_BYTES)
+    body = wire.decode(wire.SubjectsBody, await bodies.json_object(text))
     return await send_results(request, query, [*query.subject, *body.subjects])
 
 

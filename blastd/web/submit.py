@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import BodyPartReader, hdrs, web
 
 from blastd.aio import offload
-from blastd.errors import BadRequest, Invalid
+from blastd.errors import BadRequest, Faults, Invalid
 from blastd.service.submit import Submission
 from blastd.web import bodies, wire
 from blastd.web.jobs import accepted
@@ -19,14 +19,13 @@ from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
 from blastd.web.session import CSRF_HEADER, CSRF_VALUE
 
-JSON_BYTES = 64 << 20
-"""A JSON body is held in memory; larger queries are sent as a file."""
 SMALL_BYTES = 64 << 10
 """Up to here a body is read before it is asked whether its owner may submit, which the row's transaction asks anyway."""
 FIELD_BYTES = 8 << 20
 """A part of a multipart body that is no file."""
 KEY_LETTERS = 255
 FIELDS = frozenset(field.name for field in msgspec.structs.fields(wire.SearchBody))
+KNOWN_PARTS = FIELDS | {"search"}
 CLI_AGENT = "blastd-cli/"
 
 
@@ -117,21 +116,20 @@ async def read_search(request: web.Request, upload: Path, limit: int) -> wire.Se
 async def from_json(request: web.Request, limit: int) -> wire.SearchBody:
     """Read a JSON object with the query as text."""
     wire.decode_query(wire.NoQuery, request.query, request.query.items())
-    most = min(limit, JSON_BYTES)
+    most = min(limit, bodies.JSON_BYTES)
     text = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), most)
-    return decoded(wire.decode_json(text))
+    return decoded(await bodies.json_object(text))
 
 
-def decoded(
-    raw: Mapping[str, object], upload: Path | None = None, more: tuple[tuple[str, str], ...] = ()
-) -> wire.SearchBody:
+def decoded(raw: Mapping[str, object], upload: Path | None = None, more: Faults | None = None) -> wire.SearchBody:
     """Return *raw* as a search; a query or subjects that came as files are in *upload* and beside it."""
     values, faults = wire.gather(wire.SearchBody, raw)
     if faults or more:
         sent = upload is not None and subject_of(upload).exists()
         if not raw.get("database") and not raw.get("subject") and not sent:
             faults.append(("/database", "'database' is missing."))
-        raise Invalid([*faults, *more])
+        faults += more or ()
+        raise Invalid(faults)
     return wire.SearchBody(**values)
 
 
@@ -139,16 +137,18 @@ async def from_fasta(request: web.Request, upload: Path, limit: int) -> wire.Sea
     """Read a FASTA body; the search is in the address, where each name that is no field is a search option."""
     raw, faults = address_fields(request)
     await bodies.to_file(request.content.iter_any(), bodies.encoding_of(request), upload, limit)
-    return decoded(raw, upload, tuple(faults))
+    return decoded(raw, upload, faults)
 
 
-def address_fields(request: web.Request) -> tuple[dict[str, object], list[tuple[str, str]]]:
+def address_fields(request: web.Request) -> tuple[dict[str, object], Faults]:
     """Return the fields of a search from the address, and the faults of those that can't be read."""
     raw: dict[str, object] = {}
     options: dict[str, Any] = {}
-    faults: list[tuple[str, str]] = []
-    for name in request.query:
-        texts = request.query.getall(name)
+    faults = Faults()
+    repeats: dict[str, list[str]] = {}
+    for name, text in request.query.items():
+        repeats.setdefault(name, []).append(text)
+    for name, texts in repeats.items():
         if name == "database":
             raw[name] = texts
         elif len(texts) > 1:
@@ -175,12 +175,12 @@ def plain_value(name: str, text: str) -> object:
         return text
 
 
-def json_field(name: str, text: str, faults: list[tuple[str, str]]) -> dict[str, Any]:
-    """Return the JSON object in a field."""
+def json_field(name: str, text: str, faults: Faults) -> dict[str, Any]:
+    """Return the JSON object in a field; blocking when it is long."""
     try:
-        return msgspec.json.decode(text.encode("utf-8", "surrogateescape"), type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
-        faults.append((wire.pointer(name), f"'{name}' must be a JSON object: {error}."))
+        return wire.decode_json(text.encode("utf-8", "surrogateescape"))
+    except BadRequest as error:
+        faults.append((wire.pointer(name), f"'{name}' must be a JSON object. {error}"))
         return {}
 
 
@@ -189,27 +189,28 @@ async def from_multipart(request: web.Request, upload: Path, limit: int) -> wire
     if bodies.encoding_of(request):
         raise BadRequest("A multipart body has no Content-Encoding: compress the file in it.")
     raw, faults = address_fields(request)
-    seen = 0
+    seen, unknown = 0, list[str]()
     with bodies.reading_form():
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader):
-                raise BadRequest("A part of the form is itself multipart; send the file as one part.")
-            if part.name == "query" and (part.filename is not None or not upload.exists()):
+        async for name, part in bodies.parts(request):
+            if name == "query" and (part.filename is not None or not upload.exists()):
                 seen += await bodies.to_file(bodies.part_blocks(part), part_encoding(part), upload, limit - seen)
                 continue
-            if part.name == "subject" and part.filename:
+            if name == "subject" and part.filename:
                 target = subject_of(upload)
                 seen += await bodies.to_file(bodies.part_blocks(part), part_encoding(part), target, limit - seen)
                 continue
             text = await bodies.whole(bodies.part_blocks(part), part_encoding(part), min(FIELD_BYTES, limit - seen))
             seen += len(text)
-            if part.name == "query":  # a page sends its empty text field beside the file
+            if name == "query":  # a page sends its empty text field beside the file
                 faults += [("/query", "The query was given twice; send a file or text.")] if text.strip() else []
+            elif name not in KNOWN_PARTS:
+                unknown.append(name)
             else:
-                take_field(raw, part.name or "", text, faults)
+                await bodies.by_size(len(text), take_field, raw, name, text, faults)
+    wire.add_unknown(faults, unknown, sorted(KNOWN_PARTS))
     if not upload.exists() and raw.get("query") is None:
         raw["query"] = ""
-    return decoded(raw, upload, tuple(faults))
+    return decoded(raw, upload, faults)
 
 
 def part_encoding(part: BodyPartReader) -> str:
@@ -222,8 +223,8 @@ async def plain_text(part: BodyPartReader, limit: int) -> str:
     return (await bodies.whole(bodies.part_blocks(part), part_encoding(part), limit)).decode("utf-8", "replace")
 
 
-def take_field(raw: dict[str, object], name: str, text: bytes, faults: list[tuple[str, str]]) -> None:
-    """Put a part that is no file into *raw*."""
+def take_field(raw: dict[str, object], name: str, text: bytes, faults: Faults) -> None:
+    """Put a part that is no file into *raw*; blocking when it is long."""
     value = text.decode("utf-8", "replace")
     if name == "search":
         raw |= json_field("search", value, faults)
@@ -232,10 +233,8 @@ def take_field(raw: dict[str, object], name: str, text: bytes, faults: list[tupl
     elif name == "database":
         known = raw.get("database")
         raw["database"] = [*known, value] if isinstance(known, list) else [value]
-    elif name in FIELDS:
-        raw[name] = plain_value(name, value)
     else:
-        faults.append((wire.pointer(name), wire.unknown(name, [*FIELDS, "search"])))
+        raw[name] = plain_value(name, value)
 
 
 _TEXT_SCHEMA = {"type": "string", "description": "FASTA, plain or gzip; the search is in the address."}

@@ -97,7 +97,7 @@ async def put_webhook(request: web.Request) -> web.Response:
     limit = SMALL_BYTES
     bodies.check_length(request, limit)
     body = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), limit)
-    given = wire.decode(wire.WebhookBody, wire.decode_json(body))
+    given = wire.decode(wire.WebhookBody, await bodies.json_object(body))
     await request.app[SERVICES].webhooks.set_default(request[IDENTITY], given.url)
     return reply(wire.WebhookView(url=given.url, problem=None))
 

@@ -341,3 +341,10 @@ async def test_long_answers_are_packed_for_those_who_take_it(service: Service) -
         assert "Accept-Encoding" in whole.headers["Vary"]
         assert gzip.decompress(packed) == whole.body
         assert len(packed) < len(whole.body) / 2
+
+
+@pytest.mark.parametrize("text", ["%00", "needle%00", "%25", "_", "%0a", "%5c", "%27", "%7f", "-"])
+async def test_text_that_no_search_holds_matches_none(service: Service, text: str) -> None:
+    await service.submit(LAMBDA_QUERY, title="a needle")
+    assert (await service.get(f"{API}?q={text}")).json["jobs"] == []
+    assert len((await service.get(f"{API}?q=NEEDLE")).json["jobs"]) == 1

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from multidict import MultiDict
 
-from blastd.errors import BadRequest, Invalid
+from blastd.errors import MOST_FAULTS, BadRequest, Invalid
 from blastd.web import wire
 
 
@@ -91,3 +92,37 @@ def test_whole_numbers_fit_the_store() -> None:
     for kind, name in ((wire.HitsQuery, "query"), (wire.ResultsQuery, "query"), (wire.EventsQuery, "after")):
         with pytest.raises(Invalid):
             query(kind, **{name: str(2**64)})
+
+
+@pytest.mark.parametrize("many", [1, MOST_FAULTS, MOST_FAULTS + 1, 50_000])
+def test_U13_faults_end_at_a_hundred_and_the_rest_is_counted(many: int) -> None:
+    with pytest.raises(Invalid) as caught:
+        wire.decode(wire.SearchBody, {f"databas{number}": 1 for number in range(many)} | {"program": "blastn"})
+    told = caught.value.faults
+    assert len(told) == min(many, MOST_FAULTS) + (many > MOST_FAULTS)
+    if many > MOST_FAULTS:
+        assert told[-1] == ("", f"And {many - MOST_FAULTS:,} more.")
+    hints = sum("Did you mean" in text for _, text in told)
+    assert hints == min(many, 5)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": [' + b"[]," * 20_000 + b"1]}",
+        b'{"a": [' + b"1," * 300_000 + b"1]}",
+        b'{"a": [' + b'"x",' * 300_000 + b"1]}",
+        b'{"a": "' + b'\\"' * 300_000 + b'"}',
+    ],
+)
+def test_U13_json_of_very_many_members_is_refused_before_it_is_decoded(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="more than"):
+        wire.decode_json(body)
+
+
+def test_texts_may_hold_what_looks_like_members() -> None:
+    text = '[{,"' * 20_000 + "\\" * 5
+    assert wire.decode_json(msgspec.json.encode({"query": text, "options": {"a": [1, 2]}})) == {
+        "query": text,
+        "options": {"a": [1, 2]},
+    }

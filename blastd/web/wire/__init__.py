@@ -6,7 +6,7 @@ checked in `core`, and who may do what in `service`. One module a resource; hand
 
 from blastd.web.wire.base import Fault, Moment, NoQuery, Page, Problem, Request, Wire, maybe, moment
 from blastd.web.wire.databases import DatabaseBody, DatabaseList, DatabaseView, TaskAnswer, TaskList, TaskView, Warmed
-from blastd.web.wire.decode import T, decode, decode_json, decode_query, gather, pointer, query_values, unknown
+from blastd.web.wire.decode import T, add_unknown, decode, decode_json, decode_query, gather, pointer, query_values
 from blastd.web.wire.events import EventPage, EventsQuery, EventView
 from blastd.web.wire.jobs import (
     ArtifactView,
@@ -98,6 +98,7 @@ __all__ = [
     "WebhookBody",
     "WebhookView",
     "Wire",
+    "add_unknown",
     "decode",
     "decode_json",
     "decode_query",
@@ -106,5 +107,4 @@ __all__ = [
     "moment",
     "pointer",
     "query_values",
-    "unknown",
 ]

@@ -7,29 +7,46 @@ from msgspec import Meta
 
 from blastd.web.wire.base import Moment, Page, Request, Wire
 
+DATABASES = 100
+"""Of one search."""
+DatabaseName = Annotated[str, Meta(max_length=1000)]
+
 
 class SearchBody(Request, frozen=True, kw_only=True):
     """A search. `query` is FASTA text; it may also be sent as a file (multipart) or as the whole body."""
 
-    program: Annotated[str, Meta(description="blastn, blastp, blastx, tblastn or tblastx", examples=["blastn"])]
-    database: Annotated[str | list[str], Meta(description="Name of a database, or several.", examples=["16S"])] = []
+    program: Annotated[
+        str, Meta(max_length=100, description="blastn, blastp, blastx, tblastn or tblastx", examples=["blastn"])
+    ]
+    database: Annotated[
+        DatabaseName | Annotated[list[DatabaseName], Meta(max_length=DATABASES)],
+        Meta(description="Name of a database, or several.", examples=["16S"]),
+    ] = []
     subject: (
         Annotated[str, Meta(description="Sequences to search in, as FASTA text or as a file, in place of a database.")]
         | None
     ) = None
     query: Annotated[str, Meta(description="Sequences as FASTA text.", examples=[">q1\nACGTACGTTAGC"])] | None = None
-    task: Annotated[str, Meta(description="Task of the program; its default if absent.")] | None = None
+    task: Annotated[str, Meta(max_length=100, description="Task of the program; its default if absent.")] | None = None
     options: Annotated[
         dict[str, Any], Meta(description="Search options by their BLAST+ names.", examples=[{"evalue": 1e-5}])
     ] = {}
     title: Annotated[str, Meta(max_length=500)] = ""
-    engine: Annotated[str, Meta(description="Where to run it; the service chooses if absent.")] | None = None
+    engine: (
+        Annotated[str, Meta(max_length=100, description="Where to run it; the service chooses if absent.")] | None
+    ) = None
     priority: Annotated[int, Meta(ge=-10, le=10, description="Higher runs earlier among your own jobs.")] = 0
-    query_loc: Annotated[str, Meta(description="Part of the query to search with, like 1-500.")] | None = None
+    query_loc: (
+        Annotated[str, Meta(max_length=100, description="Part of the query to search with, like 1-500.")] | None
+    ) = None
     reuse: Annotated[bool, Meta(description="Whether the result of an equal search of yours may be the answer.")] = True
     webhook: (
         Annotated[
-            str, Meta(description="Address that is told of the end by a signed POST; absent: your own; empty: none.")
+            str,
+            Meta(
+                max_length=2000,
+                description="Address that is told of the end by a signed POST; absent: your own; empty: none.",
+            ),
         ]
         | None
     ) = None

@@ -82,7 +82,10 @@ class Me(Wire, frozen=True, kw_only=True):
 class WebhookBody(Request, frozen=True, kw_only=True):
     """Where to tell of ends."""
 
-    url: Annotated[str, Meta(description="Told of the end of each of your jobs that names no address of its own.")]
+    url: Annotated[
+        str,
+        Meta(max_length=2000, description="Told of the end of each of your jobs that names no address of its own."),
+    ]
 
 
 class WebhookView(Wire, frozen=True, kw_only=True):
