@@ -15,6 +15,7 @@ from blastd.blastplus import blastdb, tools
 from blastd.cli.exits import ExitCode
 from blastd.cli.settings import told_settings
 from blastd.config import Settings
+from blastd.core import webhook
 from blastd.errors import BlastdError, StoreBroken
 from blastd.store import migrate
 from blastd.store.sqlite import refuse_lost
@@ -48,7 +49,7 @@ def doctor(given: argparse.Namespace) -> int:
 
 async def _all(settings: Settings) -> list[Finding]:
     found = [one async for one in _blast(settings)]
-    found += [_disk(settings), _store(settings), *_tools()]
+    found += [_disk(settings), _store(settings), *_tools(), *_webhooks(settings)]
     if settings.kubernetes.enabled:
         # Imported here, so that the command line of a machine without a cluster starts quickly.
         from blastd.cli.cluster import outside  # noqa: PLC0415
@@ -125,6 +126,17 @@ def _contents(file: Path) -> Finding:
         mend = f"Run the newer blastd, or put back the copy that its upgrade kept: {migrate.kept_as(file, known).name}."
         return Finding("store", FAULT, f"{file} has schema {schema}, this blastd knows {known}", mend)
     return Finding("store", OK, f"{file}, SQLite {sqlite3.sqlite_version}")
+
+
+def _webhooks(settings: Settings) -> list[Finding]:
+    secret = settings.webhooks.secret
+    if not secret:
+        return []
+    if not webhook.of_old_form(secret.reveal()):
+        return [Finding("webhooks", OK, "signed with a secret in the form of Standard Webhooks")]
+    what = "the secret is plain text: libraries of Standard Webhooks read it as base64, so that no signature verifies"
+    mend = "Make one of 'whsec_' and base64 (docs/api.md), and give it to the receivers; the old one works meanwhile."
+    return [Finding("webhooks", WARNING, what, mend)]
 
 
 def _tools() -> list[Finding]:

@@ -115,6 +115,11 @@ def key(secret: str) -> bytes:
     return found
 
 
+def of_old_form(secret: str) -> bool:
+    """Tell whether a secret is plain text, which the libraries of Standard Webhooks read as base64."""
+    return not secret.startswith(BASE64_KEY)
+
+
 def headers(secret: bytes, identifier: str, body: str, seconds: int) -> dict[str, str]:
     """Return the headers of a message that is sent *seconds* after the epoch."""
     signed = hmac.new(secret, f"{identifier}.{seconds}.{body}".encode(), hashlib.sha256).digest()

@@ -40,8 +40,11 @@ wakes nobody."""
 MAX_STREAMS = 1000
 """Open streams at once: each holds a connection and some memory."""
 EVENT_STREAM = "text/event-stream"
-RETRY = b"retry: 2000\n\n"
-HEARTBEAT = b": still here\n\n"
+RETRY = b"retry: 2000\n"
+"""A field of the first event: a block of its own is an event without data for some readers, httpx-sse and with it MCP's."""
+OPEN = b": open\n"
+HEARTBEAT = b": still here\n"
+"""Comments without an empty line, for the same reason: the event that follows ends the block."""
 
 log = structlog.get_logger()
 
@@ -208,14 +211,15 @@ async def shared(
     services: Services, streams: Streams, owner: Owner | None, after: int, base: str
 ) -> AsyncGenerator[bytes, None]:
     """Yield blocks of a stream of all events of *owner* (None: of everybody), read once for all who listen."""
-    yield RETRY
-    clock, quiet = services.clock, services.clock.monotonic()
+    yield OPEN
+    first, clock, quiet = RETRY, services.clock, services.clock.monotonic()
     while not services.stopping.is_set():
         seen = services.jobs.commits()
         batch = await streams.after(services, (owner, after, base), seen)
         if batch.text:
             after, quiet = batch.last, clock.monotonic()
-            yield batch.text
+            yield first + batch.text
+            first = b""
             await asyncio.sleep(min(streams.open * PACE_SECONDS, LONGEST_PACE_SECONDS))
             continue
         if clock.monotonic() - quiet >= HEARTBEAT_SECONDS:
@@ -226,15 +230,16 @@ async def shared(
 
 async def lines(services: Services, job_id: JobId, after: int, base: str) -> AsyncGenerator[bytes, None]:
     """Yield blocks of the stream of one job: events in batches, and a comment when there was nothing for a while."""
-    yield RETRY
-    clock, quiet = services.clock, services.clock.monotonic()
+    yield OPEN
+    first, clock, quiet = RETRY, services.clock, services.clock.monotonic()
     while not services.stopping.is_set():
         seen = services.jobs.commits()
         found = await services.jobs.events_after(None, job_id, after, BATCH)
         if found:
             after, quiet = found[-1].event_id, clock.monotonic()
             views = await event_views(services, found, base)
-            yield b"".join(block(view) for view in views)
+            yield first + b"".join(block(view) for view in views)
+            first = b""
             if ended(views[-1]):
                 return
             continue

@@ -35,15 +35,20 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[int, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     open: bool = False
+    name: str = ""
+    """A name for clients that are generated, where the handler serves another route, too."""
 
     @property
     def operation(self) -> str:
         """Return a name for clients that are generated."""
-        return self.handler.__name__
+        return self.name or self.handler.__name__
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
-    """Return the OpenAPI document of *routes*."""
+    """Return the OpenAPI document of *routes*. Raises ValueError where two have one name: generated clients lose one."""
+    names = [route.operation for route in routes]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"operations with one name: {', '.join(twice)}")
     _, components = msgspec.json.schema_components(_types(routes), ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:

@@ -135,6 +135,7 @@ ROUTES = (
         method="GET",
         path="/health",
         handler=health,
+        name="health_short",
         tag="system",
         summary="How each component is",
         answers={200: wire.HealthView},

@@ -29,7 +29,7 @@ async def heard(
         assert stream.status == 200
         identifier = 0
         async for line in stream.content:
-            if line.startswith(b"retry:") and ready is not None:
+            if line.startswith(b": open") and ready is not None:
                 await ready.wait()
             if line.startswith(b"id:"):
                 identifier = int(line[3:])

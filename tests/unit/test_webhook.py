@@ -4,11 +4,13 @@ import base64
 import hashlib
 import hmac
 import socket
+import time
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from blastd.core import webhook
 from blastd.service.webhooks import Guard, Refused
@@ -108,3 +110,17 @@ def test_a_weak_or_broken_secret_is_refused(secret: str) -> None:
 def test_waits_double_up_to_the_longest_with_jitter(attempts: int, jitter: float) -> None:
     full = min(5 * 2 ** (attempts - 1), 3600)
     assert full / 2 <= webhook.delay(attempts, 5, 3600, jitter) <= full
+
+
+def test_Q07_the_official_library_verifies_what_we_sign() -> None:
+    secret = "whsec_" + base64.b64encode(b"x" * 32).decode()
+    body = '{"id": "a-1", "type": "job.completed"}'
+    now = int(time.time())
+    headers = webhook.headers(webhook.key(secret), "a-1", body, now)
+    assert Webhook(secret).verify(body, headers) == {"id": "a-1", "type": "job.completed"}
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body.replace("completed", "failed"), headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body, webhook.headers(webhook.key(secret), "a-1", body, now - 3600))
+    assert webhook.of_old_form("0123456789abcdef0123456789abcdef")
+    assert not webhook.of_old_form(secret)
