@@ -1,9 +1,9 @@
 """The only asyncio helpers of blastd: what must end once begun, what runs together, what repeats, what leaves the loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from errno import EAGAIN
 from functools import partial
 from threading import Event
@@ -12,7 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import structlog
 
 from blastd.clock import Clock
-from blastd.errors import OperationFailed
+from blastd.errors import OperationFailed, StoreBroken
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -134,6 +134,17 @@ async def every(seconds: float, work: Operation, clock: Clock, name: str, wake: 
             await work()
         except Exception:
             log.exception("periodic_work_failed", work=name)
+
+
+@contextmanager
+def isolated(work: str, **facts: str) -> Iterator[None]:
+    """Let one item of many fail alone: its error is logged with *facts*. What the store can't do concerns all, and is raised."""
+    try:
+        yield
+    except StoreBroken:
+        raise
+    except Exception:
+        log.exception("item_failed", work=work, **facts)
 
 
 class News(Generic[T]):

@@ -4,8 +4,8 @@ Times are UTC in whole milliseconds. Names carry units. Nothing here decides any
 """
 
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from enum import Enum, StrEnum
+from typing import Any, Literal
 
 import msgspec
 
@@ -190,7 +190,8 @@ class Warned(Frozen, frozen=True, kw_only=True):
 class Job(Frozen, frozen=True, kw_only=True):
     """A search as it was submitted, and where it stands: the row.
 
-    `options` are normalised (core.programs). `version` counts the row's changes and is what compare-and-swap compares.
+    `options` are normalised (core.programs). `version` counts what was decided of the row, and is what compare-and-swap
+    compares; a hint, such as the place in the queue, is no reason to decide again and is not counted.
     """
 
     job_id: JobId
@@ -240,9 +241,30 @@ class Job(Frozen, frozen=True, kw_only=True):
         return short_id(self.job_id)
 
     @property
+    def edition(self) -> str:
+        """Return what changes whenever a reader sees something new: with each decision, and with the place in the queue."""
+        return f"{self.version}.{self.queue_position or 0}"
+
+    @property
     def stale(self) -> bool:
         """Tell whether the engine can't be asked at present."""
         return self.stale_since is not None
+
+
+class Missed(Enum):
+    """Why somebody has no row to go on with: each asks for something else, so no two share an answer."""
+
+    GONE = "gone"
+    """There is no such job (any more)."""
+    LOST = "lost"
+    """Somebody else moved the row first: read it and decide again."""
+    NOT_NOW = "not now"
+    """Nothing could be asked; ask later."""
+
+
+Lost = Literal[Missed.LOST]
+Gone = Literal[Missed.GONE]
+NotNow = Literal[Missed.NOT_NOW]
 
 
 class Event(Frozen, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from datetime import datetime
 from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.ids import JobId, Owner, dashed, parse_prefix
-from blastd.core.model import ACTIVE, Artifact, Event, Frozen, Job, Phase, Status, Unit
+from blastd.core.model import ACTIVE, Artifact, Event, Frozen, Job, Lost, Missed, Phase, Status, Unit
 from blastd.errors import Conflict, Forbidden, Invalid, NotFound
 from blastd.service.access import Identity
 from blastd.store import artifacts, events, jobs, presentations, units
@@ -128,16 +128,16 @@ class Jobs:
         return await self._store.read(read)
 
     async def wait(
-        self, who: Identity, text: str, seconds: float, version: int | None, alive: Callable[[], bool]
+        self, who: Identity, text: str, seconds: float, edition: str | None, alive: Callable[[], bool]
     ) -> JobParts:
-        """Return the job once its row differs from *version* (None: from now), it has ended, or *seconds* are over."""
+        """Return the job once its row differs from *edition* (None: from now), it has ended, or *seconds* are over."""
         until = self._clock.monotonic() + seconds
         digits = parse_prefix(text)
         job_id = dashed(digits.ljust(32, "0"))  # of a prefix: no job's, so that it is read again by its id
         news = self._store.feed.of(job_id)  # before the reading: what is written after it sets this
         found = await self.show(who, text)
-        seen = found.job.version if version is None else version
-        while not found.job.status.terminal and found.job.version == seen and not self._stopping.is_set() and alive():
+        seen = found.job.edition if edition is None else edition
+        while not found.job.status.terminal and found.job.edition == seen and not self._stopping.is_set() and alive():
             left = until - self._clock.monotonic()
             if left <= 0:
                 break
@@ -185,7 +185,7 @@ class Jobs:
             if change is None:
                 raise Conflict(f"The job has {job.status} already; there is nothing to cancel.", status=job.status)
             moved = await self._store.write(lambda db, job=job, change=change, now=now: jobs.move(db, job, change, now))  # type: ignore[misc]  # mypy can't infer a lambda with defaults
-            if moved is not None:
+            if moved is not Missed.LOST:
                 self._tracker.follow(moved.job_id)
                 return moved
         raise Conflict("The job is changing all the time; please repeat.")
@@ -195,12 +195,12 @@ class Jobs:
         for _ in range(TRIES):
             job = await self.find(who, text)
             moved = await self._reopen(job, self._clock.now())
-            if moved is not None:
+            if moved is not Missed.LOST:
                 self._tracker.follow(moved.job_id)
                 return moved
         raise Conflict("The job is changing all the time; please repeat.")
 
-    async def _reopen(self, job: Job, now: datetime) -> Job | None:
+    async def _reopen(self, job: Job, now: datetime) -> Job | Lost:
         change = lifecycle.reopen(job)
         if change is None:
             raise Conflict(
@@ -209,7 +209,7 @@ class Jobs:
         if job.source == "external":
             raise Conflict("This run was started elsewhere; it can't be retried from here.")
 
-        def write(db: sqlite3.Connection) -> Job | None:
+        def write(db: sqlite3.Connection) -> Job | Lost:
             again = lifecycle.reset_units(units.of_job(db, job.job_id))
             return jobs.move(db, job, change, now, again)
 

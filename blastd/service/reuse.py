@@ -89,9 +89,12 @@ def share(source: Path, folder: Path, its_artifacts: Sequence[Artifact]) -> bool
             os.link(source / artifact.path, folder / artifact.path)
         except OSError:  # removed meanwhile, or a file system without hard links: the search runs
             return False
-    for name in (*QUERY_FILES, *DERIVED_FILES):
-        if (source / name).exists():
-            os.link(source / name, folder / name)
+    try:
+        for name in (*QUERY_FILES, *DERIVED_FILES):
+            if (source / name).exists():
+                os.link(source / name, folder / name)
+    except OSError:  # as above
+        return False
     for part in (folder / "units", folder / "results", folder, folder.parent):
         flush_folder(part)
     return (folder / QUERY_FILES[0]).exists()

@@ -13,7 +13,21 @@ import msgspec
 from blastd.clock import from_ms, to_ms
 from blastd.core.ids import JobId, Owner, prefix_range
 from blastd.core.lifecycle import legal
-from blastd.core.model import Artifact, Change, DatabaseRef, Frozen, Job, Phase, QueryInfo, Status, Step, Unit, Warned
+from blastd.core.model import (
+    Artifact,
+    Change,
+    DatabaseRef,
+    Frozen,
+    Job,
+    Lost,
+    Missed,
+    Phase,
+    QueryInfo,
+    Status,
+    Step,
+    Unit,
+    Warned,
+)
 from blastd.errors import Ambiguous, Expired, NotFound
 from blastd.store import artifacts, events, leftovers, outbox, units
 from blastd.store.rows import dump, moment, ms
@@ -30,7 +44,16 @@ JSON_COLUMNS: dict[str, msgspec.json.Decoder[Any]] = {
 }
 TIME_COLUMNS = frozenset({"created_at", "updated_at", "started_at", "finished_at", "observed_at", "stale_since"})
 COLUMNS = tuple(Job.__struct_fields__)
-CHANGEABLE = frozenset(COLUMNS) - {"job_id", "version", "owner", "status", "phase", "created_at", "query", "options"}
+CHANGEABLE = frozenset(COLUMNS) - {
+    "job_id",
+    "version",
+    "owner",
+    "status",
+    "phase",
+    "created_at",
+    "query",
+    "options",
+}
 
 INSERT = f"""INSERT INTO job ({", ".join(COLUMNS)}, database_names)
              VALUES ({", ".join(":" + column for column in COLUMNS)}, :database_names)"""
@@ -50,7 +73,7 @@ REMOVE = "DELETE FROM job WHERE job_id = :job_id AND status IN ('completed', 'fa
 UNBURY = "DELETE FROM gone WHERE job_id = :job_id"
 BURY = "INSERT OR IGNORE INTO gone VALUES (:job_id, :owner, :now, :reason)"
 FINISHED_BEFORE = "SELECT * FROM job WHERE finished_at < :before ORDER BY finished_at LIMIT :limit"
-POSITIONS = """UPDATE job SET queue_position = places.value, version = version + 1, updated_at = :now
+POSITIONS = """UPDATE job SET queue_position = places.value, updated_at = :now
                FROM json_each(:places) AS places
                WHERE job_id = places.key AND status = 'queued' AND queue_position IS NOT places.value"""
 FINGERPRINTS = "SELECT DISTINCT json_extract(d.value, '$.fingerprint') FROM job, json_each(job.databases) AS d"
@@ -238,12 +261,12 @@ def move(
     now: datetime,
     its_units: Sequence[Unit] = (),
     its_artifacts: Sequence[Artifact] = (),
-) -> Job | None:
-    """Apply *change* if the row is still as *seen*; None when somebody was faster: read and decide again."""
+) -> Job | Lost:
+    """Apply *change* if nobody has decided anything of the row since *seen*; Missed.LOST when somebody was faster."""
     status, phase = change.status or seen.status, change.phase or seen.phase
     reopened = change.fields.get("attempt") == seen.attempt + 1
     if not legal(seen.status, status) and not reopened:
-        return None
+        return Missed.LOST
     unknown = change.fields.keys() - CHANGEABLE
     if unknown:
         raise ValueError(f"a move does not write {sorted(unknown)}")
@@ -253,7 +276,7 @@ def move(
                WHERE job_id = :job_id AND version = :seen RETURNING *"""
     row = db.execute(text, values | {"job_id": seen.job_id, "seen": seen.version}).fetchone()
     if row is None:
-        return None
+        return Missed.LOST
     units.update(db, its_units)
     for artifact in its_artifacts:
         artifacts.put(db, artifact)
@@ -320,7 +343,7 @@ def finished_before(db: sqlite3.Connection, before: datetime, limit: int) -> lis
 
 
 def set_positions(db: sqlite3.Connection, positions: dict[JobId, int], now: datetime) -> None:
-    """Write the places of waiting jobs in their queue; rows that moved on are left alone.
+    """Write the places of waiting jobs in their queue; rows that moved on are left alone, decisions about the others hold.
 
     One statement, since Python's lock is held between statements: a thousand of them made requests wait.
     """

@@ -11,7 +11,7 @@ from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Trouble
 from blastd.core.lifecycle import Decision
-from blastd.core.model import Artifact, Change, Job, Phase, Status, Unit, UnitKind
+from blastd.core.model import Artifact, Change, Job, Lost, Missed, Phase, Status, Unit, UnitKind
 from blastd.errors import BlastdError
 from blastd.metrics import Metrics
 from blastd.results.assemble import Assembled, assemble
@@ -33,8 +33,8 @@ class Finisher:
 
     async def finish(
         self, engine: Engine, job: Job, its_units: Sequence[Unit], decision: Decision, version: str | None, by: str
-    ) -> Job | None:
-        """Complete *job*, or say what is missing; returns the row, None when somebody else moved it on.
+    ) -> Job | Lost:
+        """Complete *job*, or say what is missing; returns the row, Missed.LOST when somebody else moved it on.
 
         `completed` is written only after every unit's output was read whole and its checksum compared.
         """
@@ -60,7 +60,7 @@ class Finisher:
         assembled: Assembled,
         version: str | None,
         by: str,
-    ) -> Job | None:
+    ) -> Job | Lost:
         now = self._clock.now()
         artifacts = [
             Artifact(
@@ -85,7 +85,7 @@ class Finisher:
             job = replace(job, steps=decision.change.fields.get("steps", job.steps))
         change = lifecycle.completed(job, now, by, fields, its_units)
         done = await self._store.write(lambda db: jobs.move(db, job, change, now, its_units, artifacts))
-        if done is not None:
+        if done is not Missed.LOST:
             self._metrics.artifact_bytes.inc(sum(one.size_bytes for one in artifacts))
             for step in done.steps:
                 if step.duration_ms is not None:
@@ -95,7 +95,7 @@ class Finisher:
             log.info("job_completed", job_id=done.job_id, hits=done.hits)
         return done
 
-    async def _pending(self, job: Job, its_units: Sequence[Unit], decision: Decision, trouble: Trouble) -> Job | None:
+    async def _pending(self, job: Job, its_units: Sequence[Unit], decision: Decision, trouble: Trouble) -> Job | Lost:
         """Say that compute has ended and what keeps the results away; the next look tries again."""
         now = self._clock.now()
         fields = dict(decision.change.fields) if decision.change is not None else {}
@@ -107,7 +107,7 @@ class Finisher:
         )
         return await self._store.write(lambda db: jobs.move(db, job, change, now, its_units))
 
-    async def _fail(self, job: Job, its_units: Sequence[Unit], trouble: Trouble, by: str) -> Job | None:
+    async def _fail(self, job: Job, its_units: Sequence[Unit], trouble: Trouble, by: str) -> Job | Lost:
         now = self._clock.now()
         change = lifecycle.failed(job, trouble, now, by)
         return await self._store.write(lambda db: jobs.move(db, job, change, now, its_units))

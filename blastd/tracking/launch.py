@@ -15,7 +15,7 @@ from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Present, Trouble, Work
-from blastd.core.model import Change, Frozen, Job, Phase, Unit
+from blastd.core.model import Change, Frozen, Job, Lost, Missed, Phase, Unit
 from blastd.core.tabular import RICH_SPEC
 from blastd.errors import BlastdError
 from blastd.store import jobs
@@ -40,12 +40,12 @@ class Launcher:
         self._store, self._files, self._shelf, self._clock, self._settings = store, files, shelf, clock, settings
         self._begun = clock.now()
 
-    async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | None:
-        """Hand *job* with its units over and return its row; None when somebody else moved it on (look again)."""
+    async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | Lost:
+        """Hand *job* with its units over and return its row; Missed.LOST when somebody else moved it on."""
         if engine.outlives and job.phase in lifecycle.BEFORE_SUBMIT and job.phase is not Phase.SUBMITTING:
             intended = await self._move(job, lifecycle.submitting(job, self._clock.now()))
-            if intended is None:
-                return None
+            if intended is Missed.LOST:
+                return Missed.LOST
             job = intended
         trouble = await self._hand_over(engine, job, its_units)
         now = self._clock.now()
@@ -98,7 +98,7 @@ class Launcher:
             layout=placed.layout,
         )
 
-    async def _move(self, job: Job, change: Change) -> Job | None:
+    async def _move(self, job: Job, change: Change) -> Job | Lost:
         now = self._clock.now()
         return await self._store.write(lambda db: jobs.move(db, job, change, now))
 

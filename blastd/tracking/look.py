@@ -19,7 +19,7 @@ from blastd.core.engine import Engine, Observation, Present, Unknown
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals, backoff, may_look
 from blastd.core.lifecycle import Decision, Next
-from blastd.core.model import Change, Job, Phase, Unit
+from blastd.core.model import Change, Gone, Job, Lost, Missed, NotNow, Phase, Unit
 from blastd.errors import BlastdError
 from blastd.metrics import Metrics
 from blastd.store import jobs, leftovers, units
@@ -57,15 +57,26 @@ class Looks:
         self._cool_until: dict[str, float] = {}
         self._away: dict[str, Unknown] = {}
 
-    async def look(self, job_id: JobId, by: str) -> Job | None:
-        """Bring the row of *job_id* up to date and return it; None if there is no such job. *by* as in `observed_by`."""
+    async def look(self, job_id: JobId, by: str) -> Job | Gone | Lost:
+        """Bring the row of *job_id* up to date and return it; *by* as in `observed_by`.
+
+        Missed.GONE: there is no such job. Missed.LOST: others moved it all the time, and the news is still to be told.
+        """
         lock = self._locks.setdefault(job_id, asyncio.Lock())
         async with lock:
-            job, its_units = await self._store.read_few(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
-            if job is None or job.status.terminal:
-                self.forget(job_id)
-                return job
-            return await self._advance(job, its_units, by)
+            for _ in range(TRIES):
+                job, its_units = await self._read(job_id)
+                if job is None or job.status.terminal:
+                    self.forget(job_id)
+                    return job or Missed.GONE
+                moved = await self._advance(job, its_units, by)
+                if moved is not Missed.LOST:
+                    return moved
+                self._last.pop(job_id, None)  # what was asked has told nobody anything
+            return Missed.LOST
+
+    async def _read(self, job_id: JobId) -> tuple[Job | None, list[Unit]]:
+        return await self._store.read_few(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
 
     def due(self, job: Job) -> bool:
         """Tell whether a look at *job* is allowed now and may find something.
@@ -88,7 +99,7 @@ class Looks:
         self._settled.pop(job_id, None)
 
     # ------------------------------------------------------------------ steps of a look
-    async def _advance(self, job: Job, its_units: list[Unit], by: str) -> Job | None:
+    async def _advance(self, job: Job, its_units: list[Unit], by: str) -> Job | Gone | Lost:
         engine = self._engines.get(job.engine)
         if engine is None:
             unknown = Unknown(reason=f"The {job.engine} engine is switched off in this daemon's configuration.")
@@ -98,7 +109,7 @@ class Looks:
         seen = engine.glance(job)
         if job.phase in lifecycle.BEFORE_SUBMIT and not isinstance(seen, Present):
             launched = await self._launcher.launch(engine, job, its_units)
-            if launched is None or launched.status.terminal:
+            if launched is Missed.LOST or launched.status.terminal:
                 return launched
             job, seen = launched, engine.glance(launched)
             if launched.phase in lifecycle.BEFORE_SUBMIT and not isinstance(seen, Present):
@@ -107,16 +118,16 @@ class Looks:
             self._back(engine.name)
             return await self._apply(job, its_units, seen, engine.pushed_by)
         answer = await self._observe(engine, job)
-        return job if answer is None else await self._apply(job, its_units, answer, by)
+        return job if answer is Missed.NOT_NOW else await self._apply(job, its_units, answer, by)
 
-    async def _observe(self, engine: Engine, job: Job) -> Observation | None:
-        """Ask the engine within the throttle and the cool-down of the whole engine; None: not now."""
+    async def _observe(self, engine: Engine, job: Job) -> Observation | NotNow:
+        """Ask the engine within the throttle and the cool-down of the whole engine."""
         now = self._clock.monotonic()
         away = self._away.get(engine.name)
         if away is not None and now < self._cool_until.get(engine.name, 0.0):
             return away
         if not may_look(job.phase, self._last.get(job.job_id), now, self._policy):
-            return away
+            return away or Missed.NOT_NOW
         self._last[job.job_id] = now
         begin = self._clock.monotonic()
         seen = await engine.observe(job)
@@ -144,65 +155,64 @@ class Looks:
             self._cool_until.pop(name, None)
             log.info("engine_back", engine=name)
 
-    async def _apply(self, job: Job, its_units: list[Unit], seen: Observation, by: str) -> Job | None:
-        """Decide and move, again while somebody else was faster: units change with their row only."""
-        job_id, current = job.job_id, job
+    async def _apply(self, job: Job, its_units: list[Unit], seen: Observation, by: str) -> Job | Gone | Lost:
+        """Decide and move, again while somebody else was faster: what was seen is told in the end."""
         for _ in range(TRIES):
             now = self._clock.now()
-            decision = lifecycle.decide(current, its_units, seen, now, by)
-            if decision.next is Next.FINISH:
-                return await self._finish(current, its_units, decision, seen, by)
+            decision = lifecycle.decide(job, its_units, seen, now, by)
             if decision.next is Next.LAUNCH:
-                engine = self._engines[current.engine]
-                launched = await self._launcher.launch(engine, current, its_units)
-                taken = engine.glance(launched) if launched is not None and not launched.status.terminal else None
-                if launched is None or not isinstance(taken, Present):
+                engine = self._engines[job.engine]
+                launched = await self._launcher.launch(engine, job, its_units)
+                taken = None if launched is Missed.LOST or launched.status.terminal else engine.glance(launched)
+                if launched is Missed.LOST or not isinstance(taken, Present):
                     return launched
-                current, seen, by = launched, taken, engine.pushed_by  # after a restart it waits for a slot again, say
+                job, seen, by = launched, taken, engine.pushed_by  # after a restart it waits for a slot again, say
                 continue
-            moved = await self._move(current, decision, now)
-            if moved is current:
-                self._settled[job_id] = _without_place(current, seen)
-            if moved is not None:
+            if decision.next is Next.FINISH:
+                moved = await self._finish(job, its_units, decision, seen, by)
+            else:
+                moved = await self._move(job, decision, now)
+                if moved is job:
+                    self._settled[job.job_id] = _without_place(job, seen)
+            if moved is not Missed.LOST:
                 await self._after(moved)
                 return moved
-            again, its_units = await self._store.read_few(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
+            again, its_units = await self._read(job.job_id)
             if again is None or again.status.terminal:
-                return again
-            current = again
-        return current
+                return again or Missed.GONE
+            job = again
+        return Missed.LOST
 
-    async def _move(self, job: Job, decision: Decision, now: datetime) -> Job | None:
+    async def _move(self, job: Job, decision: Decision, now: datetime) -> Job | Lost:
         change = decision.change
         if change is None and not decision.units:
             return job
         if change is None:
             change = Change(kind="progress")
         moved = await self._store.write(lambda db: jobs.move(db, job, change, now, decision.units))
-        if moved is not None:
+        if moved is not Missed.LOST:
             log.info("job_moved", job_id=moved.job_id, kind=change.kind, status=moved.status, phase=moved.phase)
         return moved
 
     async def _finish(
         self, job: Job, its_units: list[Unit], decision: Decision, seen: Observation, by: str
-    ) -> Job | None:
+    ) -> Job | Lost:
         merged = {unit.index: unit for unit in its_units} | {unit.index: unit for unit in decision.units}
         complete = [merged[index] for index in sorted(merged)]
         version = seen.blast_version if isinstance(seen, Present) else None
-        ended = await self._finisher.finish(self._engines[job.engine], job, complete, decision, version, by)
-        if ended is not None and ended.status.terminal:
-            await self._after(ended)
-        return ended
+        return await self._finisher.finish(self._engines[job.engine], job, complete, decision, version, by)
 
-    async def _cancel(self, engine: Engine, job: Job) -> Job | None:
+    async def _cancel(self, engine: Engine, job: Job) -> Job | Lost:
         if not await engine.cancel(job):
             return job
-        await self._launcher.tidy(job)
+        try:
+            await self._launcher.tidy(job)
+        except OSError as error:  # nothing of it runs, and its files go with the job at the latest
+            log.warning("job_not_tidied", job_id=job.job_id, reason=str(error))
         now = self._clock.now()
         moved = await self._move(job, Decision(change=lifecycle.cancelled(job, now)), now)
-        if moved is None:  # somebody was faster: the next look decides again
-            return await self._store.read_few(lambda db: jobs.get(db, job.job_id))
-        await self._after(moved)
+        if moved is not Missed.LOST:
+            await self._after(moved)
         return moved
 
     async def _after(self, job: Job) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from blastd.clock import Clock
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals, poll_delay
-from blastd.core.model import Job
+from blastd.core.model import Gone, Job, Lost, Missed
 
-Look = Callable[[JobId, bool], Awaitable[Job | None]]
+Look = Callable[[JobId, bool], Awaitable[Job | Gone | Lost]]
 """Look at a job; the flag tells whether the look was ordered by news (True) or by the clock."""
+LOST_SECONDS = 0.1  # until the next look after one that others were always faster than
 
 
 async def poll(job_id: JobId, look: Look, wake: asyncio.Event, clock: Clock, policy: Intervals) -> None:
@@ -22,7 +23,10 @@ async def poll(job_id: JobId, look: Look, wake: asyncio.Event, clock: Clock, pol
         woken = await clock.wait(wake, delay)
         wake.clear()  # before the look, so that a wake during it is not lost
         job = await look(job_id, woken)
-        if job is None or job.status.terminal:
+        if job is Missed.LOST:  # what it had to tell is not told yet
+            delay = LOST_SECONDS
+            continue
+        if job is Missed.GONE or job.status.terminal:
             return
         delay = poll_delay(job.phase, policy)
         rounds += not woken  # a busy watch must not retire the poller

@@ -4,10 +4,11 @@ It repairs through the same looks as everybody else: an object is treated as abs
 complete listing says (`core.engine.Absent`), never because one answer failed to name it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import structlog
 
+from blastd.aio import isolated
 from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.core import ids, steps
@@ -37,7 +38,8 @@ class Reconciler:
         """Give every active job a poller and a look, adopt runs of others, clean up what removed jobs left."""
         begin = self._clock.monotonic()
         for job_id in await self._store.read(jobs.active):
-            await self._tracker.look(job_id, "reconcile")
+            with isolated("reconcile", job_id=job_id):
+                await self._tracker.look(job_id, "reconcile")
             if not self._tracker.follows(job_id):
                 self._metrics.reconcile_repairs.labels(kind="poller").inc()
                 self._tracker.follow(job_id)
@@ -47,42 +49,45 @@ class Reconciler:
 
     async def _adopt(self, engines: Mapping[str, Engine]) -> None:
         for name, engine in engines.items():
-            await self._insert(name, await engine.externals())
+            with isolated("adopt", engine=name):
+                for run in await engine.externals():
+                    with isolated("adopt", engine=name, run=run.name):
+                        await self._insert(name, run)
 
-    async def _insert(self, engine: str, found: Sequence[External]) -> None:
-        for run in found:
-            now = self._clock.now()
-            job_id = run.job_id or ids.job_id(self._chance.uuid())
-            if job_id in self._adopted:
-                continue
-            job = Job(
-                job_id=job_id,
-                version=1,
-                title=run.title or run.name,
-                program=run.program,
-                task="",
-                databases=(DatabaseRef(name=run.database, fingerprint=""),),
-                options={},
-                query_loc=None,
-                engine=engine,
-                priority=0,
-                owner=EXTERNAL_OWNER,
-                source="external",
-                query=QueryInfo(count=0, letters=0, molecule="unknown", first_id="", sha256=""),
-                status=Status.QUEUED,
-                phase=Phase.SUBMITTED,
-                created_at=run.created_at,
-                updated_at=now,
-                steps=steps.begin(),
-                engine_ref=run.ref,
-            )
-            if await self._store.read(lambda db, job_id=job_id: jobs.get(db, job_id) or jobs.is_gone(db, job_id)):  # type: ignore[misc]  # a lambda with defaults
-                self._adopted.add(job_id)
-                continue
-            await self._store.write(lambda db, job=job, now=now: jobs.insert(db, job, [], now))  # type: ignore[misc]  # as above
-            log.info("external_run_adopted", job_id=job_id, run=run.name)
-            self._tracker.follow(job_id)
+    async def _insert(self, engine: str, run: External) -> None:
+        now = self._clock.now()
+        job_id = run.job_id or ids.job_id(self._chance.uuid())
+        if job_id in self._adopted:
+            return
+        job = Job(
+            job_id=job_id,
+            version=1,
+            title=run.title or run.name,
+            program=run.program,
+            task="",
+            databases=(DatabaseRef(name=run.database, fingerprint=""),),
+            options={},
+            query_loc=None,
+            engine=engine,
+            priority=0,
+            owner=EXTERNAL_OWNER,
+            source="external",
+            query=QueryInfo(count=0, letters=0, molecule="unknown", first_id="", sha256=""),
+            status=Status.QUEUED,
+            phase=Phase.SUBMITTED,
+            created_at=run.created_at,
+            updated_at=now,
+            steps=steps.begin(),
+            engine_ref=run.ref,
+        )
+        if await self._store.read(lambda db: jobs.get(db, job_id) or jobs.is_gone(db, job_id)):
+            self._adopted.add(job_id)
+            return
+        await self._store.write(lambda db: jobs.insert(db, job, [], now))
+        log.info("external_run_adopted", job_id=job_id, run=run.name)
+        self._tracker.follow(job_id)
 
     async def _clean(self) -> None:
         for job in await self._store.read(leftovers.page):
-            await self._tracker.clean(job)
+            with isolated("clean", job_id=job.job_id):
+                await self._tracker.clean(job)

@@ -14,7 +14,7 @@ from blastd.clock import Clock
 from blastd.core.engine import Engine
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals
-from blastd.core.model import Job
+from blastd.core.model import Gone, Job, Lost
 from blastd.errors import StoreBroken
 from blastd.metrics import Metrics
 from blastd.store import jobs
@@ -52,14 +52,25 @@ class Tracker:
         async with owning_tasks() as tasks:
             self._tasks = tasks
             try:
-                for job_id in await self._store.read(jobs.active):
-                    self.follow(job_id)
+                await self._follow_all()
                 async with asyncio.TaskGroup() as group:
                     for name, engine in self.engines.items():
                         group.create_task(self._listen(engine), name=f"listen-{name}")
                         group.create_task(self._positions(engine), name=f"positions-{name}")
             finally:
                 self._tasks = None
+
+    async def _follow_all(self) -> None:
+        """Follow every active row, as soon as the store can be read."""
+        while True:
+            try:
+                active = await self._store.read(jobs.active)
+                break
+            except StoreBroken as error:
+                log.warning("tracker_waits", reason=str(error))
+                await self._clock.wait(asyncio.Event(), self._policy.fast)
+        for job_id in active:
+            self.follow(job_id)
 
     def follow(self, job_id: JobId) -> None:
         """Wake the poller of *job_id*, or start one that looks at once; before `run` it does nothing (`run` will)."""
@@ -103,7 +114,7 @@ class Tracker:
             return True
         return True
 
-    async def look(self, job_id: JobId, by: str) -> Job | None:
+    async def look(self, job_id: JobId, by: str) -> Job | Gone | Lost:
         """Look once, now, for reconcile."""
         return await self._looks.look(job_id, by)
 
@@ -125,7 +136,7 @@ class Tracker:
     async def _supervise(self, job_id: JobId, wake: asyncio.Event) -> None:
         """Run the poller of one job; a failure is logged and counted, and reconcile gives the job a new poller."""
 
-        async def look(identifier: JobId, woken: bool) -> Job | None:  # the shape of Look
+        async def look(identifier: JobId, woken: bool) -> Job | Gone | Lost:  # the shape of Look
             return await self._looks.look(identifier, "poll" if not woken else "watch")
 
         try:

@@ -63,16 +63,16 @@ def aware(at: datetime | None) -> datetime | None:
 
 
 def tag_of(job: Job) -> str:
-    """Return the weak validator of a row: its version moves with every change, its age in the answer does not."""
-    return f'W/"{job.short_id}-{job.version}"'
+    """Return the weak validator of a row: its edition moves with every change, its age in the answer does not."""
+    return f'W/"{job.short_id}-{job.edition}"'
 
 
-def version_in(header: str, job_id: str) -> int | None:
-    """Return the version that an If-None-Match of ours names."""
+def edition_in(header: str, job_id: str) -> str | None:
+    """Return the edition that an If-None-Match of ours names."""
     opaque = header.strip().removeprefix("W/").strip('"')
-    short, _, version = opaque.partition("-")
+    short, _, edition = opaque.partition("-")
     same = bool(short) and job_id.lower().replace("-", "").startswith(short[:8])
-    return int(version) if same and version.isdecimal() else None
+    return edition if same and edition.replace(".", "").isdecimal() else None
 
 
 async def get_job(request: web.Request) -> web.Response:
@@ -80,7 +80,7 @@ async def get_job(request: web.Request) -> web.Response:
     services, text = request.app[SERVICES], request.match_info["id"]
     query = wire.decode_query(wire.WaitQuery, request.query, request.query.items())
     if query.wait > 0:
-        seen = version_in(request.headers.get("If-None-Match", ""), text)
+        seen = edition_in(request.headers.get("If-None-Match", ""), text)
         parts = await services.jobs.wait(
             request[IDENTITY], text, query.wait, seen, lambda: request.transport is not None
         )

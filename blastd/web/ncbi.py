@@ -129,7 +129,7 @@ async def find(request: web.Request, rid: str) -> Job | None:
             if left <= 0 or transport is None or transport.is_closing():
                 break
             found = await services.jobs.wait(
-                request[IDENTITY], job.job_id, left, job.version, lambda: request.transport is not None
+                request[IDENTITY], job.job_id, left, job.edition, lambda: request.transport is not None
             )
             job = found.job
     except (NotFound, Expired):

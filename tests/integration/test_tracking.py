@@ -139,15 +139,18 @@ class World:
 
 
 @asynccontextmanager
-async def tracking(state: Path) -> AsyncIterator[World]:
+async def tracking(state: Path, before: Callable[[World], None] = lambda _world: None) -> AsyncIterator[World]:
+    """Run the tracker on *state*; *before* prepares what it begins with."""
     settings = load(None, {}, {"store.state_dir": state})
     clock = FakeClock()
     engine = Watched(clock)
     async with build(settings, clock, {"faulty": engine}) as parts:
+        world = World(parts, engine, clock)
+        before(world)
         run = asyncio.ensure_future(parts.tracker.run())
         try:
             await settle()
-            yield World(parts, engine, clock)
+            yield world
         finally:
             run.cancel()
             await asyncio.wait({run})
@@ -337,10 +340,10 @@ async def test_T10_an_observation_that_was_under_way_when_the_job_ended_changes_
     now = world.clock.now()
     running = await world.row(job_id)
     ended = cancelled(running, now)
-    assert await world.store.write(lambda db: jobs.move(db, running, ended, now)) is not None
+    assert isinstance(await world.store.write(lambda db: jobs.move(db, running, ended, now)), Job)
     world.engine.gate.set()
     row = await look
-    assert row is not None
+    assert isinstance(row, Job)
     assert (row.status, row.error_code) == (Status.CANCELLED, None)
     assert [event.kind for event in await world.events(job_id)][-1] == "cancelled"
 
