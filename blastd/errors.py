@@ -141,6 +141,12 @@ class ResultGone(Conflict):
     code = "result_missing"
 
 
+class ResultDiffers(Conflict):
+    """The same search gives another result than the stored one, so this format would not be of it. Tables, CSV and hits are stored; for others search again."""
+
+    code = "result_differs"
+
+
 class DatabaseGone(Conflict):
     """The database generation that was searched is gone."""
 

@@ -1,4 +1,6 @@
-"""What the end of a BLAST+ process means: exit code, signal and stderr to code, cause and remedy. Pure.
+"""What the failure of a BLAST+ process means: exit code, signal and stderr to code, cause and remedy. Pure.
+
+What a run with exit code 0 says is heard by `remarks`.
 
 Exit codes are those of the BLAST+ manual (https://www.ncbi.nlm.nih.gov/books/NBK279684, "exit codes"): 1 query or
 options, 2 database, 3 engine, 4 out of memory, 5 network, 6 output. Others were seen with 2.12: 127 a library that did
@@ -9,11 +11,9 @@ truncated one, 153 the limit of file sizes, 255 an exception of its C++ code.
 import re
 from collections.abc import Mapping
 
+from blastd.blastplus.remarks import cut
 from blastd.core.engine import Trouble
-from blastd.core.model import Warned
 
-WARNINGS = 200  # kept of one unit: a file of bad records would otherwise fill the row
-LETTERS = 500  # of one cause or warning
 SIGABRT, SIGBUS, SIGKILL, SIGSEGV, SIGXCPU, SIGXFSZ = 6, 7, 9, 11, 24, 25
 
 MEMORY_WORDS = ("bad_alloc", "out of memory", "memory allocation", "cannot allocate", "zero-fill pages", "enomem")
@@ -25,12 +25,6 @@ SAID = re.compile(r"^(?:BLAST [\w/ ]*?error|Error|Critical|Fatal): ?", re.IGNORE
 CLASS = re.compile(r"^(?:Error: *)?\(C\w+::\w+\) *")
 PLACE = re.compile(r'^T\d+ ".*?", line \d+: *')
 MANUAL = "Please refer to the BLAST+ user manual."
-
-WARNING = re.compile(r"^Warning: (?:\[\w+\] )?(.*)$")
-READER = re.compile(r"^(?:C?FastaReader|FASTA-Reader): (.*)$")
-QUERY_NAME = re.compile(r"^Query_(\d+)\b ?")
-OURS = ("To obtain better run time performance, please run blastdb_aliastool",)
-"""Warnings about how blastd calls BLAST+, which say nothing about the search."""
 
 
 # ---------------------------------------------------------------- failures
@@ -45,13 +39,13 @@ def cause(stderr: str) -> str:
     for number, line in enumerate(lines):
         if re.match(r"BLAST [\w/ ]*error:", line):
             told = " ".join([SAID.sub("", line), *lines[number + 1 :]])
-            return _cut(_once(told))
+            return cut(_once(told))
     if places := [line for line in lines if PLACE.match(line)]:
-        return _cut(CLASS.sub("", PLACE.sub("", places[0])))
+        return cut(CLASS.sub("", PLACE.sub("", places[0])))
     for line in reversed(lines):
         text = SAID.sub("", CLASS.sub("", line)).strip()
         if text and not text.startswith("==="):
-            return _cut(text)
+            return cut(text)
     return ""
 
 
@@ -59,11 +53,6 @@ def _once(text: str) -> str:
     """Return a message that BLAST+ repeats for each query ("Error: x Error: x") once."""
     parts = [part.strip() for part in re.split(r"\b(?:Error|Warning): ", text)]
     return "; ".join(dict.fromkeys(part for part in parts if part))
-
-
-def _cut(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= LETTERS else text[: LETTERS - 3] + "..."
 
 
 def explain(
@@ -174,30 +163,3 @@ def no_room(program: str, said: str) -> Trouble:
         remedy="Free disk space, then retry.",
         retryable=True,
     )
-
-
-# ---------------------------------------------------------------- warnings
-
-
-def warnings(stderr: str, first_query: int = 0) -> tuple[Warned, ...]:
-    """Return BLAST+'s warnings once each, at most WARNINGS and a last one that counts the rest.
-
-    `Query_n` of a batch becomes the number in the whole file: *first_query* counts from 0, `Warned.query` from 1.
-    """
-    found: dict[tuple[int | None, str], None] = {}
-    for line in stderr.splitlines():
-        told = WARNING.match(line.strip())
-        if told is None and (told := READER.match(line.strip())) is None:
-            continue
-        text = told[1].strip()
-        if not text or text.startswith(OURS):
-            continue
-        named = QUERY_NAME.match(text)
-        if named is not None:
-            found[int(named[1]) + first_query, _cut(text[named.end() :].lstrip(": "))] = None
-        else:
-            found[None, _cut(text)] = None
-    kept = [Warned(text=text, query=query, source="blast") for query, text in list(found)[:WARNINGS]]
-    if len(found) > WARNINGS:
-        kept.append(Warned(text=f"{len(found) - WARNINGS:,} more warnings are in the log of the job.", source="blast"))
-    return tuple(kept)

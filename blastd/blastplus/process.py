@@ -156,11 +156,20 @@ def kill_orphans(state_dir: Path) -> int:
     return killed
 
 
-def tail(path: Path, size: int) -> str:
-    """Return the last *size* bytes of a text file, empty if there is none."""
+def excerpt(path: Path, size: int) -> str:
+    """Return a text file of at most about *size* bytes whole, else its beginning and its end; empty if there is none.
+
+    BLAST+ says at the beginning what holds for the whole search, and at the end why it stopped.
+    """
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - size))
-            return file.read().decode("utf-8", "replace")
+            left_out = path.stat().st_size - size
+            if left_out <= 0:
+                return file.read().decode("utf-8", "replace")
+            first = file.read(size // 2)
+            file.seek(-(size // 2), os.SEEK_END)
+            last = file.read()
     except FileNotFoundError:
         return ""
+    first, last = first[: first.rfind(b"\n") + 1] or first, last[last.find(b"\n") + 1 :] or last  # whole lines
+    return f"{first.decode('utf-8', 'replace')}[... {left_out:,} bytes are left out ...]\n{last.decode('utf-8', 'replace')}"

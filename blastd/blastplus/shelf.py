@@ -104,7 +104,7 @@ class Shelf:
                 self._forget(ref.fingerprint)
                 return Trouble(
                     code="database_changed",
-                    sentence=f"Database {ref.name} was overwritten in place while it was searched, so the result can't be trusted.",
+                    sentence=f"Database {ref.name} was overwritten in place after the search began, so nothing made from it now can be trusted.",
                     remedy="Submit the search again; replace databases with makeblastdb or by renaming, not with cp.",
                 )
         return None

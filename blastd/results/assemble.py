@@ -3,11 +3,12 @@
 Files and checksums belong to the caller; this reads what they say.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from blastd.blastplus.exits import warnings
+from blastd.blastplus.remarks import hear
 from blastd.core.alias import targets
+from blastd.core.engine import Trouble
 from blastd.core.model import Frozen, Job, Unit, UnitKind, Warned
 from blastd.core.tabular import COLUMN, TRAILER, Damaged, sections
 from blastd.errors import ResultGone
@@ -25,6 +26,8 @@ class Assembled(Frozen, frozen=True, kw_only=True):
     hits: int
     limit_reached: int
     warnings: tuple[Warned, ...] = ()
+    refuted: Mapping[int, Trouble] = {}
+    """Units, by index, whose output is not that of the search that was asked for, although they ended well."""
 
 
 def result_units(units: Sequence[Unit]) -> tuple[Unit, ...]:
@@ -53,7 +56,6 @@ def assemble(folder: Path, job: Job, units: Sequence[Unit]) -> Assembled:
     """Read every stored file of *job* and count. Blocking. Raises ResultGone for a file that is missing or damaged."""
     limit = targets(job.options)
     hits = reached = 0
-    found: list[Warned] = []
     for unit in result_units(units):
         path = stored_path(folder, unit)
         queries = 0
@@ -69,8 +71,20 @@ def assemble(folder: Path, job: Job, units: Sequence[Unit]) -> Assembled:
             raise ResultGone(f"The output of part {unit.index} is damaged: {error}") from error
         if queries != unit.queries:
             raise ResultGone(f"The output of part {unit.index} has {queries} queries instead of {unit.queries}.")
-        found += [warned for warned in warnings(unit.stderr, unit.first_query) if warned not in found]
-    return Assembled(hits=hits, limit_reached=reached, warnings=tuple(found[:MOST_WARNINGS]))
+    warnings, refuted = said_by(units)
+    return Assembled(hits=hits, limit_reached=reached, warnings=warnings, refuted=refuted)
+
+
+def said_by(units: Sequence[Unit]) -> tuple[tuple[Warned, ...], Mapping[int, Trouble]]:
+    """Return the warnings of all units, those that only propose included, and the units whose output can't be used."""
+    found: dict[Warned, None] = {}
+    refuted: dict[int, Trouble] = {}
+    for unit in sorted(units, key=lambda unit: unit.kind is UnitKind.PROPOSE):
+        said = hear(unit.stderr, unit.first_query)
+        found |= dict.fromkeys(said.warnings)
+        if said.trouble is not None:
+            refuted[unit.index] = said.trouble
+    return tuple(found)[:MOST_WARNINGS], refuted
 
 
 def whole_lines(path: Path) -> Iterator[str]:

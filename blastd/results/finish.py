@@ -3,7 +3,7 @@
 The run is restricted to the subjects that the stored form names, by a mask over the database that keeps the whole
 database's statistics (`core/alias.py`), so it costs little. That the restricted run is the same search is not taken on
 trust: its stored form is compared with the stored one first, byte for byte. Where they differ, or where a mask can't
-name the subjects (several databases, a selection by ids), the whole database is searched again.
+name the subjects (several databases, a selection by ids), the whole database is searched again, and compared as well.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from blastd.aio import offload
-from blastd.blastplus import command, exits, process
+from blastd.blastplus import command, exits, process, remarks
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.layout import write_alias
 from blastd.blastplus.shelf import Placed
@@ -21,11 +21,12 @@ from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core import alias
 from blastd.core.merge import join_files, joinable
-from blastd.core.model import Frozen, Job, Unit
+from blastd.core.model import Frozen, Job, Unit, Warned
 from blastd.core.plan import WHOLE_DATABASE
-from blastd.core.standins import Decoder
+from blastd.core.standins import Decoder, Encoder
 from blastd.core.tabular import COLUMN, RICH_SPEC, sections
-from blastd.errors import ToolFailed, Unsupported
+from blastd.durable import digest
+from blastd.errors import ResultDiffers, ResultGone, ToolFailed, Unsupported
 from blastd.results.assemble import result_units, stored_lines, stored_path
 from blastd.results.formats import only
 
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 
 LIMITS = process.Limits(seconds=3600.0, nice=5)
 BLOCK = 1 << 20
+STDERR_BYTES = 64 << 10
 WORTH_A_MASK = 0.5
 """A mask that keeps more than this share of the database saves nothing."""
 
@@ -52,13 +54,15 @@ class Finish(Frozen, frozen=True, kw_only=True):
 
 async def make_format(
     given: Finish, outfmt: str, target: Path, query: int | None = None, more: Sequence[str] = ()
-) -> None:
+) -> tuple[Warned, ...]:
     """Write the result in BLAST+'s *outfmt* to *target*, of all queries or of one (its number from 1).
 
     *more* are words for BLAST+ that shape the text. A format whose parts can't be joined is made by one run over all.
+    Returns what BLAST+ said meanwhile.
 
-    Raises ToolFailed when BLAST+ fails, Unsupported when one query alone is another search than it was among all, or
-    when this machine has another version of BLAST+ than the search ran with.
+    Raises ToolFailed when BLAST+ fails, ResultGone when the submitted sequences are no longer whole, ResultDiffers when
+    the same search gives another result than the stored one, Unsupported when one query alone is another search than it
+    was among all, or when this machine has another version of BLAST+ than the search ran with.
     """
     ran = given.job.blast_version
     if ran and ran != given.tools.version:
@@ -66,52 +70,93 @@ async def make_format(
             f"The search ran with BLAST+ {ran} and this machine has {given.tools.version}, so this format would not be of the "
             "same search. Tables, CSV and hits are stored; for others search again, or bring both to one version."
         )
+    fasta = await offload(_verified, given)
+    said: dict[Warned, None] = {}
     parts: list[Path] = []
     sizes: list[int] = []
     units: Sequence[Unit] = result_units(given.units)
     if query is None and len(units) > 1 and not joinable(outfmt):
-        whole = given.folder / ("query.ascii.fa" if given.job.standins else "query.fa")
-        parts, sizes, units = [given.work / "whole.part"], [given.job.query.count], []
-        await _blast(given, whole, Path(given.placed.run_folder), outfmt, parts[0], more)
+        parts, sizes = [given.work / "whole.part"], [given.job.query.count]
+        stored = given.work / "whole.stored"
+        of_units = [stored_path(given.folder, unit) for unit in units]
+        await offload(_join, of_units, [unit.queries for unit in units], RICH_SPEC, stored, {})
+        said |= dict.fromkeys(await _on_all(given, fasta, stored, outfmt, parts[0], more))
+        units = []
     for unit in units:
         if query is not None and not unit.first_query < query <= unit.first_query + unit.queries:
             continue
         part = given.work / f"{unit.index}.part"
-        await _batch(given, unit, outfmt, part, query, more)
+        try:
+            said |= dict.fromkeys(await _batch(given, fasta, unit, outfmt, part, query, more))
+        except ResultDiffers as error:
+            if query is None:
+                raise
+            raise Unsupported(
+                "This query has other hits alone than among all queries: ask for the whole result."
+            ) from error
         parts.append(part)
         sizes.append(unit.queries if query is None else 1)
     await offload(_join, parts, sizes, outfmt, target, given.job.standins)
+    return tuple(said)
 
 
-async def _batch(given: Finish, unit: Unit, outfmt: str, part: Path, query: int | None, more: Sequence[str]) -> None:
-    fasta, stored = await offload(_inputs, given, unit, query)
+async def _batch(
+    given: Finish, queries: Path, unit: Unit, outfmt: str, part: Path, query: int | None, more: Sequence[str]
+) -> tuple[Warned, ...]:
+    """Write one batch, from the stored subjects alone where that is the same search, else from the whole database."""
+    fasta, stored = await offload(_inputs, given, queries, unit, query)
     folder = await _restricted(given, unit, stored)
     if folder is not None:
-        check = given.work / f"{unit.index}.check"
-        await _blast(given, fasta, folder, RICH_SPEC, check)
-        if await offload(_same, check, stored):
-            await _blast(given, fasta, folder, outfmt, part, more)
-            return
+        if await _as_stored(given, fasta, folder, stored):
+            return await _blast(given, fasta, folder, outfmt, part, more)
         log.info("finish_on_whole_database", job_id=given.job.job_id, unit=unit.index)
-    whole = Path(given.placed.run_folder)
-    if query is not None:
-        check = given.work / f"{unit.index}.check"
-        await _blast(given, fasta, whole, RICH_SPEC, check)
-        if not await offload(_same, check, stored):
-            raise Unsupported("This query has other hits alone than among all queries: ask for the whole result.")
-    await _blast(given, fasta, whole, outfmt, part, more)
+    return await _on_all(given, fasta, stored, outfmt, part, more)
 
 
-def _inputs(given: Finish, unit: Unit, query: int | None) -> tuple[Path, Path]:
+async def _on_all(
+    given: Finish, fasta: Path, stored: Path, outfmt: str, part: Path, more: Sequence[str]
+) -> tuple[Warned, ...]:
+    """Write a format from the whole database. Raises ResultDiffers."""
+    folder = Path(given.placed.run_folder)
+    if not await _as_stored(given, fasta, folder, stored):
+        raise ResultDiffers
+    return await _blast(given, fasta, folder, outfmt, part, more)
+
+
+async def _as_stored(given: Finish, fasta: Path, folder: Path, stored: Path) -> bool:
+    """Tell whether the search in *folder* gives the stored form, byte for byte."""
+    check = given.work / "check"
+    await _blast(given, fasta, folder, RICH_SPEC, check)
+    return await offload(_same, check, stored)
+
+
+def _verified(given: Finish) -> Path:
+    """Return the FASTA that BLAST+ read for the search; blocking. Raises ResultGone when it is not what was submitted."""
+    submitted = given.folder / "query.fa"
+    try:
+        whole = digest(submitted)[1] == given.job.query.sha256
+    except OSError as error:
+        raise ResultGone(f"The submitted sequences can't be read: {error.strerror}. Search again.") from error
+    if not whole:
+        raise ResultGone("The submitted sequences are no longer whole, so no format can be made of them. Search again.")
+    if not given.job.standins:
+        return submitted
+    made, encoder = given.work / "query.ascii.fa", Encoder(given.job.standins)
+    with submitted.open("rb") as source, made.open("wb") as out:
+        while block := source.read(BLOCK):
+            out.write(encoder.feed(block))
+        out.write(encoder.end())
+    return made
+
+
+def _inputs(given: Finish, fasta: Path, unit: Unit, query: int | None) -> tuple[Path, Path]:
     """Return the FASTA file of the batch (or of one query) and its stored form; blocking."""
-    ascii_file = given.folder / "query.ascii.fa"
-    fasta = ascii_file if given.job.standins else given.folder / "query.fa"
     stored = stored_path(given.folder, unit)
     if len(given.units) > 1:
         fasta = command.batch_file(fasta, given.work / f"{unit.index}.fa", unit)
     if query is None:
         return fasta, stored
-    one, its = given.work / "query.fa", given.work / "query.stored"
+    one, its = given.work / "one.fa", given.work / "one.stored"
     at, number = query - 1 - unit.first_query, -1
     with fasta.open("rb") as source, one.open("wb") as out:
         for line in source:
@@ -166,7 +211,10 @@ def _subjects(stored: Path) -> list[str]:
     return list(names)
 
 
-async def _blast(given: Finish, fasta: Path, folder: Path, outfmt: str, out: Path, more: Sequence[str] = ()) -> None:
+async def _blast(
+    given: Finish, fasta: Path, folder: Path, outfmt: str, out: Path, more: Sequence[str] = ()
+) -> tuple[Warned, ...]:
+    """Run the user's own search in *outfmt*; returns what BLAST+ said. Raises ToolFailed."""
     job = given.job
     words = await offload(command.arguments, job, given.work)
     argv = command.argv(
@@ -186,13 +234,17 @@ async def _blast(given: Finish, fasta: Path, folder: Path, outfmt: str, out: Pat
         trouble = exits.explain(
             exit_code=ended.exit_code,
             signal=ended.signal,
-            stderr=process.tail(errors, 4096),
+            stderr=await offload(process.excerpt, errors, 4096),
             program=job.program,
             timed_out=ended.timed_out,
             time_limit_seconds=LIMITS.seconds,
             memory_limit_bytes=None,
         )
         raise ToolFailed(f"The format could not be made: {trouble.text}")
+    said = remarks.hear(await offload(process.excerpt, errors, STDERR_BYTES))
+    if said.trouble is not None:
+        raise ToolFailed(f"The format could not be made: {said.trouble.text}")
+    return tuple(warned for warned in said.warnings if warned.query is None)
 
 
 def _same(first: Path, second: Path) -> bool:

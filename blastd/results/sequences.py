@@ -99,7 +99,7 @@ async def _blastdbcmd(given: Finish, generation: Generation, words: Sequence[str
         clock=given.clock,
     )
     if ended.exit_code != 0:
-        raise ToolFailed(f"blastdbcmd could not read the sequences: {process.tail(errors, 500).strip()}")
+        raise ToolFailed(f"blastdbcmd could not read the sequences: {process.excerpt(errors, 500).strip()}")
 
 
 def _join(parts: Sequence[Path], target: Path) -> None:

@@ -19,10 +19,12 @@ from blastd.service.checks import Checks, CommandLines, command_lines
 from blastd.service.databases import Databases, Listed
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.results import Results
+from blastd.service.reuse import Reuse
 from blastd.service.subjects import Subjects
 from blastd.service.submit import Submit
 from blastd.service.system import Component, System
 from blastd.service.webhooks import Webhooks
+from blastd.service.whole import Whole
 from blastd.store.files import Files
 from blastd.store.sqlite import Database
 from blastd.tracking.tracker import Tracker
@@ -71,7 +73,8 @@ class Services:
             databases.warm_on = warmer.warm_nodes
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
-        self.results = Results(store=store, files=files, shelf=shelf, tools=tools, clock=clock)
+        whole = Whole()
+        self.results = Results(store=store, files=files, shelf=shelf, tools=tools, clock=clock, whole=whole)
         self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version)
         self.submit = Submit(
             store=store,
@@ -91,6 +94,7 @@ class Services:
             floor_bytes=settings.retention.disk_floor_bytes,
             stopping=self.stopping,
             webhook_fault=self.webhooks.fault,
+            reuse=Reuse(store, files, clock, shelf, whole),
         )
         self.system = System(
             store=store,

@@ -13,7 +13,7 @@ from blastd.blastplus.blastdb import Database
 from blastd.blastplus.layout import in_order
 from blastd.blastplus.shelf import Shelf
 from blastd.core import plan as planning
-from blastd.core import programs
+from blastd.core import programs, taxids
 from blastd.core.ids import JobId
 from blastd.core.model import DatabaseRef, Frozen, Job, Unit
 from blastd.core.near import Nearest
@@ -102,10 +102,17 @@ class Checks:
         faults += [("/query", text) for text in intake.faults]
         engine = self._engine(asked.engine, faults)
         found = self._find(asked.databases, faults) if not asked.subjects else [asked.own] if asked.own else []
+        remarks: tuple[str, ...] = ()
         if checked is not None:
             if not intake.faults:
                 faults += programs.check_location(checked.query_loc, intake.letters)
-            faults += programs.check_databases(checked, [await self._facts(database, checked) for database in found])
+            facts = [await self._facts(database, checked) for database in found]
+            if taxids.expands(checked, self.offered.programs[checked.program]):
+                below = await self._databases.taxa_below(taxids.asked(checked), found)
+                spelled = taxids.spell(checked, below, taxids.held(facts))
+                checked, remarks = spelled.search, spelled.remarks
+                faults += spelled.faults
+            faults += programs.check_databases(checked, facts)
         if not faults:
             faults += await self._shared_ids(found)
             faults += self._too_big(engine, found, intake)
@@ -120,7 +127,7 @@ class Checks:
             databases=tuple(reference(database) for database in found),
             engine=engine,
             plan=self._plan(checked, found, intake, engine),
-            warnings=tuple(programs.hints(checked, all_short=intake.all_short)),
+            warnings=(*remarks, *programs.hints(checked, all_short=intake.all_short)),
             blast_version=self.offered.blast_version,
         )
 

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from blastd.aio import offload
-from blastd.blastplus import blastdb, entries, makedb
+from blastd.blastplus import blastdb, entries, makedb, taxonomy
 from blastd.blastplus.blastdb import Database, Scan
 from blastd.blastplus.makedb import BuildFailed, Order, check_name
 from blastd.blastplus.tools import Tools
@@ -143,6 +143,15 @@ class Databases:
             found = await blastdb.taxids(Path(database.path), database.molecule, self._tools)
             self._taxids[database.fingerprint] = frozenset(int(one) for one in found)
         return self._taxids[database.fingerprint]
+
+    async def taxa_below(self, ids: Sequence[int], found: Sequence[Database]) -> dict[int, frozenset[int]] | None:
+        """Return each of *ids* with all that lies below it; None where no tree of taxa is installed. Raises ToolFailed.
+
+        It lies where BLAST+ itself would look: beside a database that is searched, or in a folder of databases.
+        """
+        folders = [*(Path(database.path).parent for database in found), *self._folders]
+        file = await offload(taxonomy.find, folders)
+        return None if file is None else await offload(taxonomy.below, file, ids)
 
     async def sequence_ids(self, database: Database) -> frozenset[str]:
         """Return the ids of all sequences; asked of BLAST+ once for each content."""

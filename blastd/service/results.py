@@ -7,6 +7,7 @@ every stored file is compared with its checksum before it is served the first ti
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -21,8 +22,8 @@ from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.tabular import columns
-from blastd.durable import digest, settle
-from blastd.errors import Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
+from blastd.durable import settle
+from blastd.errors import DatabaseGone, Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
 from blastd.results import finish, formats, hits, sequences
 from blastd.results.formats import FORMATS, Format
 from blastd.service.asked import (
@@ -40,7 +41,8 @@ from blastd.service.asked import (
 from blastd.service.progress import progress
 from blastd.service.streams import Copy, in_threads
 from blastd.service.tables import align, offset_of, page_of
-from blastd.store import artifacts, units
+from blastd.service.whole import Whole
+from blastd.store import artifacts, jobs, units
 from blastd.store.files import Files
 from blastd.store.sqlite import Database
 
@@ -55,12 +57,14 @@ FINISHES = 2
 class Results:
     """Use cases of results."""
 
-    def __init__(self, *, store: Database, files: Files, shelf: Shelf, tools: Tools, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Database, files: Files, shelf: Shelf, tools: Tools, clock: Clock, whole: Whole
+    ) -> None:
         """Take the parts."""
         self._store, self._files, self._shelf, self._tools, self._clock = store, files, shelf, tools, clock
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._finishes = asyncio.Semaphore(FINISHES)
-        self._whole: dict[Path, tuple[int, int, int]] = {}
+        self._whole = whole
 
     def formats(self) -> list[Format]:
         """Return every format."""
@@ -76,7 +80,7 @@ class Results:
             return Ready(job=job, folder=self._files.job_folder(job.job_id), units=tuple(done), complete=False)
         its_units, its_artifacts = await self._rows(job)
         folder = self._files.job_folder(job.job_id)
-        await offload(self._check, folder, [one for one in its_artifacts if one.name.startswith("units/")])
+        await offload(self._whole.check, folder, [one for one in its_artifacts if one.name.startswith("units/")])
         made = tuple(one for one in its_artifacts if one.name.startswith("results/"))
         return Ready(job=job, folder=folder, units=tuple(its_units), kept=made)
 
@@ -99,32 +103,11 @@ class Results:
 
         return await self._store.read_few(read)
 
-    def _check(self, folder: Path, its_artifacts: Sequence[Artifact]) -> None:
-        """Compare files with their checksums, each once for as long as it does not change; blocking. Raises ResultGone."""
-        for artifact in its_artifacts:
-            reason = self._damage(folder / artifact.path, artifact)
-            if reason is not None:
-                raise ResultGone(f"The stored result is no longer whole: {artifact.path} {reason}. Search again.")
-
-    def _damage(self, path: Path, artifact: Artifact) -> str | None:
-        """Return what is wrong with a stored file; blocking."""
-        try:
-            stat = path.stat()
-        except OSError:
-            return "is missing"
-        if stat.st_size != artifact.size_bytes:
-            return f"has {stat.st_size:,} bytes instead of {artifact.size_bytes:,}"
-        seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        if self._whole.get(path) != seen:
-            if artifact.sha256 and digest(path)[1] != artifact.sha256:
-                return "has another checksum than when it was stored"
-            self._whole[path] = seen
-        return None
-
     # ------------------------------------------------------------------ files
     async def query(self, job: Job) -> ResultFile:
         """Return the submitted sequences. Raises ResultGone."""
         path = self._files.query_path(job.job_id)
+        await offload(self._whole.check_query, path, job.query.sha256)
         try:
             size = (await offload(path.stat)).st_size
         except OSError as error:
@@ -192,7 +175,7 @@ class Results:
         kept = next((one for one in ready.kept if one.name == name), None)
         if kept is None:
             return None
-        reason = await offload(self._damage, ready.folder / kept.path, kept)
+        reason = await offload(self._whole.damage, ready.folder / kept.path, kept.size_bytes, kept.sha256)
         if reason is None:
             return kept
         log.warning("stored_format_damaged", job_id=ready.job.job_id, format=key, reason=reason)
@@ -238,29 +221,45 @@ class Results:
             outfmt = f"{6 if kind.name == 'csv' else kind.outfmt} {' '.join(names)}"
         if kind.programs and ready.job.program not in kind.programs:
             raise Unsupported(f"BLAST+ writes {kind.name} for {', '.join(kind.programs)} only.")
-        work = self._files.temporary()
+        async with self._searched(ready) as given:
+            said = await finish.make_format(given, outfmt, target, query, kind.words)
+        if kind.name == "csv":
+            await offload(formats.table_to_csv, target, names or ())
+        if new := [warned for warned in said if warned not in ready.job.warnings]:
+            now = self._clock.now()
+            await self._store.write(lambda db: jobs.warn(db, ready.job.job_id, new, now), of=[ready.job.job_id])
+
+    @asynccontextmanager
+    async def _searched(self, ready: Ready) -> AsyncIterator[finish.Finish]:
+        """Yield what making something from the databases of a search needs, with a work folder of its own.
+
+        What is made counts only if the databases are those of the search before and after. Raises DatabaseGone.
+        """
+        refs, work = ready.job.databases, self._files.temporary()
         await offload(work.mkdir, mode=0o700)
         try:
-            given = await self._given(ready, work)
-            await finish.make_format(given, outfmt, target, query, kind.words)
-            if kind.name == "csv":
-                await offload(formats.table_to_csv, target, names or ())
+            await self._same(ready.job)
+            yield finish.Finish(
+                job=ready.job,
+                folder=ready.folder,
+                units=ready.units,
+                placed=await self._shelf.place(refs, work),
+                generations=[await self._shelf.find(ref) for ref in refs],
+                tools=self._tools,
+                clock=self._clock,
+                work=work,
+            )
+            await self._same(ready.job)
         finally:
             await offload(finish.remove_work, work)
 
-    async def _given(self, ready: Ready, work: Path) -> finish.Finish:
-        refs = ready.job.databases
-        placed = await self._shelf.place(refs, work)
-        return finish.Finish(
-            job=ready.job,
-            folder=ready.folder,
-            units=ready.units,
-            placed=placed,
-            generations=[await self._shelf.find(ref) for ref in refs],
-            tools=self._tools,
-            clock=self._clock,
-            work=work,
-        )
+    async def _same(self, job: Job) -> None:
+        """Raise DatabaseGone unless the databases are as they were when they were searched."""
+        changed = await self._shelf.changed(job.databases)
+        if changed is not None:
+            raise DatabaseGone(
+                f"{changed.sentence} Tables, hits and formats that are stored can still be read; for others search again."
+            )
 
     async def _sequences(self, ready: Ready, kind: Format, wanted: Wanted) -> ResultFile | ResultStream:
         """Return sequences of subjects: all that were found, or those asked for."""
@@ -277,11 +276,10 @@ class Results:
             if missing:
                 shown = ", ".join(sorted(missing)[:5])
                 raise Invalid([("/subject", f"The search did not find {shown}; take ids from its hits.")])
-        work, target = self._files.temporary(), self._files.temporary()
-        await offload(work.mkdir, mode=0o700)
+        target = self._files.temporary()
         try:
-            async with self._finishes:
-                await sequences.write(await self._given(ready, work), found, target)
+            async with self._finishes, self._searched(ready) as given:
+                await sequences.write(given, found, target)
             if wanted.subjects:
                 body = await offload(target.read_bytes)
                 return ResultStream(
@@ -289,7 +287,6 @@ class Results:
                 )
             return stored_file(ready, await self._keep(ready, key_of(kind, None, wanted.query), kind, target))
         finally:
-            await offload(finish.remove_work, work)
             await offload(target.unlink, missing_ok=True)
 
     # ------------------------------------------------------------------ tables
@@ -314,6 +311,7 @@ class Results:
         )  # fmt: skip
         total, rows = await offload(hits.page, index, asked)
         if wanted.sequences and wanted.group == "hsp":
+            await offload(self._whole.check_query, self._files.query_path(ready.job.job_id), ready.job.query.sha256)
             await offload(align, ready.job, ready.folder, rows)
         for row in rows:
             row.pop("btop")

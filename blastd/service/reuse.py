@@ -1,23 +1,29 @@
 """A repeated search is answered from the stored result: a new job that is completed at once and shares the files.
 
-Files are shared by hard links, so that each job can be deleted alone. A stored result that is no longer whole is not
-reused: the search then runs.
+Files are shared by hard links, so that each job can be deleted alone. A stored result that is no longer whole, by its
+checksums, or whose databases were overwritten in place meanwhile, is not reused: the search then runs.
 """
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import structlog
 from msgspec.structs import replace
 
 from blastd.aio import offload
+from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock
 from blastd.core.ids import Owner
 from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Step, StepStatus, Unit
 from blastd.durable import flush_folder
+from blastd.errors import ResultGone
+from blastd.service.whole import Whole
 from blastd.store import artifacts, jobs, units
 from blastd.store.files import ASCII_QUERY, QUERY, Files
 from blastd.store.sqlite import Database
+
+log = structlog.get_logger()
 
 QUERY_FILES = (QUERY, ASCII_QUERY)
 DERIVED_FILES = ("hits.sqlite",)
@@ -35,9 +41,9 @@ class Reused(Frozen, frozen=True, kw_only=True):
 class Reuse:
     """Finds and shares results of equal searches."""
 
-    def __init__(self, store: Database, files: Files, clock: Clock) -> None:
+    def __init__(self, store: Database, files: Files, clock: Clock, shelf: Shelf, whole: Whole) -> None:
         """Take the parts."""
-        self._store, self._files, self._clock = store, files, clock
+        self._store, self._files, self._clock, self._shelf, self._whole = store, files, clock, shelf, whole
 
     async def find(self, owner: Owner, key: str) -> Job | None:
         """Return the newest completed job of *owner* with the same search."""
@@ -49,7 +55,9 @@ class Reuse:
             lambda db: (units.of_job(db, same.job_id), artifacts.of_job(db, same.job_id))
         )
         folder, source = self._files.job_folder(job.job_id), self._files.job_folder(same.job_id)
-        if not its_artifacts or not await offload(share, source, folder, its_artifacts):
+        if not its_artifacts or await self._shelf.changed(same.databases) is not None:
+            return None
+        if not await offload(self._share, same, source, folder, its_artifacts):
             await offload(self._files.remove_job, job.job_id)
             return None
         now = self._clock.now()
@@ -63,7 +71,7 @@ class Reuse:
             units_total=same.units_total,
             units_done=same.units_total,
             blast_version=same.blast_version,
-            warnings=same.warnings,
+            warnings=(*job.warnings, *(warned for warned in same.warnings if warned.source == "blast")),
             plan_why=same.plan_why,
             hits=same.hits,
             limit_reached=same.limit_reached,
@@ -76,15 +84,23 @@ class Reuse:
             artifacts=tuple(replace(artifact, job_id=job.job_id, created_at=now) for artifact in its_artifacts),
         )
 
+    def _share(self, same: Job, source: Path, folder: Path, its_artifacts: Sequence[Artifact]) -> bool:
+        """Link the files of *same* into the folder of another job; False if one of them is not whole. Blocking."""
+        try:
+            self._whole.check(source, its_artifacts)
+            self._whole.check_query(source / QUERY, same.query.sha256)
+        except ResultGone as error:
+            log.warning("stored_result_not_reused", job_id=same.job_id, reason=str(error))
+            return False
+        return share(source, folder, its_artifacts)
+
 
 def share(source: Path, folder: Path, its_artifacts: Sequence[Artifact]) -> bool:
-    """Link the files of a job into the folder of another; False if one is missing or has another size. Blocking."""
+    """Link the files of a job into the folder of another; False if one is missing or can't be linked. Blocking."""
     for part in (folder, folder / "units", folder / "results"):
         part.mkdir(mode=0o700, exist_ok=True)
     for artifact in its_artifacts:
         try:
-            if (source / artifact.path).stat().st_size != artifact.size_bytes:
-                return False
             (folder / artifact.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.link(source / artifact.path, folder / artifact.path)
         except OSError:  # removed meanwhile, or a file system without hard links: the search runs

@@ -103,6 +103,7 @@ class Submit:
         floor_bytes: int,
         stopping: asyncio.Event,
         webhook_fault: Callable[[str], str | None],
+        reuse: Reuse,
     ) -> None:
         """Take the parts; *webhook_fault* says why an address may not be told of ends."""
         self._store, self._files, self._clock = store, files, clock
@@ -114,7 +115,7 @@ class Submit:
             stopping,
         )
         self._webhook_fault, self._subjects = webhook_fault, subjects
-        self._reuse = Reuse(store, files, clock)
+        self._reuse = reuse
         self._free, self._free_at = 0, -math.inf
         self._rush = Rush(tracker.follow)
 

@@ -69,6 +69,9 @@ REUSABLE = """SELECT * FROM job WHERE owner = :owner AND reuse_key = :key AND st
               ORDER BY created_at DESC LIMIT 1"""
 REPLAY = "SELECT job_id, body_sha256 FROM idempotency WHERE owner = :owner AND key = :key"
 REMEMBER = "INSERT INTO idempotency VALUES (:owner, :key, :body_sha256, :job_id, :now)"
+WARN = (
+    "UPDATE job SET warnings = :warnings, version = version + 1, updated_at = :now WHERE job_id = :job_id RETURNING *"
+)
 REMOVE = "DELETE FROM job WHERE job_id = :job_id AND status IN ('completed', 'failed', 'cancelled')"
 UNBURY = "DELETE FROM gone WHERE job_id = :job_id"
 BURY = "INSERT OR IGNORE INTO gone VALUES (:job_id, :owner, :now, :reason)"
@@ -79,6 +82,9 @@ POSITIONS = """UPDATE job SET queue_position = places.value, updated_at = :now
 FINGERPRINTS = "SELECT DISTINCT json_extract(d.value, '$.fingerprint') FROM job, json_each(job.databases) AS d"
 ALL_IDS = "SELECT job_id FROM job WHERE job_id > :after ORDER BY job_id LIMIT :limit"
 EXTERNALS = "SELECT * FROM job WHERE source = 'external' AND status = :status ORDER BY created_at LIMIT :limit"
+
+
+MOST_WARNINGS = 1000  # of one row: those of its queries, of its units, and of the formats made later
 
 
 class Idempotency(Frozen, frozen=True, kw_only=True):
@@ -287,6 +293,17 @@ def move(
         if job.engine in leftovers.OUTSIDE:
             leftovers.add(db, job, now)
     return job
+
+
+def warn(db: sqlite3.Connection, identifier: JobId, more: Sequence[Warned], now: datetime) -> None:
+    """Add warnings that came after the end of a job; it stays as it ended."""
+    job = get(db, identifier)
+    new = [warned for warned in more if job is not None and warned not in job.warnings]
+    if job is None or not new:
+        return
+    warnings = column_value("warnings", (*job.warnings, *new)[:MOST_WARNINGS])
+    row = db.execute(WARN, {"job_id": identifier, "warnings": warnings, "now": to_ms(now)}).fetchone()
+    add_event(db, job_from(row), "warned", now, {"warnings": [warned.text for warned in new]})
 
 
 def add_event(db: sqlite3.Connection, job: Job, kind: str, now: datetime, data: dict[str, Any]) -> int:

@@ -11,7 +11,7 @@ from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Trouble
 from blastd.core.lifecycle import Decision
-from blastd.core.model import Artifact, Change, Job, Lost, Missed, Phase, Status, Unit, UnitKind
+from blastd.core.model import Artifact, Change, Job, Lost, Missed, Phase, Status, Unit, UnitKind, UnitState
 from blastd.errors import BlastdError
 from blastd.metrics import Metrics
 from blastd.results.assemble import Assembled, assemble
@@ -50,6 +50,9 @@ class Finisher:
         except BlastdError as error:
             remedy = "Retry the search; if it happens again, check the disk."
             return await self._fail(job, its_units, Trouble(code=error.code, sentence=str(error), remedy=remedy), by)
+        for trouble in assembled.refuted.values():  # nothing of it is kept: a retry runs all of it again
+            refuted = [replace(unit, state=UnitState.FAILED, error_code=trouble.code) for unit in its_units]
+            return await self._fail(job, refuted, trouble, by)
         return await self._complete(job, its_units, decision, assembled, version, by)
 
     async def _complete(

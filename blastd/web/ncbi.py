@@ -84,7 +84,7 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
         return page(ncbi_forms.refused(24, [text for _, text in error.faults]))
     except TooMany as error:
         return page(ncbi_forms.refused(60, [str(error)]))
-    return page(ncbi_forms.accepted(ncbi.rid(accepted.job.job_id), RTOE_SECONDS))
+    return page(ncbi_forms.accepted(ncbi.rid(accepted.job.job_id), RTOE_SECONDS, accepted.job.warnings))
 
 
 async def sequences(request: web.Request, wanted: ncbi.Put) -> str:
@@ -148,7 +148,7 @@ async def get(request: web.Request, given: dict[str, str]) -> web.StreamResponse
     if job.status is not Status.COMPLETED:
         return page(ncbi_forms.status(rid, "WAITING", refresh=REFRESH_SECONDS))
     if given.get("FORMAT_OBJECT", "").strip().lower() == "searchinfo":
-        return page(ncbi_forms.status(rid, "READY", hits=bool(job.hits)))
+        return page(ncbi_forms.status(rid, "READY", hits=bool(job.hits), warnings=job.warnings))
     kept = await request.app[SERVICES].jobs.presentation(job)
     asked, faults = ncbi_view.view(given, FORMS, kept)
     faults += ncbi_parameters.refusals(given)
@@ -187,7 +187,7 @@ async def send(request: web.Request, rid: str, job: Job, asked: View) -> web.Str
     await response.prepare(request)
     html = form.media_type == HTML
     if form.framed:
-        await response.write(ncbi_forms.before(rid, html=html))
+        await response.write(ncbi_forms.before(rid, job.warnings, html=html))
         if html:
             async for block in ncbi_tables.descriptions(services, ready, most):
                 await response.write(block)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from blastd.core.model import Warned
 from blastd.errors import MOST_FAULTS
 
 DOCTYPE = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n<body>\n'
@@ -31,10 +32,17 @@ def shortened(sentences: Sequence[str]) -> list[str]:
     return [*shown_letters, f"And {rest:,} more."] if rest > 0 else shown_letters
 
 
-def accepted(rid: str, rtoe: int) -> str:
+def notes(warnings: Sequence[Warned]) -> str:
+    """Return the warnings of a search for a page, outside of everything that clients read."""
+    texts = [f"Query {warned.query}: {warned.text}" if warned.query else warned.text for warned in warnings]
+    return "".join(f'<p class="warning">Warning: {shown(text)}</p>\n' for text in shortened(texts))
+
+
+def accepted(rid: str, rtoe: int, warnings: Sequence[Warned] = ()) -> str:
     """Return the answer to a Put: the RID and the seconds after which to look."""
     return (
         DOCTYPE.format(title="NCBI Blast:request")
+        + notes(warnings)
         + f'<form action="Blast.cgi" method="get">\n<input name="RID" value="{rid}" type="text">\n'
         + '<input type="hidden" name="CMD" value="Get">\n<input type="submit" value="View report">\n</form>\n'
         + f"<!--QBlastInfoBegin\n    RID = {rid}\n    RTOE = {rtoe}\nQBlastInfoEnd\n-->\n"
@@ -60,7 +68,15 @@ def refused(number: int, sentences: Sequence[str]) -> str:
     )
 
 
-def status(rid: str, word: str, detail: str = "", *, hits: bool | None = None, refresh: int = 0) -> str:
+def status(
+    rid: str,
+    word: str,
+    detail: str = "",
+    *,
+    hits: bool | None = None,
+    refresh: int = 0,
+    warnings: Sequence[Warned] = (),
+) -> str:
     """Return the page of a search that has no result to show: WAITING, FAILED, UNKNOWN, or READY for SearchInfo."""
     head = DOCTYPE.format(title="NCBI Blast:request")
     if refresh:
@@ -77,6 +93,7 @@ def status(rid: str, word: str, detail: str = "", *, hits: bool | None = None, r
         head
         + text
         + f'<p>Request ID {shown(rid)}: {word.lower()}.</p>\n<p class="{word.lower()}">{paragraph}</p>\n'
+        + notes(warnings)
         + END
     )
 
@@ -84,9 +101,9 @@ def status(rid: str, word: str, detail: str = "", *, hits: bool | None = None, r
 READY = "<p><!--\nQBlastInfoBegin\n\tStatus=READY\nQBlastInfoEnd\n--><p>\n"
 
 
-def before(rid: str, *, html: bool) -> bytes:
+def before(rid: str, warnings: Sequence[Warned], *, html: bool) -> bytes:
     """Return what comes before a text result: text begins with the state, as Bio.Blast.qblast asserts; *html* is a page."""
-    return ((DOCTYPE.format(title=f"NCBI Blast:{rid}") if html else "") + READY).encode()
+    return ((DOCTYPE.format(title=f"NCBI Blast:{rid}") + notes(warnings) if html else "") + READY).encode()
 
 
 PRE = b"<PRE>\n"

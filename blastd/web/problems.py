@@ -35,6 +35,7 @@ STATUS: dict[type[errors.BlastdError], int] = {
     errors.Conflict: 409,
     errors.NotReady: 409,
     errors.ResultGone: 410,
+    errors.ResultDiffers: 409,
     errors.DatabaseGone: 410,
     errors.Expired: 410,
     errors.TooLarge: 413,

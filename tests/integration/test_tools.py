@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from blastd.blastplus import command, exits, tools
+from blastd.blastplus import command, exits, remarks, tools
 from blastd.blastplus.tools import Ran, Tools
 from blastd.core.options import Option
 from blastd.core.programs import Catalogue, Program, Search, check, default_of
@@ -196,7 +196,7 @@ async def test_warnings_of_blast_are_read(run: Run) -> None:
         query="empty_record_between.fa",
         options={"max_target_seqs": 1},
     )
-    found = exits.warnings(ran.stderr.decode(), first_query=10)
+    found = remarks.hear(ran.stderr.decode(), first_query=10).warnings
     assert {(warned.query, warned.text) for warned in found} == {
         (12, "empty_one: Sequence contains no data"),
         (None, "Examining 5 or more matches is recommended"),

@@ -2,8 +2,7 @@
 
 import pytest
 
-from blastd.blastplus.exits import WARNINGS, cause, explain, warnings
-from blastd.core.model import Warned
+from blastd.blastplus.exits import cause, explain
 
 USAGE = """USAGE
   blastn [-h] [-help] [-import_search_strategy filename]
@@ -158,57 +157,3 @@ def test_the_query_can_not_choose_the_code() -> None:
         "Warning: [blastn] Query_1 no space left on device: Sequence contains no data\nBLAST Database error: gone\n"
     )
     assert explain(exit_code=2, signal=None, stderr=stderr, program="blastn").code == "database_error"
-
-
-# ---------------------------------------------------------------- warnings
-
-
-def blast(text: str, query: int | None = None) -> Warned:
-    return Warned(text=text, query=query, source="blast")
-
-
-@pytest.mark.parametrize(
-    ("stderr", "found"),
-    [
-        (
-            "Warning: [blastn] Query_2 empty_one: Sequence contains no data \n",
-            [blast("empty_one: Sequence contains no data", 2)],
-        ),
-        (
-            "Warning: [blastn] Examining 5 or more matches is recommended\n" * 2,
-            [blast("Examining 5 or more matches is recommended")],
-        ),
-        (
-            "FASTA-Reader: Ignoring invalid residues at position(s): On line 7: 1-2, 5, 7, 14-16\n",
-            [blast("Ignoring invalid residues at position(s): On line 7: 1-2, 5, 7, 14-16")],
-        ),
-        (
-            "CFastaReader: Hyphens are invalid and will be ignored around line 6\n",
-            [blast("Hyphens are invalid and will be ignored around line 6")],
-        ),
-        (
-            "Warning: [blastn] To obtain better run time performance, please run blastdb_aliastool -seqid_file_in <X>\n"
-            "Warning: [blastn] Query_1 q1: Filtering resulted in an empty database. \n",
-            [blast("q1: Filtering resulted in an empty database.", 1)],
-        ),
-        ("Warning: [blastn] Query is Empty!\n", [blast("Query is Empty!")]),
-        ("Warning: [blastn] Query_3 : Sequence contains no data \n", [blast("Sequence contains no data", 3)]),
-        ("BLAST Database error: no warning\n\nError: none\n", []),
-        ("", []),
-    ],
-)
-def test_warnings_are_kept_once_with_their_query(stderr: str, found: list[Warned]) -> None:
-    assert list(warnings(stderr)) == found
-
-
-def test_queries_of_a_batch_are_numbered_as_in_the_whole_file() -> None:
-    (warned,) = warnings("Warning: [blastp] Query_2 e: Sequence contains no data \n", first_query=40)
-    assert warned.query == 42
-
-
-def test_warnings_are_bounded_and_the_rest_is_counted() -> None:
-    stderr = "".join(f"Warning: [blastn] Query_{number} e: Sequence contains no data \n" for number in range(1, 1_001))
-    found = warnings(stderr)
-    assert len(found) == WARNINGS + 1
-    assert found[-1].text.startswith("800 more warnings")
-    assert len(warnings("Warning: [blastn] Query_1 x: " + "1, " * 10_000)[0].text) == 500

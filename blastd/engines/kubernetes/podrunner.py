@@ -192,6 +192,31 @@ def publish(place, key, path, report):
     return False  # another pod was faster, or our own first request arrived after all: its result stands
 
 
+def excerpt(said, size):
+    """Return a stderr of at most about *size* bytes whole, else its beginning and its end, in whole lines."""
+    if len(said) <= size:
+        return said.decode("utf-8", "replace")
+    first, last = said[: size // 2], said[-(size // 2) :]
+    first, last = first[: first.rfind(b"\n") + 1] or first, last[last.find(b"\n") + 1 :] or last
+    cut = b"[... %d bytes are left out ...]\n" % (len(said) - size)
+    return (first + cut + last).decode("utf-8", "replace")
+
+
+NO_EXPANSION = "-no_taxid_expansion"
+
+
+def taken_literally(words, version):
+    """Return *words* so that taxonomy ids mean themselves: what else they stand for was looked up before.
+
+    Before 2.15 BLAST+ knows nothing else. Later ones take an id for its whole branch, and without their taxonomy file
+    for no filter at all, with exit code 0.
+    """
+    filters = [word for word in words if word.lstrip("-").replace("negative_", "") in ("taxids", "taxidlist")]
+    rest = [word for word in words if word != NO_EXPANSION]
+    numbers = [int(number) for number in re.findall(r"\d+", version)[:2]]
+    return [*rest, NO_EXPANSION] if filters and numbers >= [2, 15] else rest
+
+
 def fit(report, size):
     """Return *report* as JSON in at most *size* bytes: of stderr, the end is kept."""
     while True:
@@ -518,6 +543,7 @@ class Runner:
         return folder
 
     def blast(self, words, query, folder, outfmt, threads, out):
+        words = taken_literally(words, self.version)
         words = [self.plan["program"], "-query", query, "-db", self.plan["argument"], "-outfmt", outfmt, *words]
         return self.execute([*words, "-num_threads", str(threads)], folder, out)
 
@@ -538,7 +564,7 @@ class Runner:
         code = self.child.wait()
         self.child = None
         with open(errors, "rb") as file:
-            said = file.read()[-64 * 1024 :].decode("utf-8", "replace")
+            said = excerpt(file.read(), 64 * 1024)
         if code < 0 and oom_kills() > before:
             raise Stop("out_of_memory", "", 137)
         if code:

@@ -20,7 +20,7 @@ from blastd.core.model import Frozen, Unit, UnitKind, UnitState
 from blastd.durable import of_disk, publish_unit
 from blastd.errors import DiskFull
 
-STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: the end, where the cause stands
+STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: its beginning and its end
 NO_ROOM_BYTES = 64 * 1024
 RANGES = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
@@ -241,7 +241,7 @@ async def _run(
         limits=one.limits,
         clock=one.machine.clock,
     )
-    stderr = process.tail(errors, STDERR_BYTES)
+    stderr = process.excerpt(errors, STDERR_BYTES)
     if ended.exit_code != 0:
         raise Failed(ended, stderr, Path(words[0]).name)
     return ended, stderr
