@@ -73,14 +73,36 @@ async def _end_of(future: Future[Any]) -> None:
 
 
 # More threads than cores, since most of the work waits for the disk; bounded, since each holds memory.
-POOL = Pool("blastd-work", 8)
+FAVOURS = Pool("blastd-favour", 8)
+DUTIES = Pool("blastd-duty", 8)
+SHORT_BYTES = 2 << 20
+"""Read, hashed and counted in 50 ms: what does as much is a duty."""
 
 
 async def offload(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run blocking *work* in a thread that the calling task owns (`Pool.run`): the one door to threads."""
+    """Do a long favour, whose time follows the size of something: hash, zip, index, merge.
+
+    The thread belongs to the calling task (`Pool.run`). Favours wait for each other and keep no duty waiting.
+    """
+    return await FAVOURS.run(partial(work, *args, **kwargs), _name(work))
+
+
+async def duty(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do what takes under 50 ms on a healthy disk: look at a file, rename, read or write a block, ask SQLite for a few rows.
+
+    Neither a tiny search nor an answer about the service's own health does any favour.
+    """
+    return await DUTIES.run(partial(work, *args, **kwargs), _name(work))
+
+
+async def by_size(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do *work* on so many bytes: a duty when they are few, else a favour."""
+    return await (duty if size_bytes <= SHORT_BYTES else offload)(work, *args, **kwargs)
+
+
+def _name(work: Callable[..., object]) -> str:
     task = asyncio.current_task()
-    name = f"{task.get_name() if task else 'loop'}: {getattr(work, '__qualname__', type(work).__name__)}"
-    return await POOL.run(partial(work, *args, **kwargs), name)
+    return f"{task.get_name() if task else 'loop'}: {getattr(work, '__qualname__', type(work).__name__)}"
 
 
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:

@@ -6,7 +6,7 @@ blastdbcmd is generous: it upper-cases, and takes ids apart. Only what is exactl
 from collections.abc import Sequence
 from pathlib import Path
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.blastplus.blastdb import Database, quoted
 from blastd.blastplus.tools import Tools
 from blastd.core.model import Frozen
@@ -47,12 +47,12 @@ async def find(database: Database, names: Sequence[str], tools: Tools, work: Pat
     Raises ToolFailed at the time limit, and for more than 64 MB of sequences.
     """
     base = Path(database.path)
-    await offload(work.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
+    await duty(work.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
     try:
         words = ["-db", quoted(base.name), "-dbtype", database.molecule, "-entry_batch", str(work)]
         ran = await tools.run("blastdbcmd", [*words, "-outfmt", "%s %a %i %g %t"], cwd=base.parent, seconds=SECONDS)
     finally:
-        await offload(work.unlink, missing_ok=True)
+        await duty(work.unlink, missing_ok=True)
     # It ends with 1 when one of them is missing; the lines are those that are there.
     text = ran.stdout.decode("utf-8", "surrogateescape")
     return await offload(_named, text, names)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.blastplus import blastdb
 from blastd.blastplus.blastdb import Database, Found
 from blastd.blastplus.tools import Tools
@@ -48,16 +48,16 @@ async def make(order: Order, root: Path, tools: Tools, seconds: float, chance: C
     Raises BuildFailed with the cause and the way out, Conflict when the name is taken and `replace` is not asked for.
     """
     final = root / order.name
-    if order.task_id and await offload(_maker, final) == order.task_id:
+    if order.task_id and await duty(_maker, final) == order.task_id:
         return await _look(order, final, tools)
     if final.exists() and not order.replace:
         raise Conflict(f"There is a database {order.name} already: choose another name, or ask to replace it.")
     work = root / f".{order.name}-{chance.uuid().hex}"
-    await offload(work.mkdir, parents=True)
+    await duty(work.mkdir, parents=True)
     try:
         await _build(order, work, tools, seconds)
         made = await _look(order, work, tools)
-        await offload((work / MADE_BY).write_text, order.task_id)
+        await duty((work / MADE_BY).write_text, order.task_id)
         await offload(_place, work, final, chance)
     finally:
         await offload(shutil.rmtree, work, ignore_errors=True)
@@ -76,7 +76,7 @@ async def _look(order: Order, folder: Path, tools: Tools) -> Database:
     found = Found(
         name=order.name, path=str(folder / order.name), molecule=order.molecule, alias=_is_alias(folder, order)
     )
-    parts = await offload(blastdb.parts_of, found)
+    parts = await duty(blastdb.parts_of, found)
     made = await blastdb._inspect(found, parts, tools)  # noqa: SLF001  # the same look as a scan's
     if made.state != "ready":
         raise BuildFailed(f"makeblastdb left a database that is not whole: {made.reason}.")
@@ -85,11 +85,11 @@ async def _look(order: Order, folder: Path, tools: Tools) -> Database:
 
 async def _build(order: Order, work: Path, tools: Tools, seconds: float) -> None:
     link = work / "input.fa"
-    await offload(link.symlink_to, order.fasta.absolute())
+    await duty(link.symlink_to, order.fasta.absolute())
     words = ["-in", "input.fa", "-dbtype", order.molecule, "-title", order.title or order.name, "-out", order.name]
     words += ["-parse_seqids"] if order.parse_seqids else []
     ran = await tools.run("makeblastdb", words, cwd=work, seconds=seconds)
-    await offload(link.unlink)
+    await duty(link.unlink)
     text = (ran.stderr + ran.stdout).decode("utf-8", "replace")
     if ran.exit_code != 0:
         raise BuildFailed(await offload(explain, text, order.fasta, order.parse_seqids))

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from blastd.aio import offload
+from blastd.aio import duty
 from blastd.blastplus import generation
 from blastd.blastplus.blastdb import Database
 from blastd.blastplus.generation import Generation
@@ -61,7 +61,7 @@ class Shelf:
         async with self._lock:
             made = self._known.get(database.fingerprint)  # many who came first wait for the one who pins
             if made is None or not made.pinned:
-                made = await offload(generation.pin, database, self._folder, self._chance)
+                made = await duty(generation.pin, database, self._folder, self._chance)
                 self._known[database.fingerprint] = made
         return made
 
@@ -70,7 +70,7 @@ class Shelf:
         known = self._known.get(ref.fingerprint)
         if known is not None:
             return known
-        found = await offload(generation.find, self._folder, ref.fingerprint)
+        found = await duty(generation.find, self._folder, ref.fingerprint)
         if found is not None:
             self._known[ref.fingerprint] = found
             return found
@@ -87,10 +87,10 @@ class Shelf:
         """Return where a search on *refs* runs; *folder* may take a work folder for several databases."""
         generations = [await self.find(ref) for ref in refs]
         if len(refs) != 1 or not generations[0].pinned:
-            return await offload(_place, generations, refs, folder)
+            return await duty(_place, generations, refs, folder)
         key = generations[0], refs[0]
         if key not in self._placed:  # a pinned generation lies as it lies: its volumes are read once
-            self._placed[key] = await offload(_place, generations, refs, folder)
+            self._placed[key] = await duty(_place, generations, refs, folder)
         return self._placed[key]
 
     async def changed(self, refs: Sequence[DatabaseRef]) -> Trouble | None:
@@ -100,7 +100,7 @@ class Shelf:
                 made = await self.find(ref)
             except DatabaseGone as error:
                 return Trouble(code="database_changed", sentence=str(error), remedy="Submit the search again.")
-            if not await offload(generation.unchanged, made):
+            if not await duty(generation.unchanged, made):
                 self._forget(ref.fingerprint)
                 return Trouble(
                     code="database_changed",

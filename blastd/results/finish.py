@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.blastplus import command, exits, process, remarks
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.layout import write_alias
@@ -187,14 +187,14 @@ async def _restricted(given: Finish, unit: Unit, stored: Path) -> Path | None:
     if positions is None:
         return None
     folder = given.work / f"db-{unit.index}"
-    await offload(write_alias, alias.restrict(layout, alias.ranges(positions)), layout, folder)
+    await duty(write_alias, alias.restrict(layout, alias.ranges(positions)), layout, folder)
     return folder
 
 
 async def _positions(given: Finish, layout: alias.Layout, names: Sequence[str]) -> list[int] | None:
     """Return the positions of the sequences called *names*; None if they are not found one by one."""
     wanted = given.work / "subjects.txt"
-    await offload(wanted.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
+    await duty(wanted.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
     words = ["-db", given.placed.argument, "-dbtype", layout.molecule, "-entry_batch", str(wanted)]
     try:
         folder = Path(given.placed.run_folder)
@@ -216,7 +216,7 @@ async def _blast(
 ) -> tuple[Warned, ...]:
     """Run the user's own search in *outfmt*; returns what BLAST+ said. Raises ToolFailed."""
     job = given.job
-    words = await offload(command.arguments, job, given.work)
+    words = await duty(command.arguments, job, given.work)
     argv = command.argv(
         given.tools.paths[job.program],
         words,

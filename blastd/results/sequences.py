@@ -7,7 +7,7 @@ takes no position (2.12: "DB contains no accession info").
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.blastplus import process
 from blastd.blastplus.blastdb import quoted
 from blastd.blastplus.generation import Generation
@@ -66,7 +66,7 @@ def _read_listing(listing: Path) -> dict[tuple[str, int], list[int]]:
 async def _by_id(given: Finish, generation: Generation, ids: Sequence[str], part: Path) -> None:
     batch = part.with_suffix(".txt")
     text = "".join(f"{one}\n" for one in dict.fromkeys(ids))
-    await offload(batch.write_text, text, "utf-8", "surrogateescape")
+    await duty(batch.write_text, text, "utf-8", "surrogateescape")
     await _blastdbcmd(given, generation, ["-entry_batch", str(batch)], part)
 
 

@@ -22,7 +22,7 @@ from blastd.service.results import Results
 from blastd.service.reuse import Reuse
 from blastd.service.subjects import Subjects
 from blastd.service.submit import Submit
-from blastd.service.system import Component, System
+from blastd.service.system import SIZE_SECONDS, Component, System
 from blastd.service.webhooks import Webhooks
 from blastd.service.whole import Whole
 from blastd.store.files import Files
@@ -108,10 +108,12 @@ class Services:
 
     def roots(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """Return the background work by name, for the daemon's task group."""
-        now = asyncio.Event()
+        now, weigh_now = asyncio.Event(), asyncio.Event()
+        weigh_now.set()
         now.set()  # events are counted from the start on
         return {
             "measure": lambda: every(MEASURE_SECONDS, self.system.measure, self.clock, "measure", now),
+            "weigh": lambda: every(SIZE_SECONDS, self.system.weigh, self.clock, "weigh", weigh_now),
             "rescan": self.databases.watch,
             "build-databases": self.databases.build,
             "webhooks": self.webhooks.run,

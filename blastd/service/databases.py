@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.blastplus import blastdb, entries, makedb, taxonomy
 from blastd.blastplus.blastdb import Database, Scan
 from blastd.blastplus.makedb import BuildFailed, Order, check_name
@@ -133,7 +133,7 @@ class Databases:
     async def rescan(self) -> Scan:
         """Look through the folders now and return what is there."""
         async with self._lock:
-            own = await offload(_own_folders, self._files.databases)
+            own = await duty(_own_folders, self._files.databases)
             self._scan = await blastdb.scan([*self._folders, *own], self._tools, self._scan)
         return self._scan
 
@@ -150,8 +150,8 @@ class Databases:
         It lies where BLAST+ itself would look: beside a database that is searched, or in a folder of databases.
         """
         folders = [*(Path(database.path).parent for database in found), *self._folders]
-        file = await offload(taxonomy.find, folders)
-        return None if file is None else await offload(taxonomy.below, file, ids)
+        file = await duty(taxonomy.find, folders)
+        return None if file is None else await duty(taxonomy.below, file, ids)
 
     async def sequence_ids(self, database: Database) -> frozenset[str]:
         """Return the ids of all sequences; asked of BLAST+ once for each content."""
@@ -226,7 +226,7 @@ class Databases:
             )
         task_id, now = self._chance.uuid().hex, self._clock.now()
         kept = self._files.tmp / f"database-{task_id}.fa"
-        await offload(wanted.upload.rename, kept)
+        await duty(wanted.upload.rename, kept)
         settings: dict[str, Any] = {
             "fasta": kept.name, "title": wanted.title, "molecule": wanted.molecule,
             "parse_seqids": wanted.parse_seqids, "replace": wanted.replace,
@@ -241,7 +241,7 @@ class Databases:
         try:
             await self._store.write(write)
         except Exception:  # a write whose caller is cancelled may be stored all the same: then the sweep decides
-            await offload(kept.unlink, missing_ok=True)
+            await duty(kept.unlink, missing_ok=True)
             raise
         self._wake.set()
         return await self.task(who, task_id)
@@ -305,7 +305,7 @@ class Databases:
     async def _progress(self, task: DatabaseTask, fasta: Path) -> None:
         begin = self._clock.monotonic()
         try:
-            expected = max((await offload(fasta.stat)).st_size / BYTES_PER_SECOND, 1.0)
+            expected = max((await duty(fasta.stat)).st_size / BYTES_PER_SECOND, 1.0)
         except OSError:
             return
         while True:
@@ -318,7 +318,7 @@ class Databases:
     async def _end(self, task: DatabaseTask, fasta: Path, **result: str) -> None:
         now: datetime = self._clock.now()
         await self._store.write(lambda db: dbtasks.end(db, task.task_id, now, **result))
-        await offload(fasta.unlink, missing_ok=True)
+        await duty(fasta.unlink, missing_ok=True)
 
 
 def _own_folders(root: Path) -> list[Path]:

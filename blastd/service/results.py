@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from blastd.aio import offload
+from blastd.aio import by_size, duty, offload
 from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
@@ -80,7 +80,8 @@ class Results:
             return Ready(job=job, folder=self._files.job_folder(job.job_id), units=tuple(done), complete=False)
         its_units, its_artifacts = await self._rows(job)
         folder = self._files.job_folder(job.job_id)
-        await offload(self._whole.check, folder, [one for one in its_artifacts if one.name.startswith("units/")])
+        outputs = [one for one in its_artifacts if one.name.startswith("units/")]
+        await by_size(self._whole.unread_bytes(folder, outputs), self._whole.check, folder, outputs)
         made = tuple(one for one in its_artifacts if one.name.startswith("results/"))
         return Ready(job=job, folder=folder, units=tuple(its_units), kept=made)
 
@@ -107,9 +108,9 @@ class Results:
     async def query(self, job: Job) -> ResultFile:
         """Return the submitted sequences. Raises ResultGone."""
         path = self._files.query_path(job.job_id)
-        await offload(self._whole.check_query, path, job.query.sha256)
+        await by_size(job.query.letters, self._whole.check_query, path, job.query.sha256)
         try:
-            size = (await offload(path.stat)).st_size
+            size = (await duty(path.stat)).st_size
         except OSError as error:
             raise ResultGone("The submitted sequences are no longer there.") from error
         return ResultFile(
@@ -175,7 +176,9 @@ class Results:
         kept = next((one for one in ready.kept if one.name == name), None)
         if kept is None:
             return None
-        reason = await offload(self._whole.damage, ready.folder / kept.path, kept.size_bytes, kept.sha256)
+        reason = await by_size(
+            kept.size_bytes, self._whole.damage, ready.folder / kept.path, kept.size_bytes, kept.sha256
+        )
         if reason is None:
             return kept
         log.warning("stored_format_damaged", job_id=ready.job.job_id, format=key, reason=reason)
@@ -209,7 +212,7 @@ class Results:
                     await self._finish(ready, kind, names, query, made)
             return await self._keep(ready, key, kind, made, blocks)
         except BaseException:
-            await offload(made.unlink, missing_ok=True)
+            await duty(made.unlink, missing_ok=True)
             raise
 
     async def _finish(
@@ -236,7 +239,7 @@ class Results:
         What is made counts only if the databases are those of the search before and after. Raises DatabaseGone.
         """
         refs, work = ready.job.databases, self._files.temporary()
-        await offload(work.mkdir, mode=0o700)
+        await duty(work.mkdir, mode=0o700)
         try:
             await self._same(ready.job)
             yield finish.Finish(
@@ -251,7 +254,7 @@ class Results:
             )
             await self._same(ready.job)
         finally:
-            await offload(finish.remove_work, work)
+            await duty(finish.remove_work, work)
 
     async def _same(self, job: Job) -> None:
         """Raise DatabaseGone unless the databases are as they were when they were searched."""
@@ -268,7 +271,9 @@ class Results:
             kept = await self._kept(ready, key)
             if kept is not None:
                 return stored_file(ready, kept)
-        found = await offload(lambda: list(hits.subjects(ready.folder, ready.units, wanted.query)))
+        found = await by_size(
+            _stored_bytes(ready), lambda: list(hits.subjects(ready.folder, ready.units, wanted.query))
+        )
         if wanted.subjects:
             asked = set(wanted.subjects)
             found = [one for one in found if one[0] in asked or one[1] in asked]
@@ -287,7 +292,7 @@ class Results:
                 )
             return stored_file(ready, await self._keep(ready, key_of(kind, None, wanted.query), kind, target))
         finally:
-            await offload(target.unlink, missing_ok=True)
+            await duty(target.unlink, missing_ok=True)
 
     # ------------------------------------------------------------------ tables
     async def _index(self, ready: Ready) -> Path:
@@ -296,9 +301,9 @@ class Results:
         async with lock:
             made, ensure = self._files.temporary(), hits.ensure if ready.complete else hits.ensure_partial
             try:
-                return await offload(ensure, ready.folder, ready.job, ready.units, made)
+                return await by_size(_stored_bytes(ready), ensure, ready.folder, ready.job, ready.units, made)
             finally:
-                await offload(made.unlink, missing_ok=True)
+                await duty(made.unlink, missing_ok=True)
 
     async def hits(self, ready: Ready, wanted: HitFilter, *, statistics: bool = False) -> dict[str, Any]:
         """Return a page of hits. Raises Invalid."""
@@ -309,16 +314,17 @@ class Results:
             max_evalue=wanted.max_evalue, min_coverage=wanted.min_coverage, text=wanted.text, group=wanted.group,
             limit=wanted.limit, offset=offset,
         )  # fmt: skip
-        total, rows = await offload(hits.page, index, asked)
+        total, rows = await by_size(_stored_bytes(ready), hits.page, index, asked)
         if wanted.sequences and wanted.group == "hsp":
-            await offload(self._whole.check_query, self._files.query_path(ready.job.job_id), ready.job.query.sha256)
-            await offload(align, ready.job, ready.folder, rows)
+            letters, query = ready.job.query.letters, self._files.query_path(ready.job.job_id)
+            await by_size(letters, self._whole.check_query, query, ready.job.query.sha256)
+            await by_size(letters, align, ready.job, ready.folder, rows)
         for row in rows:
             row.pop("btop")
         found: dict[str, Any] = {"complete": ready.complete, "total": total, "hits": rows}
         found["page"] = page_of(wanted.limit, offset, len(rows), total)
         if statistics:
-            found["statistics"] = await offload(hits.statistics, index, wanted.query)
+            found["statistics"] = await by_size(_stored_bytes(ready), hits.statistics, index, wanted.query)
         return found
 
     async def queries(
@@ -326,7 +332,7 @@ class Results:
     ) -> dict[str, Any]:
         """Return a page of the queries and what each found. Raises Invalid."""
         index, offset = await self._index(ready), offset_of(cursor)
-        total, rows = await offload(hits.queries, index, text, with_hits, limit, offset)
+        total, rows = await by_size(_stored_bytes(ready), hits.queries, index, text, with_hits, limit, offset)
         for row in rows:
             row["warnings"] = [warned.text for warned in ready.job.warnings if warned.query == row["query"]]
         return {
@@ -338,7 +344,7 @@ class Results:
 
     async def statistics(self, ready: Ready, query: int | None) -> dict[str, Any]:
         """Return numbers and histograms over all hits or those of one query."""
-        return await offload(hits.statistics, await self._index(ready), query)
+        return await by_size(_stored_bytes(ready), hits.statistics, await self._index(ready), query)
 
     async def _keep(
         self, ready: Ready, key: str, kind: Format, temporary: Path, blocks: Iterator[bytes] | None = None
@@ -348,7 +354,7 @@ class Results:
         final = ready.folder / path
         if not ready.folder.is_dir():
             raise Expired("The job has just been removed.")
-        size, sha256 = await offload(_place, temporary, final, blocks)
+        size, sha256 = await by_size(_stored_bytes(ready), _place, temporary, final, blocks)
         kept = Artifact(
             job_id=ready.job.job_id,
             name=f"results/{key}",
@@ -363,7 +369,7 @@ class Results:
         try:
             await self._store.write(lambda db: artifacts.put(db, kept), of=[kept.job_id])
         except sqlite3.IntegrityError as error:  # the row went while the file was made
-            await offload(final.unlink, missing_ok=True)
+            await duty(final.unlink, missing_ok=True)
             raise Expired("The job has just been removed.") from error
         except StoreBroken as error:  # it is made again the next time
             log.warning("format_not_noted", job_id=ready.job.job_id, format=key, reason=str(error))
@@ -374,12 +380,17 @@ class Results:
         copy = Copy(self._files.temporary())
         try:
             async for block in in_threads(blocks):
-                await offload(copy.write, block)
+                await duty(copy.write, block)
                 yield block
             if copy.end():
                 await self._keep(ready, key, kind, copy.path)
         finally:
             copy.drop()
+
+
+def _stored_bytes(ready: Ready) -> int:
+    """Return the bytes of the stored form, which the time of all that is made of it follows."""
+    return sum(unit.output_bytes or 0 for unit in ready.units)
 
 
 def _place(temporary: Path, final: Path, blocks: Iterator[bytes] | None) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
-from blastd.aio import offload
+from blastd.aio import by_size, duty
 from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock
 from blastd.core.ids import Owner
@@ -57,8 +57,10 @@ class Reuse:
         folder, source = self._files.job_folder(job.job_id), self._files.job_folder(same.job_id)
         if not its_artifacts or await self._shelf.changed(same.databases) is not None:
             return None
-        if not await offload(self._share, same, source, folder, its_artifacts):
-            await offload(self._files.remove_job, job.job_id)
+        if not await by_size(
+            sum(each.size_bytes for each in its_artifacts), self._share, same, source, folder, its_artifacts
+        ):
+            await duty(self._files.remove_job, job.job_id)
             return None
         now = self._clock.now()
         done = replace(

@@ -6,14 +6,14 @@ from typing import BinaryIO
 
 import structlog
 
-from blastd.aio import offload
+from blastd.aio import duty
 
 log = structlog.get_logger()
 
 
 async def in_threads(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Yield *blocks*, each made in a thread."""
-    while (block := await offload(next, blocks, None)) is not None:
+    while (block := await duty(next, blocks, None)) is not None:
         yield block
 
 

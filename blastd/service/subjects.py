@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.blastplus import blastdb, makedb
 from blastd.blastplus.blastdb import Database
 from blastd.blastplus.makedb import BuildFailed, Order
@@ -78,7 +78,7 @@ class Subjects:
         order = Order(  # ids are not parsed, so that repeated and long ones are taken as -subject takes them
             fasta=fasta, name=name, title="subjects", molecule=own.info.molecule, parse_seqids=False
         )
-        await offload(folder.mkdir)
+        await duty(folder.mkdir)
         try:
             await makedb.make(order, folder, self._tools, SECONDS, self._chance)
             found = (await blastdb.scan([folder / name], self._tools)).databases[name]

@@ -18,7 +18,7 @@ from typing import Any, cast
 import msgspec
 import structlog
 
-from blastd.aio import offload
+from blastd.aio import by_size, duty
 from blastd.blastplus.blastdb import Database as BlastDatabase
 from blastd.chance import Chance
 from blastd.clock import Clock
@@ -158,7 +158,9 @@ class Submit:
             if small:
                 intake = take_in(given.upload, None, wanted, limits, check=given.molecule_check)
             else:
-                intake = await offload(take_in, given.upload, query, wanted, limits, check=given.molecule_check)
+                intake = await by_size(
+                    _size(given.upload), take_in, given.upload, query, wanted, limits, check=given.molecule_check
+                )
             own = await self._subjects.read(given, subject) if given.subject is not None else None
             replayed = await self._replayed(who, given, intake, own)
             if replayed is not None:
@@ -170,7 +172,7 @@ class Submit:
             if not small or given.subject is not None:
                 left += [path for one in (query, subject) for path in (one, ascii_of(one))]
             if any(path.exists() for path in left):
-                await offload(_drop, *left)
+                await duty(_drop, *left)
 
     async def _accept(
         self, who: Identity, given: Submission, intake: Intake, own: Intake | None, subject: Path
@@ -202,7 +204,13 @@ class Submit:
                 return await self._commit(given, intake, own, reused.job, reused.units, reused.artifacts)
         await self._checks.pin(checked)
         if isinstance(intake.query, Path):
-            await offload(self._files.make_job, job_id, intake.query, cast("Path | None", intake.ascii))
+            await by_size(
+                intake.query.stat().st_size,
+                self._files.make_job,
+                job_id,
+                intake.query,
+                cast("Path | None", intake.ascii),
+            )
         return await self._commit(given, intake, own, job, its_units, ())
 
     async def _commit(
@@ -239,10 +247,10 @@ class Submit:
         try:
             before = await self._store.write(write, of=[job.job_id])
         except Exception:  # a write whose caller is cancelled may be stored all the same: then the sweep decides
-            await offload(self._files.remove_job, job.job_id)
+            await duty(self._files.remove_job, job.job_id)
             raise
         if before is not None:
-            await offload(self._files.remove_job, job.job_id)
+            await duty(self._files.remove_job, job.job_id)
             return await self._answer(before, sha)
         log.info("job_accepted", job_id=job.job_id, program=job.program, units=len(its_units), source=job.source)
         if not job.status.terminal:
@@ -370,6 +378,11 @@ def _text(job_id: JobId, intake: Intake) -> QueryText | None:
     if isinstance(intake.query, Path):
         return None
     return QueryText(job_id=job_id, fasta=intake.query, ascii=cast("bytes | None", intake.ascii))
+
+
+def _size(upload: Path | bytes) -> int:
+    """Return the bytes of a query that was uploaded. Raises OSError."""
+    return len(upload) if isinstance(upload, bytes) else upload.stat().st_size
 
 
 def _drop(*paths: Path) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.clock import Clock
 from blastd.core.engine import Engine
 from blastd.core.model import Frozen
@@ -81,13 +81,12 @@ class System:
         self._metrics, self._floor, self._count_databases = metrics, floor_bytes, count_databases
         self._started_at, self._begin = clock.now(), clock.monotonic()
         self._state_bytes: int | None = None
-        self._measured = -SIZE_SECONDS
         self._counted: int | None = None
 
     async def health(self) -> Health:
         """Return how every component is."""
         counts, store = await self._look_at_store()
-        free, total = await offload(_disk, self._files)
+        free, total = await duty(_disk, self._files)
         components = [store, self._disk(free), self._databases()]
         engines = [self._engine(name) for name in self._tracker.engines]
         components += [
@@ -113,13 +112,13 @@ class System:
             free_bytes=free,
             total_bytes=total,
             floor_bytes=self._floor,
-            state_bytes=await self._size(),
+            state_bytes=self._state_bytes,
         )
 
     async def ready(self) -> list[Component]:
         """Return what is down and so keeps searches from being accepted; nothing: ready."""
         _, store = await self._look_at_store()
-        parts = [store, self._disk((await offload(_disk, self._files))[0])]
+        parts = [store, self._disk((await duty(_disk, self._files))[0])]
         engines = [engine.health() for engine in self._tracker.engines.values()]
         if not any(health.ok for health in engines):
             reasons = "; ".join(health.reason for health in engines) or "No engine is switched on."
@@ -143,8 +142,12 @@ class System:
         self._metrics.pollers.set(self._tracker.pollers)
         await self._count_events()
         self._metrics.disk_floor_bytes.set(self._floor)
-        self._metrics.disk_free_bytes.set((await offload(_disk, self._files))[0])
-        self._metrics.memory_bytes.set(await offload(_resident_bytes))
+        self._metrics.disk_free_bytes.set((await duty(_disk, self._files))[0])
+        self._metrics.memory_bytes.set(await duty(_resident_bytes))
+
+    async def weigh(self) -> None:
+        """Add up the bytes of all files of the state, for the answers of the next minutes."""
+        self._state_bytes = await offload(lambda: sum(size for _, size in walk(self._files.root)))
 
     def _measure_engine(self, name: str, engine: Engine) -> None:
         health = engine.health()
@@ -178,7 +181,7 @@ class System:
             await self._store.check()
         except StoreBroken as error:
             return {}, Component(name="store", status=DOWN, detail=str(error))
-        if not await offload(os.access, self._files.root, os.W_OK):
+        if not await duty(os.access, self._files.root, os.W_OK):
             return counts, Component(name="store", status=DOWN, detail="The state folder can't be written.")
         return counts, Component(name="store", status=OK)
 
@@ -210,12 +213,6 @@ class System:
             slots_busy=_number(facts.get("used")),
             running=_number(facts.get("jobs")) or 0,
         )
-
-    async def _size(self) -> int | None:
-        if self._clock.monotonic() - self._measured >= SIZE_SECONDS:
-            self._measured = self._clock.monotonic()
-            self._state_bytes = await offload(lambda: sum(size for _, size in walk(self._files.root)))
-        return self._state_bytes
 
 
 def versions(blast_version: str | None) -> dict[str, str | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from stat import S_ISREG
 
 from blastd.core.model import Artifact
 from blastd.durable import digest
@@ -20,10 +21,16 @@ class Whole:
         """Begin with nothing seen."""
         self._seen: dict[Path, tuple[Seen, str]] = {}
 
+    def unread_bytes(self, folder: Path, its_artifacts: Sequence[Artifact]) -> int:
+        """Return the bytes of the files of a job that nobody has looked at yet."""
+        return sum(artifact.size_bytes for artifact in its_artifacts if folder / artifact.path not in self._seen)
+
     def damage(self, path: Path, size: int | None, sha256: str) -> str | None:
         """Return what is wrong with a stored file, None if nothing is; *size* None and an empty *sha256* are not known."""
         try:
             stat = path.stat()
+            if not S_ISREG(stat.st_mode):
+                return "is no plain file"
             if size is not None and stat.st_size != size:
                 return f"has {stat.st_size:,} bytes instead of {size:,}"
             seen = (stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 import aiosqlite
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.durable import publish
@@ -226,7 +226,7 @@ class Database:
             return
         if not self._damaged:
             try:
-                await offload(probe, self.path)
+                await duty(probe, self.path)
             except sqlite3.DatabaseError as error:
                 raise self._broken(error, "written") from error
             self._trouble = None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 from msgspec.structs import replace
 
-from blastd.aio import offload
+from blastd.aio import by_size
 from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock
 from blastd.core import lifecycle
@@ -46,7 +46,9 @@ class Finisher:
         if changed is not None:
             return await self._fail(job, its_units, changed, by)
         try:
-            assembled = await offload(assemble, folder, job, its_units)
+            assembled = await by_size(
+                sum(unit.output_bytes or 0 for unit in its_units), assemble, folder, job, its_units
+            )
         except BlastdError as error:
             remedy = "Retry the search; if it happens again, check the disk."
             return await self._fail(job, its_units, Trouble(code=error.code, sentence=str(error), remedy=remedy), by)

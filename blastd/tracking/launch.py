@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from blastd.aio import offload
+from blastd.aio import duty
 from blastd.blastplus import command
 from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock
@@ -60,7 +60,7 @@ class Launcher:
 
     async def tidy(self, job: Job) -> None:
         """Remove half files that a crash left of *job*, of which nothing runs. Raises OSError."""
-        await offload(self._files.tidy_units, job.job_id)
+        await duty(self._files.tidy_units, job.job_id)
 
     async def _hand_over(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Trouble | None:
         try:
@@ -82,7 +82,7 @@ class Launcher:
         folder = self._files.job_folder(job.job_id)
         placed = await self._shelf.place(job.databases, folder)
         writes = bool(command.list_files(job.options))
-        arguments = await offload(command.arguments, job, folder) if writes else command.arguments(job, folder)
+        arguments = await duty(command.arguments, job, folder) if writes else command.arguments(job, folder)
         return Work(
             job=job,
             units=its_units,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.clock import Clock, to_ms
 from blastd.core.model import Frozen, Job
 from blastd.metrics import Metrics
@@ -55,7 +55,7 @@ class Retention:
         if self._clock_is_sound():
             await self.expire(dry_run=self._dry_run)
             await self.sweep()
-        self._metrics.disk_free_bytes.set(await offload(self._files.free_bytes))
+        self._metrics.disk_free_bytes.set(await duty(self._files.free_bytes))
 
     def _ahead(self) -> float:
         """Return what must stay the same while the clock of day is only driven by time that passes."""

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.http import HttpProcessingError
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.errors import BadRequest, TooLarge
 from blastd.web import wire
 
@@ -112,12 +112,12 @@ async def to_file(blocks: AsyncIterable[bytes], encoding: str, target: Path, lim
             size += len(piece)
             held += piece
             if len(held) >= BLOCK:
-                await offload(file.write, held)
+                await duty(file.write, held)
                 held = bytearray()
         if len(held) <= SMALL:
             file.write(held)
         else:
-            await offload(file.write, held)
+            await duty(file.write, held)
     return size
 
 
@@ -142,14 +142,14 @@ def encoding_of(request: web.Request) -> str:
     return request.headers.get("Content-Encoding", "")
 
 
-async def by_size(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def here_or_there(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do *work* on *size* bytes: at once when they are few, else in a thread."""
     return work(*args, **kwargs) if size <= SMALL else await offload(work, *args, **kwargs)
 
 
 async def json_object(body: bytes) -> dict[str, object]:
     """Return the JSON object of a body, a long one decoded in a thread. Raises BadRequest when it is not one."""
-    return await by_size(len(body), wire.decode_json, body)
+    return await here_or_there(len(body), wire.decode_json, body)
 
 
 class FewLines:
@@ -219,7 +219,7 @@ async def form(request: web.Request, limit: int) -> list[tuple[str, str]]:
     check_length(request, limit)
     if request.content_type != "multipart/form-data":
         body = await whole(request.content.iter_any(), encoding_of(request), limit)
-        return await by_size(len(body), urlencoded, body)
+        return await here_or_there(len(body), urlencoded, body)
     pairs: list[tuple[str, str]] = []
     with reading_form():
         async for name, part in parts(request):

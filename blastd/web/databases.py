@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from blastd.aio import offload
+from blastd.aio import duty
 from blastd.core.options import Option
 from blastd.core.programs import Program
 from blastd.errors import BadRequest, Invalid
@@ -93,7 +93,7 @@ async def make_database(request: web.Request) -> web.Response:
             ),
         )
     finally:
-        await offload(upload.unlink, missing_ok=True)
+        await duty(upload.unlink, missing_ok=True)
     view = task_view(task, rows.base_of(request))
     return reply(wire.TaskAnswer(task=view), 202, {"Location": view.links["self"], "Retry-After": "1"})
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from aiohttp import web
 
-from blastd.aio import offload
+from blastd.aio import duty
 from blastd.errors import RangeUnsatisfiable
 from blastd.web.packing import accepts_gzip
 from blastd.web.replies import disposition, matches, not_modified
@@ -72,7 +72,7 @@ async def send_file(request: web.Request, stored: Stored, *, inline: bool = Fals
         headers["Content-Length"] = str(part.end - part.first)
     response = web.StreamResponse(status=206 if span is not None else 200, headers=headers)
     packer = zlib.compressobj(PACK_LEVEL, wbits=31) if pack else None
-    handle, first = await offload(opened, stored.path, part, packer)
+    handle, first = await duty(opened, stored.path, part, packer)
     try:
         await response.prepare(request)
         if request.method != "HEAD":
@@ -140,7 +140,7 @@ async def file_blocks(handle: int, span: Span, block: bytes, packer: Packer) -> 
     """Yield the bytes of *span* as `read_block` gives them, of which *block* is the first."""
     for first in range(span.first, max(span.end, 1), BLOCK):
         if first > span.first:
-            block = await offload(read_block, handle, Span(first, span.end), packer)
+            block = await duty(read_block, handle, Span(first, span.end), packer)
         if block:
             yield block
 

@@ -57,7 +57,7 @@ async def parameters(request: web.Request, most_bytes: int) -> list[tuple[str, s
 async def put(request: web.Request, given: dict[str, str]) -> web.Response:
     """Accept a search and answer its RID, or every fault."""
     services = request.app[SERVICES]
-    wanted, faults = await bodies.by_size(sum(map(len, given.values())), ncbi.put, given)
+    wanted, faults = await bodies.here_or_there(sum(map(len, given.values())), ncbi.put, given)
     later = ncbi_view.remembered(given)
     shaping = {name: value for name, value in given.items() if name not in ("HITLIST_SIZE", "FORMAT_OBJECT")}
     faults += ncbi_view.view(shaping, FORMS)[1]

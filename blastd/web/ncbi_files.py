@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
-from blastd.aio import offload
+from blastd.aio import duty
 from blastd.core import multifile, ncbi_table
 from blastd.core.model import Frozen
 from blastd.core.shorten import Most, shorten
@@ -49,7 +49,7 @@ async def blocks(found: ResultFile, form: Form, most: Most, program: str, rid: s
     """Yield a stored result so that nothing in it reads as ours: `Status=` escaped, in HTML marks of its own as well."""
     source = shortened(found.path, form.name, most, program, rid)
     kept = b""
-    while block := await offload(next, source, b""):
+    while block := await duty(next, source, b""):
         data = kept + block
         cut = len(data) - next((size for size in range(len(MARK) - 1, 0, -1) if data.endswith(MARK[:size])), 0)
         data, kept = data[:cut], data[cut:]

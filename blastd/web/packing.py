@@ -4,7 +4,7 @@ import gzip
 
 from aiohttp import web
 
-from blastd.aio import offload
+from blastd.aio import duty
 from blastd.web.problems import Handler
 
 WORTH_PACKING_BYTES = 4096
@@ -34,7 +34,7 @@ async def pack(request: web.Request, handler: Handler) -> web.StreamResponse:
     answer.headers["Vary"] = ", ".join(filter(None, [answer.headers.get("Vary", ""), "Accept-Encoding"]))
     if accepts_gzip(request):
         if len(body) > LONG_BYTES:
-            answer.body = await offload(gzip.compress, body, LEVEL, mtime=0)
+            answer.body = await duty(gzip.compress, body, LEVEL, mtime=0)
         else:
             answer.body = gzip.compress(body, LEVEL, mtime=0)
         answer.headers["Content-Encoding"] = "gzip"

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import BodyPartReader, hdrs, web
 
-from blastd.aio import offload
+from blastd.aio import duty
 from blastd.errors import BadRequest, Faults, Invalid
 from blastd.service.submit import Submission
 from blastd.web import bodies, wire
@@ -47,7 +47,7 @@ async def submit(request: web.Request) -> web.Response:
     finally:
         for file in (upload, subject_of(upload)):
             if file.exists():  # refused before the service took it
-                await offload(file.unlink, missing_ok=True)
+                await duty(file.unlink, missing_ok=True)
     return accepted(request, found.job, 200 if found.replayed else 202)
 
 
@@ -206,7 +206,7 @@ async def from_multipart(request: web.Request, upload: Path, limit: int) -> wire
             elif name not in KNOWN_PARTS:
                 unknown.append(name)
             else:
-                await bodies.by_size(len(text), take_field, raw, name, text, faults)
+                await bodies.here_or_there(len(text), take_field, raw, name, text, faults)
     wire.add_unknown(faults, unknown, sorted(KNOWN_PARTS))
     if not upload.exists() and raw.get("query") is None:
         raw["query"] = ""

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from blastd.aio import POOL, Pool, Tasks, offload, owning_tasks
+from blastd.aio import FAVOURS, Pool, Tasks, offload, owning_tasks
 
 
 class Broken(Exception):
@@ -135,7 +135,7 @@ async def test_a_cancelled_caller_goes_only_when_its_thread_has_ended() -> None:
 
     task = asyncio.ensure_future(offload(blocks))
     await until(begun.is_set)
-    assert any("blocks" in name for name in POOL.at_work())
+    assert any("blocks" in name for name in FAVOURS.at_work())
     for _ in range(3):
         task.cancel()
         await asyncio.sleep(0.001)
@@ -144,7 +144,7 @@ async def test_a_cancelled_caller_goes_only_when_its_thread_has_ended() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done == ["written"]
-    assert not any("blocks" in name for name in POOL.at_work())
+    assert not any("blocks" in name for name in FAVOURS.at_work())
 
 
 async def test_a_cancelled_caller_takes_back_what_has_not_begun() -> None:

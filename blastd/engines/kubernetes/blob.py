@@ -24,7 +24,7 @@ from azure.core.exceptions import (
 from azure.storage.blob import BlobBlock, BlobSasPermissions, generate_blob_sas
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient, LinearRetry
 
-from blastd.aio import first_of, offload
+from blastd.aio import duty, first_of
 from blastd.config import AzureSettings
 from blastd.core.model import Frozen
 from blastd.errors import ConfigError, Unavailable
@@ -122,7 +122,7 @@ class Blobs:
     ) -> None:
         """Store a file under *name*, in blocks; *progress* gets bytes. *resume* keeps blocks of an earlier try."""
         blob = self._service.get_blob_client(container, name)
-        size = (await offload(path.stat)).st_size
+        size = (await duty(path.stat)).st_size
         known = await self._uncommitted(container, name) if resume else {}
         ids: list[str] = []
 
@@ -130,7 +130,7 @@ class Blobs:
             async with self._gate:
                 length = min(BLOCK, size - number * BLOCK)
                 if known.get(block_id) != length:
-                    data = await offload(_read, path, number * BLOCK, length)
+                    data = await duty(_read, path, number * BLOCK, length)
                     async with self._limited(f"upload of {name}", length):
                         await blob.stage_block(block_id, BytesIO(data), length=length)
                 if progress is not None:
@@ -172,14 +172,14 @@ class Blobs:
         """
         async with self._limited(f"download of {name}", SMALL):
             stream = await self._service.get_blob_client(container, name).download_blob(max_concurrency=2)
-        with await offload(target.open, "wb") as file:
+        with await duty(target.open, "wb") as file:
             chunks = stream.chunks()
             while True:
                 async with self._limited(f"download of {name}", SMALL):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     break
-                await offload(file.write, chunk)
+                await duty(file.write, chunk)
         return {str(key).lower(): str(value) for key, value in (stream.properties.metadata or {}).items()}
 
     async def listed(self, container: str, prefix: str) -> list[Found]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from blastd.aio import Tasks, offload
+from blastd.aio import Tasks, duty
 from blastd.config import KubernetesSettings
 from blastd.core.engine import DatabaseAt, Trouble
 from blastd.core.ids import JobId
@@ -165,4 +165,4 @@ class Depot:
 
 async def offload_save(nodes: Nodes) -> None:
     """Write the hint of nodes."""
-    await offload(nodes.save)
+    await duty(nodes.save)

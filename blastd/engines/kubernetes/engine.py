@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from blastd.aio import News, Tasks, every, offload, owning_tasks
+from blastd.aio import News, Tasks, duty, every, owning_tasks
 from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import AzureSettings, KubernetesSettings
@@ -450,4 +450,4 @@ async def open_kubernetes(
     )
     cool = CoolDown(clock, Intervals(), chance.share)
     async with open_client(access, clock, cool) as client, open_blobs(azure) as blobs:
-        yield KubernetesEngine(client, blobs, kubernetes, await offload(jobs_folder.resolve), clock, chance)
+        yield KubernetesEngine(client, blobs, kubernetes, await duty(jobs_folder.resolve), clock, chance)

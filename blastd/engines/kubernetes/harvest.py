@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from blastd.aio import offload
+from blastd.aio import duty, offload
 from blastd.core.engine import Trouble, UnitReport
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, UnitState
@@ -42,7 +42,7 @@ async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit:
     """Bring a unit's output to *folder*/units; None if there is no result. Raises BlobFailure, also for a damaged one."""
     target = folder / "units" / f"{unit}.out"
     part = target.with_name(f"{unit}.harvest.part")
-    await offload(target.parent.mkdir, mode=0o700, exist_ok=True)
+    await duty(target.parent.mkdir, mode=0o700, exist_ok=True)
     try:
         metadata = await blobs.download(blobs.settings.results_container, unit_blob(job_id, attempt, unit), part)
         told = decoded(metadata)
@@ -53,7 +53,7 @@ async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit:
     except BlobMissing:
         return None
     finally:
-        await offload(part.unlink, missing_ok=True)
+        await duty(part.unlink, missing_ok=True)
     return Harvested(report=report_of(told, attempt), told=told)
 
 

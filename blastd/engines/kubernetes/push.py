@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from blastd.aio import first_of, offload
+from blastd.aio import duty, first_of, offload
 from blastd.core.engine import DatabaseAt
 from blastd.durable import digest
 from blastd.engines.kubernetes.blob import BlobMissing, Blobs
@@ -51,8 +51,8 @@ async def push_database(blobs: Blobs, database: DatabaseAt, progress: Progress |
             progress(known.size, known.size)
         return known
     container = blobs.settings.databases_container
-    paths = await offload(files_of, database)
-    total = sum([(await offload(path.stat)).st_size for path in paths])
+    paths = await duty(files_of, database)
+    total = sum([(await duty(path.stat)).st_size for path in paths])
     done = 0
 
     def add(count: int) -> None:

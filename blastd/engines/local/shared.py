@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
-from blastd.aio import offload, uninterrupted
+from blastd.aio import duty, uninterrupted
 from blastd.blastplus import process
 from blastd.core import sharing
 from blastd.core.engine import UnitReport, Work
@@ -80,13 +80,13 @@ class Shared:
         leader = ones[0]
         together = replace(leader, query=leader.file(QUERY))
         try:
-            await offload(_join, together.query, [one.query for one in ones])
+            await duty(_join, together.query, [one.query for one in ones])
             ended, stderr = await units.search(together, Path(leader.work.run_folder), sharing.ENVIRONMENT)
             if stderr.strip():
                 raise Damaged(f"BLAST+ said: {stderr.strip().splitlines()[0]}")
-            kept = await offload(_take_apart, together.file("part"), ones)
+            kept = await duty(_take_apart, together.file("part"), ones)
         finally:
-            await uninterrupted(offload(_clean, ones))
+            await uninterrupted(duty(_clean, ones))
         log.info("searched_together", searches=len(ones), job_ids=[one.work.job.job_id for one in ones])
         return {one.work.job.job_id: (ended, it) for one, it in zip(ones, kept, strict=True)}
 

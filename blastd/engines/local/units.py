@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from blastd.aio import offload
+from blastd.aio import by_size, duty, offload
 from blastd.blastplus import command, exits, process
 from blastd.blastplus.layout import records, write_alias
 from blastd.clock import Clock
@@ -72,15 +72,23 @@ async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> U
     one = running(machine, work, unit, report.attempt, Path(work.query_path))
     try:
         if len(work.units) > 1:
-            one = replace(one, query=await offload(command.batch_file, one.query, one.file("batch"), unit))
+            one = replace(
+                one,
+                query=await by_size(unit.offset + unit.size, command.batch_file, one.query, one.file("batch"), unit),
+            )
         ended, stderr = await (_propose(one) if unit.kind is UnitKind.PROPOSE else _search(one))
     except Failed as error:
-        await offload(clean, one)
+        await duty(clean, one)
         return _failed(one, report, error)
     except BaseException:
-        await offload(clean, one)
+        await duty(clean, one)
         raise
-    return done(one, report, ended, await offload(keep, one), stderr)
+    return done(one, report, ended, await by_size(output_bytes(one), keep, one), stderr)
+
+
+def output_bytes(one: Running) -> int:
+    """Return the size of what BLAST+ wrote. Raises OSError."""
+    return one.file("part").stat().st_size
 
 
 def running(machine: Machine, work: Work, unit: Unit, attempt: int, query: Path) -> Running:
@@ -161,7 +169,7 @@ def _proposed(one: Running) -> list[alias.Ranges]:
 async def _restrict(work: Work, kept: alias.Ranges, folder: Path) -> None:
     if work.layout is None:
         raise OSError(f"database {work.database_argument} can no longer be restricted to a shard")
-    await offload(write_alias, alias.restrict(work.layout, kept), work.layout, folder)
+    await duty(write_alias, alias.restrict(work.layout, kept), work.layout, folder)
 
 
 async def _propose(one: Running) -> tuple[process.Ended, str]:
@@ -182,7 +190,7 @@ async def _propose(one: Running) -> tuple[process.Ended, str]:
         more = proposals.proposing(job.program, job.task, job.options, job.query_loc, alias.size(kept))
         few = one.file("fa")
         text = await offload(records, one.query, again)
-        await offload(few.write_text, text, "utf-8", "surrogateescape")
+        await duty(few.write_text, text, "utf-8", "surrogateescape")
         await _ask(one, more, few, folder)
         found += await offload(_answers, one, layout)
     names = sorted(set().union(*found))
@@ -215,7 +223,7 @@ async def _positions(one: Running, layout: alias.Layout, names: Sequence[str]) -
     if not names or not layout.has_ids:
         return [int(name) for name in names]
     wanted, out = one.file("ids"), one.file("oids")
-    await offload(wanted.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
+    await duty(wanted.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
     words = [
         one.machine.programs["blastdbcmd"], "-db", one.work.database_argument, "-dbtype", layout.molecule,
         "-entry_batch", str(wanted), "-outfmt", "%o",
