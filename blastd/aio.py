@@ -54,7 +54,10 @@ class Pool:
         A caller that is cancelled takes back what has not begun; what has begun ends first, and the cancellation is raised
         then. So nothing is written by a thread whose owner has gone.
         """
-        future = self._threads.submit(work)
+        try:
+            future = self._threads.submit(work)
+        except RuntimeError as error:  # as in `start`, which leaves no room for it
+            raise OSError(EAGAIN, "The machine allows no more threads") from error
         self._at_work[future] = name
         try:
             return await asyncio.wrap_future(future)

@@ -6,6 +6,7 @@ What opens last closes first, and no step of the way down is without a limit.
 import asyncio
 import gc
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -16,7 +17,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from blastd import __version__, systemd
-from blastd.aio import every, offload
+from blastd.aio import DUTIES, FAVOURS, every, offload
 from blastd.blastplus import tools as blast
 from blastd.blastplus.process import MARK, kill_orphans
 from blastd.blastplus.shelf import Shelf
@@ -78,6 +79,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with only_one(settings.store.folder):
+        _take_room()
         async with build(settings, SystemClock()) as parts, running(parts):
             gc.collect()
             gc.freeze()  # what is here stays: looking through it again and again would hold up requests for 20 ms and more
@@ -86,6 +88,23 @@ async def serve(settings: Settings) -> None:
             await stop.wait()
             systemd.notify("STOPPING=1", os.environ)
     log.info("stopped")
+
+
+def _take_room() -> None:
+    """Take the file descriptors that the system allows, and the threads, before others do. Raises ConfigError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError) as error:  # a system with a limit of its own under that of the process
+            log.warning("descriptor_limit_not_raised", soft=soft, hard=hard, reason=str(error))
+    try:
+        for pool in (DUTIES, FAVOURS):
+            pool.start()
+    except OSError as error:
+        raise ConfigError(
+            f"The threads of the service can't be made: {error.strerror}. Raise the limit of tasks."
+        ) from error
 
 
 class Applications(Frozen, frozen=True, kw_only=True):

@@ -9,11 +9,18 @@ import os
 from pathlib import Path
 from threading import Lock
 
-from blastd.errors import DiskFull, StoreBroken
+from blastd.errors import DiskFull, Exhausted, StoreBroken
 
 BLOCK = 1 << 20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHUT = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
+SCARCE = {
+    errno.EMFILE: "no file descriptor",
+    errno.ENFILE: "no file descriptor",
+    errno.EAGAIN: "no process or thread",
+    errno.ENOMEM: "no memory",
+}
+"""What comes back by itself: a reason to wait, and no verdict on anything."""
 
 
 def flush(path: Path) -> None:
@@ -94,10 +101,15 @@ def publish_unit(temporary: Path, final: Path) -> tuple[int, str]:
     return found
 
 
-def of_disk(error: OSError) -> StoreBroken | None:
-    """Return what a full, read-only or broken disk means for the user, without our paths; None for any other cause."""
+def of_machine(error: OSError) -> StoreBroken | Exhausted | None:
+    """Return what a full, read-only or broken disk, or a machine with nothing left, means for the user, without our paths.
+
+    None for any other cause.
+    """
     if error.errno in FULL:
         return DiskFull()
     if error.errno in SHUT:
         return StoreBroken(f"The files of the service can't be read or written: {os.strerror(error.errno)}.")
+    if error.errno in SCARCE:
+        return Exhausted(f"This machine has {SCARCE[error.errno]} left for the service.")
     return None

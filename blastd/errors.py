@@ -195,6 +195,12 @@ class Unavailable(BlastdError):
     code = "unavailable"
 
 
+class Exhausted(Unavailable):
+    """This machine has no file descriptor, process or memory left for this: it goes on by itself when there is some."""
+
+    code = "machine_exhausted"
+
+
 class ConfigError(BlastdError):
     """The configuration is not valid."""
 

@@ -16,13 +16,13 @@ import msgspec
 from blastd.blastplus.blastdb import Database, Part, alias_lines, files_of, quoted
 from blastd.chance import Chance
 from blastd.core.model import Frozen
-from blastd.durable import flush, flush_folder, of_disk
+from blastd.durable import SCARCE, flush, flush_folder, of_machine
 from blastd.errors import DatabaseBroken
 
 RECORD = "generation.json"
 LISTS = frozenset({"GILIST", "TILIST", "SEQIDLIST", "TAXIDLIST", "OIDLIST"})
 NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP})
-OF_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+OF_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, *SCARCE})
 
 
 class Generation(Frozen, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ def pin(database: Database, generations: Path, chance: Chance) -> Generation:
         _link(base, database.molecule, made, {})
     except OSError as error:
         shutil.rmtree(made, ignore_errors=True)
-        if error.errno in OF_DISK and (ours := of_disk(error)) is not None:
+        if error.errno in OF_MACHINE and (ours := of_machine(error)) is not None:
             raise ours from error
         if error.errno not in NO_LINKS:
             raise DatabaseBroken(f"Database {database.name} can't be pinned: {error.strerror}.") from error
@@ -149,7 +149,9 @@ def unchanged(generation: Generation) -> bool:
     for part in generation.parts:
         try:
             now = _part(Path(part.path))
-        except OSError:
+        except OSError as error:
+            if error.errno in SCARCE:
+                raise
             return False
         if (now.size, now.mtime_ns, now.inode) != (part.size, part.mtime_ns, part.inode):
             return False

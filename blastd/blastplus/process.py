@@ -12,6 +12,7 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from errno import EAGAIN
 from functools import cache
 from pathlib import Path
 
@@ -108,15 +109,18 @@ async def start(
 ) -> asyncio.subprocess.Process:
     """Start *argv* in a process group of its own. Raises OSError."""
     with stdout.open("wb") as out, stderr.open("wb") as err:
-        return await asyncio.create_subprocess_exec(
-            *argv,
-            cwd=cwd,
-            env=dict(env),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            process_group=0,
-        )
+        try:
+            return await asyncio.create_subprocess_exec(
+                *argv,
+                cwd=cwd,
+                env=dict(env),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                process_group=0,
+            )
+        except RuntimeError as error:  # where a thread waits for each child and none can be made
+            raise OSError(EAGAIN, os.strerror(EAGAIN)) from error
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

@@ -16,7 +16,8 @@ from blastd.blastplus.process import tied
 from blastd.core.model import Frozen
 from blastd.core.options import read_help
 from blastd.core.programs import Catalogue, catalogue
-from blastd.errors import ToolFailed, Unavailable
+from blastd.durable import of_machine
+from blastd.errors import Exhausted, ToolFailed, Unavailable
 
 PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
 HELPERS = ("blastdbcmd", "makeblastdb")
@@ -109,7 +110,7 @@ async def run(
 ) -> Ran:
     """Run *argv* to its end with at most OUTPUT_BYTES of output in memory; no process is left behind, by a crash neither.
 
-    Raises ToolFailed at the time limit, when it says too much, or when it can't start.
+    Raises ToolFailed at the time limit, when it says too much, or when it can't start; Exhausted when the machine has no room.
     """
     name = Path(argv[0]).name
     words = tied(argv) if os.access(argv[0], os.X_OK) else argv
@@ -124,6 +125,8 @@ async def run(
             process_group=0,
         )
     except OSError as error:
+        if isinstance(ours := of_machine(error), Exhausted):
+            raise ours from error
         raise ToolFailed(f"{argv[0]} could not be started: {error}.") from error
     try:
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:

@@ -11,6 +11,7 @@ from blastd.core.alias import targets
 from blastd.core.engine import Trouble
 from blastd.core.model import Frozen, Job, Unit, UnitKind, Warned
 from blastd.core.tabular import COLUMN, TRAILER, Damaged, sections
+from blastd.durable import SCARCE
 from blastd.errors import ResultGone
 
 MOST_WARNINGS = 500
@@ -53,7 +54,7 @@ def subject_key(row: str) -> tuple[str, ...]:
 
 
 def assemble(folder: Path, job: Job, units: Sequence[Unit]) -> Assembled:
-    """Read every stored file of *job* and count. Blocking. Raises ResultGone for a file that is missing or damaged."""
+    """Read every stored file of *job* and count. Blocking. Raises ResultGone for a file that is missing or damaged, OSError when the machine is exhausted."""
     limit = targets(job.options)
     hits = reached = 0
     for unit in result_units(units):
@@ -66,6 +67,8 @@ def assemble(folder: Path, job: Job, units: Sequence[Unit]) -> Assembled:
                 if len(section.rows) >= limit and len({subject_key(row) for row in section.rows}) >= limit:
                     reached += 1
         except OSError as error:
+            if error.errno in SCARCE:
+                raise
             raise ResultGone(f"The output of part {unit.index} can't be read: {error.strerror}.") from error
         except Damaged as error:
             raise ResultGone(f"The output of part {unit.index} is damaged: {error}") from error

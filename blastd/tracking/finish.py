@@ -12,7 +12,8 @@ from blastd.core import lifecycle
 from blastd.core.engine import Engine, Trouble
 from blastd.core.lifecycle import Decision
 from blastd.core.model import Artifact, Change, Job, Lost, Missed, Phase, Status, Unit, UnitKind, UnitState
-from blastd.errors import BlastdError
+from blastd.durable import of_machine
+from blastd.errors import BlastdError, Exhausted
 from blastd.metrics import Metrics
 from blastd.results.assemble import Assembled, assemble
 from blastd.store import jobs
@@ -42,13 +43,14 @@ class Finisher:
         trouble = await engine.collect(job, str(folder))
         if trouble is not None:
             return await self._pending(job, its_units, decision, trouble)
-        changed = await self._shelf.changed(job.databases)
-        if changed is not None:
-            return await self._fail(job, its_units, changed, by)
         try:
-            assembled = await by_size(
-                sum(unit.output_bytes or 0 for unit in its_units), assemble, folder, job, its_units
-            )
+            changed = await self._shelf.changed(job.databases)
+            if changed is not None:
+                return await self._fail(job, its_units, changed, by)
+            size = sum(unit.output_bytes or 0 for unit in its_units)
+            assembled = await by_size(size, assemble, folder, job, its_units)
+        except (OSError, Exhausted) as error:
+            return await self._pending(job, its_units, decision, _kept_away(error))
         except BlastdError as error:
             remedy = "Retry the search; if it happens again, check the disk."
             return await self._fail(job, its_units, Trouble(code=error.code, sentence=str(error), remedy=remedy), by)
@@ -116,3 +118,11 @@ class Finisher:
         now = self._clock.now()
         change = lifecycle.failed(job, trouble, now, by)
         return await self._store.write(lambda db: jobs.move(db, job, change, now, its_units))
+
+
+def _kept_away(error: OSError | Exhausted) -> Trouble:
+    """Return what keeps the outputs from being read now; it is tried again."""
+    ours = of_machine(error) if isinstance(error, OSError) else error
+    if ours is None:
+        return Trouble(code="store_broken", sentence=f"The outputs can't be read: {error}.", remedy="Check the disk.")
+    return Trouble(code=ours.code, sentence=str(ours))

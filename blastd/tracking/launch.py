@@ -17,7 +17,8 @@ from blastd.core import lifecycle
 from blastd.core.engine import Engine, Present, Trouble, Work
 from blastd.core.model import Change, Frozen, Job, Lost, Missed, Phase, Unit
 from blastd.core.tabular import RICH_SPEC
-from blastd.errors import BlastdError
+from blastd.durable import of_machine
+from blastd.errors import BlastdError, Exhausted
 from blastd.store import jobs
 from blastd.store.files import ASCII_QUERY, QUERY, Files
 from blastd.store.sqlite import Database
@@ -68,8 +69,10 @@ class Launcher:
                 await self.tidy(job)
             work = await self._work(job, its_units)
         except BlastdError as error:
-            return Trouble(code=error.code, sentence=str(error))
+            return Trouble(code=error.code, sentence=str(error), retryable=isinstance(error, Exhausted))
         except OSError as error:
+            if isinstance(ours := of_machine(error), Exhausted):
+                return Trouble(code=ours.code, sentence=str(ours), retryable=True)
             return Trouble(
                 code="store_broken",
                 sentence=f"The files of the job could not be prepared: {error}.",

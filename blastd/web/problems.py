@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from blastd import errors
-from blastd.durable import of_disk
+from blastd.durable import of_machine
 from blastd.log import mask
 from blastd.web import ncbi_forms
 from blastd.web.wire import Fault, Problem
@@ -51,6 +51,7 @@ STATUS: dict[type[errors.BlastdError], int] = {
     errors.ToolFailed: 500,
     errors.OperationFailed: 500,
     errors.Unavailable: 503,
+    errors.Exhausted: 503,
     errors.StoreBroken: 503,
     errors.DiskFull: 507,
 }
@@ -183,7 +184,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except (ConnectionResetError, BrokenPipeError):
         raise  # the client went away: nobody is left to answer
     except OSError as error:
-        ours = of_disk(error)
+        ours = of_machine(error)
         return refusal(request, ours) if ours is not None and STARTED not in request else unforeseen(request, error)
     except Exception as error:  # noqa: BLE001  # logged with its traceback
         return unforeseen(request, error)

@@ -10,9 +10,9 @@ import pytest
 from blastd.blastplus.blastdb import Database
 from blastd.blastplus.generation import pin
 from blastd.chance import SystemChance
-from blastd.durable import of_disk
+from blastd.durable import of_machine
 from blastd.engines.local.units import trouble_of
-from blastd.errors import DatabaseBroken, DiskFull, StoreBroken
+from blastd.errors import BlastdError, DatabaseBroken, DiskFull, Exhausted, StoreBroken
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,17 @@ from blastd.errors import DatabaseBroken, DiskFull, StoreBroken
         (errno.EROFS, StoreBroken, "store_broken"),
         (errno.EACCES, StoreBroken, "store_broken"),
         (errno.EIO, StoreBroken, "store_broken"),
+        (errno.EMFILE, Exhausted, "machine_exhausted"),
+        (errno.ENFILE, Exhausted, "machine_exhausted"),
+        (errno.EAGAIN, Exhausted, "machine_exhausted"),
+        (errno.ENOMEM, Exhausted, "machine_exhausted"),
     ],
 )
-def test_S06_a_disk_that_fails_has_a_code_and_shows_no_path(number: int, kind: type[StoreBroken], code: str) -> None:
+def test_S06_a_disk_that_fails_has_a_code_and_shows_no_path(number: int, kind: type[BlastdError], code: str) -> None:
     error = OSError(number, "said", "/secret/place")
-    ours, trouble = of_disk(error), trouble_of("blastn", error)
+    ours, trouble = of_machine(error), trouble_of("blastn", error)
     assert type(ours) is kind
+    assert ours is not None
     assert (ours.code, trouble.code) == (code, code)
     assert trouble.retryable
     assert "/secret" not in str(ours) + trouble.text
@@ -36,7 +41,7 @@ def test_S06_a_disk_that_fails_has_a_code_and_shows_no_path(number: int, kind: t
 
 def test_other_errors_of_files_are_not_taken_for_the_disk() -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file", "x")
-    assert of_disk(missing) is None
+    assert of_machine(missing) is None
     assert trouble_of("blastn", missing).code == "engine_error"
 
 

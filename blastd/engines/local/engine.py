@@ -30,12 +30,14 @@ from blastd.core.engine import (
 )
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
+from blastd.durable import SCARCE
 from blastd.engines.local import units
 from blastd.engines.local.shared import Shared
 from blastd.engines.local.slots import Slots
 
 log = structlog.get_logger()
 
+PAUSE_SECONDS = 1.0  # until something is started again after the machine had no room for it
 ROUGH_SECONDS = 60.0  # for which searches of a kind run alone after a common process of theirs did not go smoothly
 NOT_NEEDED = "not needed on this machine"
 ENDING = Trouble(
@@ -65,24 +67,33 @@ class LocalSettings(Frozen, frozen=True, kw_only=True):
 
 @dataclass
 class Held:
-    """A job that the engine has; `tasks` are the names of those of its units that have not ended."""
+    """A job that the engine has.
+
+    `tasks` are the names of those of its units that have not ended, `trouble` why it failed, `waits` what it waits for that
+    this machine has no room for.
+    """
 
     work: Work
     reports: dict[int, UnitReport]
     tasks: dict[str, None] = field(default_factory=dict)
     trouble: Trouble | None = None
+    waits: Trouble | None = None
     cancelled: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
 class Run:
-    """One try at a unit of a job; `report` is what is known of it, the last word once the unit's work has ended well."""
+    """One try at a unit of a job; `report` is what is known of it, the last word once the unit's work has ended well.
+
+    `waits`: the machine had no room for it, and it is to be tried again.
+    """
 
     held: Held
     unit: Unit
     report: UnitReport
     name: str
+    waits: Trouble | None = None
 
 
 class LocalEngine:
@@ -101,6 +112,7 @@ class LocalEngine:
         self._news = News[JobId]()
         self._tasks: Tasks | None = None
         self._rough: dict[Hashable, float] = {}
+        self._paused = False
         self._machine = units.Machine(
             programs=dict(settings.programs),
             environment=dict(settings.environment) | {process.MARK: str(state_dir)},
@@ -162,7 +174,7 @@ class LocalEngine:
             phase=Phase.RUNNING if begun else Phase.QUEUED,
             units=reports,
             ended=ended,
-            trouble=held.trouble if ended else None,
+            trouble=held.trouble if ended else held.waits,
             waiting_for=None if begun else "slot",
             queue_position=None if begun else self._slots.place(job.job_id),
             steps=SKIPPED,
@@ -230,7 +242,7 @@ class LocalEngine:
 
     def _fill(self) -> None:
         """Start units while slots are free."""
-        while self._tasks is not None and (taken := self._slots.take()) is not None:
+        while self._tasks is not None and not self._paused and (taken := self._slots.take()) is not None:
             job_id, unit = taken
             others = self._slots.join(job_id, unit.index, self._most(job_id))
             if not others:
@@ -277,7 +289,11 @@ class LocalEngine:
             else:
                 run.report = await shared.report(work, run.unit, run.report)
         except OSError as error:
-            run.report = units.failed(run.report, units.trouble_of(work.job.program, error))
+            trouble = units.trouble_of(work.job.program, error)
+            if error.errno in SCARCE:
+                run.waits = trouble
+            else:
+                run.report = units.failed(run.report, trouble)
 
     def _unit_ended(self, run: Run, error: BaseException | None) -> None:
         """Keep the report of a unit and give its slots back: called once, also for one that never began."""
@@ -288,9 +304,16 @@ class LocalEngine:
             )
         elif error is not None:
             report = units.failed(report, units.broken(error))
-        held.reports[run.unit.index] = report
+        again = run.waits is not None and error is None and not held.cancelled and held.trouble is None
+        if again:
+            report = UnitReport(index=report.index, state=UnitState.WAITING, attempt=report.attempt)
+            self._pause(run)
+        elif run.waits is not None:
+            report = UnitReport(index=report.index, state=UnitState.CANCELLED, attempt=report.attempt)
+        held.reports[run.unit.index], held.waits = report, run.waits if again else None
         del held.tasks[run.name]
-        self._slots.free(job_id, run.unit.index, done=report.state is UnitState.DONE)
+        done = report.state is UnitState.DONE
+        self._slots.free(job_id, run.unit.index, done=done, again=run.unit if again else None)
         if report.state is UnitState.FAILED and held.trouble is None:
             held.trouble = report.trouble
             self._slots.drop(job_id)  # one failed unit fails the search: its others would compute for nothing
@@ -298,6 +321,19 @@ class LocalEngine:
         held.idle.set()
         self._tell(job_id)
         self._fill()
+
+    def _pause(self, run: Run) -> None:
+        """Start nothing for a while: the machine has no room."""
+        log.warning("unit_waits", job_id=run.held.work.job.job_id, unit=run.unit.index, reason=run.waits)
+        self._paused = True
+        if self._tasks is not None:
+            self._tasks.start("pause", asyncio.sleep(PAUSE_SECONDS), self._go_on)
+
+    def _go_on(self, error: BaseException | None) -> None:
+        """End a pause, or be told that one was under way already."""
+        if error is None:
+            self._paused = False
+            self._fill()
 
     def _kill(self, held: Held) -> None:
         for name in held.tasks:

@@ -140,10 +140,15 @@ class Slots:
         self._starts += 1
         job.turn = self._owners[job.owner] = (self._starts, True, 0)
 
-    def free(self, job_id: JobId, index: int, *, done: bool) -> None:
-        """Give back the slots of a unit that ended; those that share it keep them until the last has ended."""
+    def free(self, job_id: JobId, index: int, *, done: bool, again: Unit | None = None) -> None:
+        """Give back the slots of a unit that ended; those that share it keep them until the last has ended.
+
+        *again* is the unit when it could not be run: it waits before the others of its job.
+        """
         self._order = self._used = self._units = None
         job = self._jobs[job_id]
+        if again is not None:
+            job.units = {index: again} | job.units
         width = job.running.pop(index, 0)
         together = self._sharing.pop((job_id, index), [])
         if together:

@@ -17,8 +17,8 @@ from blastd.clock import Clock
 from blastd.core import alias, proposals
 from blastd.core.engine import Trouble, UnitReport, Work
 from blastd.core.model import Frozen, Unit, UnitKind, UnitState
-from blastd.durable import of_disk, publish_unit
-from blastd.errors import DiskFull
+from blastd.durable import of_machine, publish_unit
+from blastd.errors import DiskFull, Exhausted
 
 STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: its beginning and its end
 NO_ROOM_BYTES = 64 * 1024
@@ -279,9 +279,11 @@ def failed(report: UnitReport, trouble: Trouble) -> UnitReport:
 
 def trouble_of(program: str, error: OSError) -> Trouble:
     """Return what to say when files or processes of a unit can't be made."""
-    if (ours := of_disk(error)) is not None:
+    if (ours := of_machine(error)) is not None:
         if isinstance(ours, DiskFull):
             return exits.no_room(program, error.strerror or "")
+        if isinstance(ours, Exhausted):
+            return waiting(ours)
         remedy = "Retry when the operator has mended it."
         return Trouble(code=ours.code, sentence=str(ours), remedy=remedy, retryable=True)
     return Trouble(
@@ -289,6 +291,12 @@ def trouble_of(program: str, error: OSError) -> Trouble:
         sentence=f"{program} could not be started or its files not written: {error}.",
         remedy="Check free disk space and 'blastd doctor', then retry.",
     )
+
+
+def waiting(error: Exhausted) -> Trouble:
+    """Return what a search waits for that the machine has no room for."""
+    remedy = "The search waits and goes on by itself; end other work on this machine, or raise its limits."
+    return Trouble(code=error.code, sentence=str(error), remedy=remedy, retryable=True)
 
 
 def broken(error: BaseException) -> Trouble:
