@@ -131,4 +131,4 @@ class FaultyEngine:
 
     def health(self) -> Health:
         away = isinstance(self.answer, Unknown)
-        return Health(ok=not away, reason=self.answer.reason if isinstance(self.answer, Unknown) else "")
+        return Health(ok=not away, down=away, reason=self.answer.reason if isinstance(self.answer, Unknown) else "")

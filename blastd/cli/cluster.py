@@ -21,7 +21,7 @@ from blastd.clock import SystemClock
 from blastd.config import Settings
 from blastd.core.intervals import Intervals
 from blastd.daemon import kubeconfig
-from blastd.engines.kubernetes import manifests
+from blastd.engines.kubernetes import rights
 from blastd.engines.kubernetes.blob import BlobFailure, open_blobs
 from blastd.engines.kubernetes.client import Access, open_client
 from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown
@@ -69,18 +69,36 @@ async def _push(settings: Settings, name: str) -> int:
 
 
 class Outside(NamedTuple):
-    """What was found of one thing outside: its name, whether it is well, what was seen, and the mend."""
+    """What was found of one thing outside: its name, its state as `doctor` names it, what was seen, and the mend."""
 
     name: str
-    ok: bool
+    state: str
     detail: str
     mend: str = ""
 
 
+OK, WARNING, FAULT = "ok", "warning", "fault"
+RIGHTS = "Apply config/kubernetes-rbac.yaml as the cluster's administrator, or add the right to the account's role."
+
+
 async def outside(settings: Settings) -> AsyncIterator[Outside]:
-    """Ask the cluster and the storage account once each, if they are used."""
+    """Ask the cluster and the storage account, if they are used."""
     if not settings.kubernetes.enabled:
         return
+    async for finding in _cluster(settings):
+        yield finding
+    async with AsyncExitStack() as stack:
+        try:
+            blobs = await stack.enter_async_context(open_blobs(settings.azure))
+            await blobs.ensure_containers()
+            yield Outside("storage account", OK, "reachable, with its containers")
+        except (BlobFailure, ConfigError) as error:
+            mend = "Check the connection string, and that this machine reaches the account."
+            yield Outside("storage account", FAULT, str(error), mend)
+
+
+async def _cluster(settings: Settings) -> AsyncIterator[Outside]:
+    """Ask the API server whether it answers, then for each right that is used."""
     path = kubeconfig(settings, os.environ)
     access = Access(
         kubeconfig=path,
@@ -92,22 +110,16 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
     where = f"namespace {access.namespace} by {path or 'the in-cluster account'}"
     async with AsyncExitStack() as stack:
         try:
-            client = await stack.enter_async_context(
-                open_client(access, clock, CoolDown(clock, Intervals(), SystemChance().share))
-            )
-            jobs = await client.list_jobs(manifests.SELECTOR)
-            await client.list_pods(manifests.SELECTOR)
-            yield Outside("cluster", True, f"{where}: {len(jobs)} jobs")
+            cool = CoolDown(clock, Intervals(), SystemChance().share)
+            client = await stack.enter_async_context(open_client(access, clock, cool))
+            lacking = await rights.missing(client)
         except (ClusterFailure, ConfigError) as error:
             mend = (
                 "Check kubernetes.kubeconfig and namespace; config/kubernetes-rbac.yaml gives the account its rights."
             )
-            yield Outside("cluster", False, f"{where}: {error}", mend)
-    async with AsyncExitStack() as stack:
-        try:
-            blobs = await stack.enter_async_context(open_blobs(settings.azure))
-            await blobs.ensure_containers()
-            yield Outside("storage account", True, "reachable, with its containers")
-        except (BlobFailure, ConfigError) as error:
-            mend = "Check the connection string, and that this machine reaches the account."
-            yield Outside("storage account", False, str(error), mend)
+            yield Outside("cluster", FAULT, f"{where}: {error}", mend)
+            return
+        yield Outside("cluster", OK, f"{where}: {len(rights.RIGHTS) - len(lacking)} of {len(rights.RIGHTS)} rights")
+        for right in lacking:
+            detail = f"the account may not {right.text} in {access.namespace}: {right.use}"
+            yield Outside(f"right {right.text}", FAULT if right.needed else WARNING, detail, RIGHTS)

@@ -54,7 +54,7 @@ async def _all(settings: Settings) -> list[Finding]:
         # Imported here, so that the command line of a machine without a cluster starts quickly.
         from blastd.cli.cluster import outside  # noqa: PLC0415
 
-        found += [Finding(one.name, OK if one.ok else FAULT, one.detail, one.mend) async for one in outside(settings)]
+        found += [Finding(*one) async for one in outside(settings)]
     return found
 
 

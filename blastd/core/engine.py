@@ -138,13 +138,32 @@ class External(Frozen, frozen=True, kw_only=True):
     ref: dict[str, Any] = {}
 
 
+class WatchHealth(Frozen, frozen=True, kw_only=True):
+    """How a watch is. `ok`: it has proven itself; else `reason`, and what it would bring is asked for every few seconds.
+
+    `proven_at`: when what it brings was last proven true, by the watch or by asking.
+    """
+
+    name: str
+    ok: bool
+    proven_at: datetime | None
+    reason: str = ""
+
+
 class Health(Frozen, frozen=True, kw_only=True):
-    """How an engine is: `since` tells since when it is not well; `watch` is None for engines that need none."""
+    """How an engine is: `since` tells since when it is not well; `watch` is None for engines that need none.
+
+    `ok` False and `down` False: it works with less. `down`: it can't be asked, or can't take a search over.
+    `proven_at`: when it was last proven that it answers and that what is known of its jobs is true; None: it needs no proof.
+    """
 
     ok: bool
+    down: bool = False
+    proven_at: datetime | None = None
     reason: str = ""
     since: datetime | None = None
     watch: bool | None = None
+    watches: tuple[WatchHealth, ...] = ()
     facts: Mapping[str, Any] = {}
 
 
@@ -154,8 +173,10 @@ class Engine(Protocol):
     name: str
     outlives: bool
     """Whether what it takes over goes on when the daemon dies: then the row says so before it is asked."""
-    pushed_by: str
-    """What `observed_by` says of news that the engine pushes: "process" or "watch"."""
+
+    @property
+    def pushed_by(self) -> str:
+        """What `observed_by` says of news that the engine pushes: "process", "watch", or "poll" while it asks instead."""
 
     async def run(self) -> None:
         """Do the engine's own work until cancelled: slots, watches."""

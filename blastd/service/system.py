@@ -13,6 +13,7 @@ from typing import Any
 from blastd.aio import duty, offload
 from blastd.clock import Clock
 from blastd.core.engine import Engine
+from blastd.core.engine import Health as EngineState
 from blastd.core.model import Frozen
 from blastd.errors import StoreBroken
 from blastd.metrics import Metrics
@@ -33,6 +34,8 @@ class Component(Frozen, frozen=True, kw_only=True):
     status: str
     detail: str = ""
     since: datetime | None = None
+    age_seconds: float | None = None
+    """Seconds since it was last proven to be so; None: it was not yet, or needs no proof."""
 
 
 class EngineHealth(Frozen, frozen=True, kw_only=True):
@@ -44,6 +47,8 @@ class EngineHealth(Frozen, frozen=True, kw_only=True):
     slots: int | None
     slots_busy: int | None
     running: int
+    age_seconds: float | None
+    watches: list[Component]
 
 
 class Health(Frozen, frozen=True, kw_only=True):
@@ -89,15 +94,7 @@ class System:
         free, total = await duty(_disk, self._files)
         components = [store, self._disk(free), self._databases()]
         engines = [self._engine(name) for name in self._tracker.engines]
-        components += [
-            Component(
-                name=f"engine {name}",
-                status=DEGRADED if not health.ok else OK,
-                detail=health.reason,
-                since=health.since,
-            )
-            for name, health in ((name, engine.health()) for name, engine in self._tracker.engines.items())
-        ]
+        components += [self._component(name, engine.health()) for name, engine in self._tracker.engines.items()]
         if not engines:
             components.append(Component(name="engine", status=DOWN, detail="No engine is switched on."))
         worst = max((component.status for component in components), key=[OK, DEGRADED, DOWN].index)
@@ -116,15 +113,26 @@ class System:
         )
 
     async def ready(self) -> list[Component]:
-        """Return what is down and so keeps searches from being accepted; nothing: ready."""
+        """Return what is down and so keeps searches from being accepted, and what works with less; nothing: ready."""
         _, store = await self._look_at_store()
         parts = [store, self._disk((await duty(_disk, self._files))[0])]
-        engines = [engine.health() for engine in self._tracker.engines.values()]
-        if not any(health.ok for health in engines):
-            reasons = "; ".join(health.reason for health in engines) or "No engine is switched on."
-            since = min((health.since for health in engines if health.since is not None), default=None)
-            parts.append(Component(name="engine", status=DOWN, detail=reasons, since=since))
-        return [part for part in parts if part.status == DOWN]
+        parts += [self._component(name, engine.health()) for name, engine in self._tracker.engines.items()]
+        if not self._tracker.engines:
+            parts.append(Component(name="engine", status=DOWN, detail="No engine is switched on."))
+        return [part for part in parts if part.status != OK]
+
+    def _component(self, name: str, health: EngineState) -> Component:
+        """Return an engine as a component: down when it can't be asked, however many others there are."""
+        return Component(
+            name=f"engine {name}",
+            status=DOWN if health.down else OK if health.ok else DEGRADED,
+            detail=health.reason,
+            since=health.since,
+            age_seconds=self._age(health.proven_at),
+        )
+
+    def _age(self, at: datetime | None) -> float | None:
+        return max(0.0, round((self._clock.now() - at).total_seconds(), 1)) if at is not None else None
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics as text, and its media type."""
@@ -183,7 +191,7 @@ class System:
             return {}, Component(name="store", status=DOWN, detail=str(error))
         if not await duty(os.access, self._files.root, os.W_OK):
             return counts, Component(name="store", status=DOWN, detail="The state folder can't be written.")
-        return counts, Component(name="store", status=OK)
+        return counts, Component(name="store", status=OK, age_seconds=0.0)
 
     def _disk(self, free: int) -> Component:
         if free >= max(self._floor, 1):
@@ -207,11 +215,21 @@ class System:
         facts = health.facts
         return EngineHealth(
             name=name,
-            status=OK if health.ok else DEGRADED,
+            status=self._component(name, health).status,
             detail=health.reason,
             slots=_number(facts.get("slots")),
             slots_busy=_number(facts.get("used")),
             running=_number(facts.get("jobs")) or 0,
+            age_seconds=self._age(health.proven_at),
+            watches=[
+                Component(
+                    name=watch.name,
+                    status=OK if watch.ok else DEGRADED,
+                    detail=watch.reason,
+                    age_seconds=self._age(watch.proven_at),
+                )
+                for watch in health.watches
+            ],
         )
 
 

@@ -4,7 +4,7 @@ import msgspec
 from aiohttp import web
 
 from blastd.errors import Unavailable
-from blastd.service.system import Component, versions
+from blastd.service.system import DEGRADED, DOWN, OK, Component, versions
 from blastd.web import bodies, wire
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
@@ -43,6 +43,8 @@ async def health(request: web.Request) -> web.Response:
                     slots=engine.slots,
                     slots_busy=engine.slots_busy,
                     running=engine.running,
+                    age_seconds=engine.age_seconds,
+                    watches=[component_view(watch) for watch in engine.watches],
                 )
                 for engine in found.engines
             ],
@@ -52,7 +54,13 @@ async def health(request: web.Request) -> web.Response:
 
 def component_view(part: Component) -> wire.ComponentView:
     """Return a component."""
-    return wire.ComponentView(name=part.name, status=part.status, detail=part.detail, since=wire.maybe(part.since))
+    return wire.ComponentView(
+        name=part.name,
+        status=part.status,
+        detail=part.detail,
+        since=wire.maybe(part.since),
+        age_seconds=part.age_seconds,
+    )
 
 
 async def livez(request: web.Request) -> web.Response:
@@ -63,12 +71,13 @@ async def livez(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Answer whether searches are accepted; 503 names what is down."""
     services = request.app[SERVICES]
-    down = await services.ready()
+    parts = await services.ready()
+    down = [component_view(part) for part in parts if part.status == DOWN]
     if down:
         names = "; ".join(f"{part.name} is down: {part.detail}" for part in down)
-        parts = [component_view(part) for part in down]
-        raise Unavailable(names, down=msgspec.to_builtins(parts))
-    return reply(wire.Ready(status="ok"))
+        raise Unavailable(names, down=msgspec.to_builtins(down))
+    degraded = [component_view(part) for part in parts]
+    return reply(wire.Ready(status=DEGRADED if degraded else OK, degraded=degraded))
 
 
 async def metrics(request: web.Request) -> web.Response:

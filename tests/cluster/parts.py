@@ -168,33 +168,50 @@ class Cluster:
     def of_job(self, kind: str, job_id: str) -> list[dict[str, Any]]:
         return self.items(kind, f"blastd.io/job-id={job_id}")
 
-    def make_account(self) -> Path:
-        """Apply the RBAC manifest in a namespace of the tests, and return a kubeconfig of that account alone."""
-        text = RBAC.read_text().replace("namespace: blastd", f"namespace: {self.namespace}")
-        paths = {
-            "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
-            "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
-            "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
+    def make_account(self, name: str = "blastd", *, without: str = "") -> Path:
+        """Make an account with the rights of the RBAC manifest, and return its kubeconfig.
+
+        *without*: a verb or a resource that it may not use.
+        """
+        self._make_namespace()
+        rules = []
+        for entry in yaml.safe_load_all(RBAC.read_text()):
+            for rule in entry.get("rules", ()):
+                kept = {key: [one for one in rule[key] if one != without] for key in ("resources", "verbs")}
+                rules += [rule | kept] if all(kept.values()) else []
+        rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/"
+        binding = {
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": self.namespace}],
         }
-        self.ask("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        for entry in yaml.safe_load_all(text):
-            if entry["kind"] in paths:
-                self.ask("POST", paths[entry["kind"]].format(self.namespace), entry)
+        made = {
+            self.path("serviceaccounts"): {"metadata": {"name": name}},
+            rbac.format(self.namespace) + "roles": {"metadata": {"name": name}, "rules": rules},
+            rbac.format(self.namespace) + "rolebindings": binding,
+        }
+        for path, body in made.items():
+            self.ask("POST", path, body, allowed=(409,))
+        return self._kubeconfig(name)
+
+    def _make_namespace(self) -> None:
+        self.ask("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}}, allowed=(409,))
         until("the default account", lambda: self.ask("GET", self.path("serviceaccounts", "default"), allowed=(404,)))
-        token = self.ask(
-            "POST", self.path("serviceaccounts", "blastd") + "/token", {"spec": {"expirationSeconds": 7200}}
-        )["status"]["token"]
+
+    def _kubeconfig(self, name: str) -> Path:
+        path, body = self.path("serviceaccounts", name) + "/token", {"spec": {"expirationSeconds": 7200}}
+        token = self.ask("POST", path, body)["status"]["token"]
         made = {
             "apiVersion": "v1",
             "kind": "Config",
-            "current-context": "blastd",
-            "contexts": [{"name": "blastd", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": name,
+            "contexts": [{"name": name, "context": {"cluster": "c", "user": "u"}}],
             "clusters": [{"name": "c", "cluster": self.config["clusters"][0]["cluster"]}],
             "users": [{"name": "u", "user": {"token": token}}],
         }
-        path = self.folder / "blastd.kubeconfig"
-        path.write_text(yaml.safe_dump(made))
-        return path
+        file = self.folder / f"{name}.kubeconfig"
+        file.write_text(yaml.safe_dump(made))
+        return file
 
     def through(self, account: Path, url: str) -> Path:
         """Return the kubeconfig of *account* by way of another address."""

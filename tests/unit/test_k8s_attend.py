@@ -6,24 +6,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from blastd.clock import SystemClock
 from blastd.engines.kubernetes import attend
-from blastd.engines.kubernetes.attend import GRACE_SECONDS, Attendant, Held, wanted
+from blastd.engines.kubernetes.attend import Attendant, Held, wanted
 from blastd.engines.kubernetes.objects import JobObject, PodObject
 from blastd.engines.kubernetes.status import Units, job_facts, pod_facts
 
 JOB = msgspec.convert({"metadata": {"name": "j"}, "spec": {"completions": 1}}, JobObject)
+TWO = msgspec.convert({"metadata": {"name": "j"}, "spec": {"completions": 2}}, JobObject)
 ENDED = {"exitCode": 0, "startedAt": "2026-11-25T20:00:00Z", "finishedAt": "2026-11-25T20:00:01Z"}
 
 
-def pod(phase: str, state: dict[str, Any]) -> PodObject:
-    annotations = {"batch.kubernetes.io/job-completion-index": "0"}
+def pod(phase: str, state: dict[str, Any], index: str = "0") -> PodObject:
+    annotations = {"batch.kubernetes.io/job-completion-index": index}
     status = {"phase": phase, "containerStatuses": [{"name": "blast", "state": state}]}
     return msgspec.convert({"metadata": {"name": "p", "annotations": annotations}, "status": status}, PodObject)
 
 
 def held() -> Held:
-    return Held("00000000-0000-4000-8000-000000000000", 1, "j", began=SystemClock().monotonic())  # type: ignore[arg-type]
+    return Held("00000000-0000-4000-8000-000000000000", 1, "j")  # type: ignore[arg-type]
 
 
 def test_result_is_wanted_once_its_container_ended_well_and_not_of_a_failed_pod() -> None:
@@ -43,23 +43,20 @@ def test_program_clock_is_taken_where_it_says_a_time(told: str) -> None:
     assert (facts.ended_at - facts.started_at).total_seconds() == (7.5 if "1.5" in told else 1.0)
 
 
-async def test_short_search_is_fetched_though_its_attendant_waits_for_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It used to sleep until three seconds after the Job was made, whatever its pod did meanwhile."""
-    mine, clock = held(), SystemClock()
+async def test_U18_what_comes_while_results_are_fetched_is_fetched_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attendant that kept what it saw first would end without the second result."""
+    mine = held()
     pods: dict[str, PodObject] = {}
-    fetched: list[float] = []
+    fetched: list[list[int]] = []
 
     async def fetch(_: Attendant, job: Held, units: list[int]) -> bool:
-        fetched.append(clock.monotonic())
+        fetched.append(units)
         job.harvested.update(dict.fromkeys(units))  # type: ignore[arg-type]
+        pods["q"] = pod("Running", {"terminated": ENDED}, index="1")
         return True
 
     monkeypatch.setattr(attend.Attendant, "fetch", fetch)
-    work = Attendant(None, None, None, clock, lambda: 0.0)  # type: ignore[arg-type]  # no call leaves it
-    task = asyncio.create_task(work.attend(mine, lambda: (JOB, pods), lambda: None))
-    await asyncio.sleep(0.05)
-    assert not fetched
+    work = Attendant(None, None, lambda: 0.0)  # type: ignore[arg-type]  # no call leaves it
     pods["p"] = pod("Running", {"terminated": ENDED})
-    mine.news.set()
-    await asyncio.wait_for(task, GRACE_SECONDS + 5)
-    assert fetched and fetched[0] - mine.began < GRACE_SECONDS / 2
+    await asyncio.wait_for(work.attend(mine, lambda: (TWO, pods), lambda: None), 10)
+    assert fetched == [[0], [1]]

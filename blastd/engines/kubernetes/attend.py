@@ -1,34 +1,31 @@
-"""What a job on the cluster needs besides its objects: results fetched as units finish, events while it waits, fresh SAS.
+"""What a job on the cluster needs besides its objects: its results, fetched as units finish, one fetch at a time.
 
-One task a job, started by news and by the clock, ended when there is nothing to do. It only fills `Held`; what that
-means is said in `reading`.
+One task a job, started by news, ended when there is nothing to do. It only fills `Held`; what that means is said in
+`reading`.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
-from blastd.clock import Clock
 from blastd.core.engine import StepReport, Trouble, UnitReport
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals, backoff
 from blastd.engines.kubernetes.blob import BlobFailure, Blobs
-from blastd.engines.kubernetes.client import Client
-from blastd.engines.kubernetes.failures import ClusterFailure
 from blastd.engines.kubernetes.harvest import Harvested, harvest, trouble_of
-from blastd.engines.kubernetes.objects import EventObject, JobObject, PodObject
-from blastd.engines.kubernetes.status import JobFacts, Stage, Units, by_index, job_facts, pod_facts, units_of
+from blastd.engines.kubernetes.objects import JobObject, PodObject
+from blastd.engines.kubernetes.status import JobFacts, Stage, Units, job_facts, pod_facts, units_of
 
 log = structlog.get_logger()
 
 AT_ONCE = 4  # results of one job fetched at once
-EVENTS_SECONDS = 5.0
-GRACE_SECONDS = 3.0  # pods that take no longer than this to start need no explanation
 RETRY = Intervals(cool_down=1.0, cool_down_max=5.0)  # an account that is back is seen within seconds
+
+Objects = Callable[[], tuple[JobObject | None, Mapping[str, PodObject]]]
+"""Gives a job's Kubernetes Job and pods as they are known now; None: the Job is not known to be there."""
 
 
 @dataclass
@@ -38,19 +35,26 @@ class Held:
     job_id: JobId
     attempt: int
     name: str
+    program: str = ""
     harvested: dict[int, UnitReport] = field(default_factory=dict)
     trouble: Trouble | None = None
-    events: tuple[EventObject, ...] = ()
-    events_at: float = float("-inf")
-    began: float = 0.0
+    told: Trouble | None = None
+    """What held it up when its row was last looked at."""
     submitted: StepReport | None = None
+    tried: bool = False
+    """Whether its Job may have been made: its results may be there without it."""
     parts: dict[str, float] = field(default_factory=dict)
     blast_version: str | None = None
     units: Units | None = None
     probed: bool = False
     signed_at: float | None = None
+    asked_at: float = 0.0
+    over: bool = False
+    """Whether the attempt is over: nothing of it is fetched any more."""
     nodes: dict[str, bool] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while results are fetched; attempts of one job share it, so that a late fetch ends before the next begins."""
 
     def take(self, found: Harvested) -> None:
         """Note a unit whose output is here."""
@@ -75,59 +79,44 @@ def wanted(facts: JobFacts, units: Units, pods: Iterable[PodObject], held: Held)
     return sorted(ended - held.harvested.keys())
 
 
-def idle(job: JobObject, pods: Sequence[PodObject]) -> bool:
-    """Tell whether an active Job has no pod that began, so that events may say why."""
+def idle(job: JobObject, pods: Iterable[PodObject]) -> bool:
+    """Tell whether an active Job has no pod that began, so that somebody may ask why."""
     facts = job_facts(job)
-    told = [each for group in by_index(pods).values() for each in group]
-    return facts.end is None and not facts.completed and not any(each.started_at is not None for each in told)
+    return facts.end is None and not facts.completed and not any(pod_facts(pod).started_at for pod in pods)
 
 
 class Attendant:
-    """Does the outside work of jobs for the engine."""
+    """Fetches the results of jobs for the engine."""
 
-    def __init__(
-        self, client: Client, blobs: Blobs, jobs_folder: Path, clock: Clock, jitter: Callable[[], float]
-    ) -> None:
+    def __init__(self, blobs: Blobs, jobs_folder: Path, jitter: Callable[[], float]) -> None:
         """Take the parts."""
-        self._client, self._blobs, self._folder, self._clock, self._jitter = client, blobs, jobs_folder, clock, jitter
+        self._blobs, self._folder, self._jitter = blobs, jobs_folder, jitter
 
-    async def attend(
-        self, held: Held, job: Callable[[], tuple[JobObject | None, Mapping[str, PodObject]]], tell: Callable[[], None]
-    ) -> None:
-        """Do what is due for a job until nothing is; *job* gives its objects now, *tell* passes news on."""
+    async def attend(self, held: Held, objects: Objects, tell: Callable[[], None]) -> None:
+        """Fetch what is due for a job until nothing is; *tell* passes news on."""
         failures = 0
         while True:
             held.news.clear()
-            found, pods = job()
-            if found is None:
+            job, pods = objects()
+            if job is None:
                 return
-            held.units = units_of(found)
-            facts = job_facts(found)
-            due = wanted(facts, held.units, pods.values(), held)
-            if due:
-                if await self.fetch(held, due):
-                    failures = 0
-                    tell()
-                    continue
-                failures += 1
-                tell()
+            held.units = units_of(job)
+            due = wanted(job_facts(job), held.units, pods.values(), held)
+            if not due:
+                return
+            whole = await self.fetch(held, due)
+            tell()
+            failures = 0 if whole else failures + 1
+            if failures:
                 await asyncio.sleep(backoff(failures, RETRY, self._jitter()))
-                continue
-            if idle(found, tuple(pods.values())):
-                with suppress(TimeoutError):  # a short search may end before events are due
-                    async with asyncio.timeout(max(0.1, self._events_in(held))):
-                        await held.news.wait()
-                if self._events_in(held) <= 0:
-                    await self._events(held, pods)
-                    tell()
-                continue
-            if facts.end is not None and held.events_at == float("-inf"):
-                await self._events(held, pods)
-                tell()
-            return
 
     async def fetch(self, held: Held, units: Sequence[int]) -> bool:
         """Fetch results; True if all were there. A failure is kept as the trouble that holds up the results."""
+        async with held.fetching:
+            left = [unit for unit in units if unit not in held.harvested]
+            return await self._fetch(held, left)
+
+    async def _fetch(self, held: Held, units: Sequence[int]) -> bool:
         gate = asyncio.Semaphore(AT_ONCE)
         troubles: list[Trouble] = []
         missing: list[int] = []
@@ -163,21 +152,3 @@ class Attendant:
         if held.trouble is not None:
             log.warning("harvest_failed", job_id=held.job_id, reason=held.trouble.sentence)
         return held.trouble is None
-
-    def _events_in(self, held: Held) -> float:
-        """Return seconds until events are asked for."""
-        now = self._clock.monotonic()
-        return max(held.began + GRACE_SECONDS - now, held.events_at + EVENTS_SECONDS - now)
-
-    async def _events(self, held: Held, pods: Mapping[str, PodObject]) -> None:
-        """Ask for the events of a job and of its youngest pods."""
-        held.events_at = self._clock.monotonic()
-        names = [held.name, *sorted(pod.metadata.name for pod in pods.values())[:3]]
-        found: list[EventObject] = []
-        try:
-            for name in names:
-                found += await self._client.list_events(f"involvedObject.name={name}")
-        except ClusterFailure as error:
-            log.info("events_not_read", job_id=held.job_id, reason=str(error))
-            return
-        held.events = tuple(found)

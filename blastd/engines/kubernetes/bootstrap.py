@@ -73,6 +73,11 @@ class Bootstrap:
             seconds["create job"] = self._clock.monotonic() - begin  # also of one whose answer was lost
         return made
 
+    @property
+    def access_seconds(self) -> float:
+        """Return how long addresses serve."""
+        return self._blobs.settings.sas_hours * 3600.0
+
     def now(self) -> datetime:
         """Return the time from which addresses count."""
         return self._clock.now()

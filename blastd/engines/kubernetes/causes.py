@@ -123,8 +123,39 @@ def deadline(message: str) -> Trouble:
     )
 
 
-def job_failed(reason: str, message: str) -> Trouble:
-    """Say that the Job failed when no pod says why."""
+REJECTIONS = {
+    "OutOfmemory": "The node has less free memory than the scheduler counted on: retry, or choose larger nodes.",
+    "OutOfcpu": "The node has fewer free CPUs than the scheduler counted on: retry, or choose larger nodes.",
+    "OutOfpods": "The node runs as many pods as it may: retry, or add a node.",
+    "OutOfephemeral-storage": "The node lacks disk space: free it or choose larger nodes, then retry.",
+    "NodeAffinity": "The node no longer fits kubernetes.node_selector or affinity: correct its labels, then retry.",
+    "NodeName": "The node is another than the pod asked for: retry.",
+    "NodePorts": "A port that the pod asks for is taken on the node: retry.",
+    "UnexpectedAdmissionError": "The node could not give what the pod asks for, a device for example: check it, then retry.",
+    "Preempting": "Pods of higher priority took its place: retry, or raise kubernetes.priority_class.",
+    "Terminated": "The node was shut down: retry when there is another.",
+    "NodeShutdown": "The node was shut down: retry when there is another.",
+    "NodeLost": "The node was lost: retry when there is another.",
+    "DeadlineExceeded": "The pod had a time limit of its own, which a policy of the cluster may have set: ask who runs it.",
+    "PodOSNotSupported": "The node has another operating system: set kubernetes.node_selector.",
+    "TopologyAffinityError": "The node can't place its CPUs and memory together: retry, or ask for less.",
+}
+"""What to do when the kubelet rejects a pod, by the reason that it gives (kubelet's lifecycle handlers, `Failed` pods)."""
+
+
+def pod_rejected(reason: str, message: str, node: str) -> Trouble:
+    """Say that a node did not take a pod that was given to it."""
+    what = clip(message) or "no message"
+    return Trouble(
+        code="pod_rejected",
+        sentence=f"The node {node or 'chosen for the search'} rejected its pod ({reason}): {what}.",
+        remedy=REJECTIONS.get(reason, "Look at the node with 'kubectl describe node', then retry."),
+        retryable=True,
+    )
+
+
+def job_failed(reason: str, message: str, *, seen: int = 0) -> Trouble:
+    """Say that the Job failed when no pod says why; *seen*: how many pods there are."""
     named = {
         "BackoffLimitExceeded": "backoff_limit_exceeded",
         "MaxFailedIndexesExceeded": "backoff_limit_exceeded",
@@ -134,7 +165,9 @@ def job_failed(reason: str, message: str) -> Trouble:
     return Trouble(
         code=named.get(reason, "kubernetes_job_failed"),
         sentence=f"The Kubernetes Job failed ({reason or 'no reason given'}): {clip(message) or 'no message'}.",
-        remedy="The pods that would tell why are gone: retry, and look at the job's logs while it runs.",
+        remedy="None of its pods says why: retry, and look at them with 'kubectl describe pod' meanwhile."
+        if seen
+        else "The pods that would tell why are gone: retry, and look at the job's logs while it runs.",
     )
 
 

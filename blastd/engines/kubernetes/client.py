@@ -29,12 +29,11 @@ from blastd.engines.kubernetes.failures import (
     VersionGone,
 )
 from blastd.engines.kubernetes.objects import (
-    EventList,
-    EventObject,
     JobList,
     JobObject,
     PodList,
     PodObject,
+    Review,
     StatusObject,
 )
 from blastd.errors import ConfigError
@@ -97,7 +96,7 @@ class Client:
             if not (token := page.metadata.continue_):
                 return tuple(found)
 
-    # ------------------------------------------------------------------ pods, events
+    # ------------------------------------------------------------------ pods
     async def list_pods(self, selector: str) -> tuple[PodObject, ...]:
         """Return every Pod that *selector* chooses, all pages."""
         found: list[PodObject] = []
@@ -107,11 +106,6 @@ class Client:
             found += page.items
             if not (token := page.metadata.continue_):
                 return tuple(found)
-
-    async def list_events(self, fields: str = "", limit: int = PAGE) -> tuple[EventObject, ...]:
-        """Return events chosen by a field selector, one page: they are for diagnosis only."""
-        query = {"limit": str(limit)} | ({"fieldSelector": fields} if fields else {})
-        return (await self._typed("GET", self._core("events"), EventList, query=query)).items
 
     # ------------------------------------------------------------------ secrets, configmaps, daemonsets
     async def create_secret(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,22 +136,34 @@ class Client:
         """Return a DaemonSet."""
         return await self._typed("GET", self._apps("daemonsets", name), dict[str, Any])
 
+    async def may(self, group: str, resource: str, verb: str) -> bool:
+        """Tell whether this account may do *verb* in the namespace (SelfSubjectAccessReview, which everybody may make)."""
+        asked = {"namespace": self.namespace, "group": group, "resource": resource, "verb": verb}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        return (await self._typed("POST", path, Review, body=body)).status.allowed
+
     # ------------------------------------------------------------------ lists and watches, for the reflectors
-    async def page_of(self, kind: str, shape: type[T], selector: str, token: str = "", *, probe: bool = False) -> T:
+    async def page_of(
+        self, kind: str, shape: type[T], selector: str, token: str = "", *, probe: bool = False, fields: str = ""
+    ) -> T:
         """Return one page of a list; *probe* asks even while the cluster cools down."""
-        query = {"labelSelector": selector, "limit": str(PAGE)} | ({"continue": token} if token else {})
+        query = chosen(selector, fields) | {"limit": str(PAGE)} | ({"continue": token} if token else {})
         return await self._typed("GET", self._collection(kind), shape, query=query, probe=probe)
 
     @asynccontextmanager
     async def watching(
-        self, kind: str, selector: str, version: str, *, seconds: float, grace: float
+        self, kind: str, selector: str, version: str, *, seconds: float, grace: float, fields: str = ""
     ) -> AsyncIterator[aiohttp.StreamReader]:
         """Give the lines of a watch from *version* on. The server ends it after *seconds*, we do *grace* later.
 
         Asks even while the cluster cools down. Leaving the block closes the connection.
         """
-        query = {
-            "labelSelector": selector,
+        query = chosen(selector, fields) | {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
@@ -315,6 +321,11 @@ class Client:
 
     def _path(self, group: str, kind: str, name: str) -> str:
         return f"{group}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
+
+
+def chosen(selector: str, fields: str) -> dict[str, str]:
+    """Return the query parameters that choose objects by labels and by fields."""
+    return {name: text for name, text in (("labelSelector", selector), ("fieldSelector", fields)) if text}
 
 
 def patience(header: str) -> int:

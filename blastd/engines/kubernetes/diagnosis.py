@@ -25,17 +25,36 @@ def holding_up(
     job: JobObject, pods: Iterable[PodObject], events: Sequence[EventObject], now: datetime
 ) -> Trouble | None:
     """Return what keeps an active Job from getting on, None if nothing is known to."""
+    pods = tuple(pods)
     for pod in pods:
         if pod.metadata.deletion_timestamp is None and (trouble := pod_waits(pod, events, now)) is not None:
             return trouble
     facts = job_facts(job)
     if facts.suspended:
         return causes.suspended()
+    if (trouble := rejected(pods)) is not None:
+        return trouble
     if facts.active == 0 and not facts.completed:
         for event in latest_first(events):
             if event.reason == "FailedCreate" and event.involved_object.name == job.metadata.name:
                 return causes.pods_refused(event.message)
     return None
+
+
+def rejected(pods: Sequence[PodObject]) -> Trouble | None:
+    """Return why the youngest pod was not taken by its node, if it was not: the Job makes another one after a pause."""
+    youngest = max(pods, key=lambda pod: str(pod.metadata.creation_timestamp), default=None)
+    if youngest is None or not pod_facts(youngest).rejected:
+        return None
+    return pod_refused(youngest)
+
+
+def pod_refused(pod: PodObject) -> Trouble:
+    """Return what the kubelet said of a pod that it did not take, or ended before a container did."""
+    status = pod.status
+    if status.reason == "Evicted":
+        return causes.evicted(status.message)
+    return causes.pod_rejected(status.reason, status.message, pod.spec.node_name)
 
 
 def pod_waits(pod: PodObject, events: Sequence[EventObject], now: datetime) -> Trouble | None:
@@ -108,7 +127,7 @@ def why_failed(job: JobObject, pods: Iterable[PodObject], events: Sequence[Event
     code = re.search(r"exit code (\d+)", facts.message)
     if facts.reason == "PodFailurePolicy" and code is not None:
         return exits.explain(exit_code=int(code.group(1)), signal=None, stderr="", program=program)
-    return causes.job_failed(facts.reason, facts.message)
+    return causes.job_failed(facts.reason, facts.message, seen=len(its_pods))
 
 
 def weight(told: PodFacts, message: str) -> tuple[bool, bool, str]:
@@ -120,6 +139,8 @@ def pod_failed(pod: PodObject, told: PodFacts, program: str) -> Trouble | None:
     """Return why a pod failed, None if it was only stopped because another did."""
     if pod.status.reason == "Evicted":
         return causes.evicted(pod.status.message)
+    if told.rejected:
+        return pod_refused(pod)
     container = ended_container(pod)
     if container is not None and was_out_of_memory(container, told):
         return causes.out_of_memory(told.node)

@@ -5,7 +5,7 @@ count as done only when their output lies in the job's folder. `core.engine.Engi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -35,15 +35,16 @@ from blastd.engines.kubernetes import causes, external, manifests
 from blastd.engines.kubernetes.account import Account
 from blastd.engines.kubernetes.attend import Attendant, Held
 from blastd.engines.kubernetes.blob import BlobFailure, Blobs, open_blobs
-from blastd.engines.kubernetes.bootstrap import Bootstrap
+from blastd.engines.kubernetes.bootstrap import Bootstrap, units_in
 from blastd.engines.kubernetes.client import Access, Client, open_client
+from blastd.engines.kubernetes.clusterview import ClusterView
 from blastd.engines.kubernetes.depot import Depot
-from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown, ObjectMissing, with_mend
+from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown, ObjectMissing
+from blastd.engines.kubernetes.holdings import Holdings
 from blastd.engines.kubernetes.nodes import Nodes
-from blastd.engines.kubernetes.objects import JobObject, PodObject
-from blastd.engines.kubernetes.podplan import query_blob
-from blastd.engines.kubernetes.reading import Known, gone, reading, units_from
-from blastd.engines.kubernetes.reflector import job_reflector, pod_reflector
+from blastd.engines.kubernetes.objects import JobObject
+from blastd.engines.kubernetes.podplan import Manifest, job_plan, query_blob, unit_blob
+from blastd.engines.kubernetes.reading import gone, reading, units_from
 from blastd.engines.kubernetes.refusals import refused
 from blastd.engines.kubernetes.status import Units, units_of
 from blastd.errors import OperationFailed
@@ -55,6 +56,8 @@ WORTH_SECONDS = 20.0  # a pod takes seconds to start: less work is not worth ano
 AT_ONCE = 64  # pods that the planner counts on
 RENEW_SECONDS = 60.0
 FORGET_SECONDS = 5.0  # a cluster that was away for a moment is waited for; else reconcile cleans up, within a minute
+IDLE_SECONDS = 5.0
+WAKE = "wake waiting"
 WOKEN = 4  # searches that try a cluster that may be back
 
 
@@ -63,7 +66,6 @@ class KubernetesEngine:
 
     name = "kubernetes"
     outlives = True
-    pushed_by = "watch"
 
     def __init__(
         self, client: Client, blobs: Blobs, settings: KubernetesSettings, folder: Path, clock: Clock, chance: Chance
@@ -72,52 +74,64 @@ class KubernetesEngine:
         self._client, self._blobs, self._settings, self._clock, self._folder = client, blobs, settings, clock, folder
         script = resources.files("blastd.engines.kubernetes").joinpath(manifests.SCRIPT).read_text("utf-8")
         self._bootstrap = Bootstrap(client, blobs, settings, script, clock)
-        self._attendant = Attendant(client, blobs, folder, clock, chance.share)
         self.depot = Depot(client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json"))
-        self.jobs = job_reflector(client, manifests.SELECTOR, clock, chance.share, self._told)
-        self.pods = pod_reflector(client, manifests.SELECTOR, clock, chance.share, self._told)
-        self.jobs.on_health = self.pods.on_health = self._health_changed
+        self.seen = ClusterView(client, clock, chance.share, self._told, self.depot.look)
+        attendant = Attendant(blobs, folder, chance.share)
+        self._holdings = Holdings(self.seen, attendant, self.depot, self._bootstrap, clock, self._tell)
+        self.seen.jobs.on_health = self.seen.pods.on_health = self._health_changed
+        self.seen.warnings.needed = lambda: any(self._holdings)
         self._account = Account(blobs, clock)
-        self._held: dict[JobId, Held] = {}
-        self._ids: dict[str, JobId] = {}
-        self._runs: dict[JobId, set[str]] = {}
         self._waiting: dict[JobId, None] = {}
         self._news = News[JobId]()
         self._tasks: Tasks | None = None
+        self._begun = clock.now()
+
+    @property
+    def pushed_by(self) -> str:
+        """Return what brings the news: watches, or lists while a watch does not serve."""
+        return "watch" if self.seen.watching else "poll"
 
     # ------------------------------------------------------------------ own work
     async def run(self) -> None:
         """Keep the view true, and own the work of jobs, until cancelled."""
         async with owning_tasks() as tasks, asyncio.TaskGroup() as group:
             self._tasks = tasks
+            self._holdings.start_in(tasks)
             self.depot.start_in(tasks, self._tell_waiting)
             try:
-                group.create_task(self.jobs.run(), name="watch-jobs")
-                group.create_task(self.pods.run(), name="watch-pods")
+                group.create_task(self.seen.run(), name="view-cluster")
                 group.create_task(self._account.run(), name="storage-account")
+                group.create_task(
+                    every(IDLE_SECONDS, self._holdings.look_at_idle, self._clock, "idle-searches"), name="idle"
+                )
                 often = min(RENEW_SECONDS, self._blobs.settings.sas_hours * 900.0)
-                await every(often, self._renew, self._clock, "renew-access")
+                await every(often, self._holdings.renew, self._clock, "renew-access")
             finally:
                 self._tasks = None
+                self._holdings.start_in(None)
 
     async def changed(self) -> JobId:
         """Wait for the next job that something new is known of."""
         return await self._news.next()
 
     def health(self) -> Health:
-        """Say how the watches and the storage account are, and what the planner needs."""
-        watches = (self.jobs, self.pods)
-        bad = [(each.bad_since, each.reason) for each in watches if each.bad_since is not None]
+        """Say how view and storage account are, how old the last proof is, and what the planner needs."""
+        reason, since = self.seen.trouble
+        bad = [(reason, since)] if reason else []
         if self._account.since is not None:
-            bad.append((self._account.since, self._account.reason))
+            bad.append((self._account.reason, self._account.since))
+        watches = self.seen.watch_trouble
         return Health(
-            ok=not bad,
-            reason=" ".join(dict.fromkeys(reason for _, reason in bad)),
-            since=min((since for since, _ in bad), default=None),
-            watch=all(each.healthy for each in watches),
+            ok=not bad and not watches,
+            down=bool(bad),
+            reason=" ".join(reason for reason, _ in bad) or watches,
+            since=min((since for _, since in bad if since is not None), default=None),
+            watch=self.seen.watching,
+            proven_at=self.seen.proven_at,
+            watches=self.seen.watches(),
             facts={
-                "jobs": len(self.jobs.view),
-                "pods": len(self.pods.view),
+                "jobs": len(self.seen.jobs.view),
+                "pods": len(self.seen.pods.view),
                 "calls": self._client.calls,
                 "parallel": AT_ONCE,
                 "threads": max(1, int(self._settings.cpu)),
@@ -136,35 +150,51 @@ class KubernetesEngine:
         """Make the job's objects; what can't be made now is said, and tried again at the next look."""
         job = work.job
         self._waiting[job.job_id] = None
-        seconds = dict[str, float]()
-        held = self._hold(job)
+        held = self._holdings.hold(job)
         try:
             databases, trouble = await self.depot.find(work.databases)
             if trouble is not None:
                 return trouble
-            warm = all(self.depot.nodes.of(each.fingerprint) for each in work.databases)
-            begin = self._clock.now()
-            made = await self._bootstrap.run(work, databases, seconds, staging=not warm)
+            if (held.tried or job.created_at < self._begun) and await self._has_results(work, held):
+                self._waiting.pop(job.job_id, None)
+                return None
+            await self._make(work, databases, held)
         except OperationFailed as error:
             return self._later(refused(error.__cause__ or error, str(error)))
         except (ClusterFailure, BlobFailure, OSError) as error:
             return self._later(refused(error, str(error)))
+        self._waiting.pop(job.job_id, None)
+        return None
+
+    async def _make(self, work: Work, databases: Sequence[Manifest], held: Held) -> None:
+        """Make the job's objects, and note which units its Job runs: somebody may delete it before we hear of it."""
+        warm = all(self.depot.nodes.of(each.fingerprint) for each in work.databases)
+        seconds, begin = dict[str, float](), self._clock.now()
+        held.tried = True
+        try:
+            made = await self._bootstrap.run(work, databases, seconds, staging=not warm)
         finally:
             held.parts |= {name: round(value, 3) for name, value in seconds.items()}
         held.submitted = StepReport(
             name=StepName.SUBMITTING, started_at=begin, ended_at=self._clock.now(), parts=held.parts
         )
-        held.began = held.signed_at = self._clock.monotonic()
-        held.probed = False
-        self._waiting.pop(job.job_id, None)
-        self._ids[held.name] = job.job_id
-        self.jobs.view.put(made)
-        return None
+        held.signed_at, held.units, held.probed = self._clock.monotonic(), units_of(made), False
+        self.seen.jobs.view.put(made)
+
+    async def _has_results(self, work: Work, held: Held) -> bool:
+        """Tell whether the storage account holds all results of this attempt: then nothing has to run again."""
+        plan = job_plan(work, self._settings, staging=False)
+        prefix = f"{work.job.job_id}/{work.job.attempt}/"
+        names = {each.name for each in await self._blobs.listed(self._blobs.settings.results_container, prefix)}
+        if not all(unit_blob(work.job.job_id, work.job.attempt, unit) in names for unit in units_in(plan)):
+            return False
+        held.units, held.probed = Units(own=tuple(units[0] for units in plan.completions), riders=plan.riders), False
+        return True
 
     def _later(self, trouble: Trouble) -> Trouble:
         """Let searches that wait be handed over when the cluster has cooled down, rather than at their next look."""
-        if self._client.cool.left > 0:
-            self._start("wake waiting", self._wake())
+        if self._client.cool.left > 0 and self._tasks is not None and WAKE not in self._tasks:
+            self._tasks.start(WAKE, self._wake())
         return trouble
 
     async def _wake(self) -> None:
@@ -175,37 +205,25 @@ class KubernetesEngine:
 
     # ------------------------------------------------------------------ observe
     def glance(self, job: Job) -> Observation | None:
-        """Say what the view knows of *job*; None while it can't be trusted or is older than the job."""
-        if not (self.jobs.healthy and self.pods.healthy):
+        """Say what the view knows of *job*; None while it can't be trusted."""
+        if not self.seen.healthy:
             return None
         if job.source == "external":
             return self._glance_external(job)
-        name = manifests.job_name(job.job_id, job.attempt)
-        found = self._object(name)
-        if found is not None:
-            return reading(found, tuple(self.pods.view.of(name).values()), self._known(job), self._clock.now())
-        held = self._hold(job)
-        since = held.submitted.ended_at if held.submitted is not None else None
-        listed = self.jobs.listed_at
-        if since is not None and (listed is None or listed <= since) and held.units is None:
-            return None  # made a moment ago, not seen by the watch yet
-        return self._absent(job, held)
+        held = self._holdings.hold(job)
+        found = self.seen.job(held.name)
+        if found is None:
+            return self._absent(job, held)
+        pods = tuple(self.seen.pods_of(held.name).values())
+        seen = reading(found, pods, self._holdings.known(held), self._clock.now())
+        held.told = seen.trouble
+        return seen
 
     async def observe(self, job: Job) -> Observation:
-        """Ask the API server: one GET and one LIST of the job's pods."""
-        if job.source == "external":
-            return Unknown(reason=self.jobs.reason or self.pods.reason, since=self.jobs.bad_since)
-        name = manifests.job_name(job.job_id, job.attempt)
-        try:
-            found = await self._client.get_job(name)
-            pods = await self._client.list_pods(manifests.of_job(job.job_id))
-        except ObjectMissing:
-            return self._absent(job, self._hold(job))
-        except ClusterFailure as error:
-            return Unknown(reason=with_mend(error), since=self._client.cool.since)
-        mine = tuple(pod for pod in pods if pod.job_name == name)
-        self._attend(job.job_id, found, {pod.metadata.uid: pod for pod in mine})
-        return reading(found, mine, self._known(job), self._clock.now())
+        """Say what the view knows, once the first lists have ended: it is true by lists where no watch serves."""
+        await self.seen.wait_known()
+        reason, since = self.seen.trouble
+        return self.glance(job) or Unknown(reason=reason, since=since)
 
     def _absent(self, job: Job, held: Held) -> Observation:
         """Say what the absence of the object means: not made yet, or deleted by somebody."""
@@ -214,43 +232,18 @@ class KubernetesEngine:
             return Absent(reason="The Kubernetes Job is not there yet.", resumable=True)
         held.units = units
         if not held.probed:
-            self._start(f"probe {held.name}", self._probe(held, units))
+            self._holdings.probe(held, units)
             return Present(phase=Phase.RESULTS_PENDING, waiting_for="results", units=tuple(held.harvested.values()))
-        return gone(held.name, self._known(job), units, held.trouble or causes.lost(held.name))
-
-    async def _probe(self, held: Held, units: Units) -> None:
-        """Fetch what a deleted Job left in the storage account."""
-        left = [unit for unit in units.all if unit not in held.harvested]
-        whole = await self._attendant.fetch(held, left)
-        if whole or held.trouble is None or held.trouble.code == "results_missing":
-            held.probed, held.trouble = True, None
-        else:
-            await asyncio.sleep(1.0)  # the storage account is away: the next look asks again
-        self._tell(held.job_id)
-
-    def _known(self, job: Job) -> Known:
-        held = self._hold(job)
-        return Known(
-            attempt=job.attempt,
-            program=job.program,
-            harvested=held.harvested,
-            harvest_trouble=held.trouble,
-            events=held.events,
-            submitted=held.submitted,
-            parts=held.parts,
-            blast_version=held.blast_version,
-        )
+        return gone(held.name, self._holdings.known(held), units, held.trouble or causes.lost(held.name))
 
     def _glance_external(self, job: Job) -> Observation:
-        its_jobs = self._run_of(job.job_id)
+        its_jobs = self.seen.run_of(job.job_id)
         if not its_jobs:
-            return Present(
-                phase=Phase.RUNNING,
-                ended=True,
-                trouble=causes.run_failed("", "its Jobs were deleted before it was seen to end"),
-            )
-        pods = {uid: pod for each in its_jobs for uid, pod in self.pods.view.of(each.metadata.name).items()}
-        return external.observed(its_jobs, pods)
+            trouble = causes.run_failed("", "its Jobs were deleted before it was seen to end")
+            return Present(phase=Phase.RUNNING, ended=True, trouble=trouble)
+        pods = {each.metadata.name: tuple(self.seen.pods_of(each.metadata.name).values()) for each in its_jobs}
+        warnings = tuple(event for name in pods for event in self.seen.warnings_of(name))
+        return external.observed(its_jobs, pods, warnings, self._clock.now())
 
     async def collect(self, job: Job, folder: str) -> Trouble | None:
         """Do nothing: outputs were fetched before the job counted as ended."""
@@ -259,11 +252,12 @@ class KubernetesEngine:
 
     # ------------------------------------------------------------------ cancel, forget
     async def cancel(self, job: Job) -> bool:
-        """Delete every Job of *job*; True once no pod of it is left."""
+        """Delete every Job of *job*; True once no pod of it is left and nothing is fetched any more."""
+        await self._holdings.stop(job.job_id)
         selector = manifests.of_job(job.job_id)
         try:
             if job.source == "external":
-                named = self._run_of(job.job_id)
+                named = self.seen.run_of(job.job_id)
                 selector = (
                     f"{manifests.ELB_JOB}={external.run_of(named[0])}"
                     if named and external.run_of(named[0])
@@ -284,6 +278,7 @@ class KubernetesEngine:
         if job.source == "external":
             self._drop(job.job_id)
             return True
+        await self._holdings.stop(job.job_id)
         await asyncio.sleep(min(self._client.cool.left, FORGET_SECONDS))
         try:
             for each in await self._client.list_jobs(manifests.of_job(job.job_id)):
@@ -311,19 +306,16 @@ class KubernetesEngine:
             return
 
     def _drop(self, job_id: JobId) -> None:
-        held = self._held.pop(job_id, None)
-        if held is not None:
-            self._ids.pop(held.name, None)
+        self._holdings.drop(job_id)
         self._news.drop(job_id)
         self._waiting.pop(job_id, None)
-        self._runs.pop(job_id, None)
 
     # ------------------------------------------------------------------ externals, databases
     async def externals(self) -> Sequence[External]:
         """List all runs with adoption labels; ours are known to the store, which decides."""
-        if not self._settings.adopt_external or not (self.jobs.healthy and self.pods.healthy):
+        if not self._settings.adopt_external or not self.seen.healthy:
             return ()
-        return external.listed(self._all_jobs())
+        return external.listed(self.seen.all_jobs())
 
     async def warm(self, database: DatabaseAt) -> str:
         """Bring a generation to every node ahead of searches; returns what was begun. Raises ClusterFailure, BlobFailure."""
@@ -334,73 +326,9 @@ class KubernetesEngine:
         return self.depot.nodes.of(fingerprint)
 
     # ------------------------------------------------------------------ parts
-    def _all_jobs(self) -> list[JobObject]:
-        view = self.jobs.view
-        return [each for group in view.groups() for each in view.of(group).values()]
-
-    def _run_of(self, job_id: JobId) -> list[JobObject]:
-        """Return the Jobs of a run of somebody else's."""
-        return [found for name in sorted(self._runs.get(job_id, ())) if (found := self._object(name)) is not None]
-
-    def _object(self, name: str) -> JobObject | None:
-        return next(iter(self.jobs.view.of(name).values()), None)
-
-    def _hold(self, job: Job) -> Held:
-        held = self._held.get(job.job_id)
-        if held is None or held.attempt != job.attempt:
-            name = manifests.job_name(job.job_id, job.attempt)
-            held = Held(job.job_id, job.attempt, name, began=self._clock.monotonic())
-            self._held[job.job_id] = held
-            self._ids[name] = job.job_id
-            found = self._object(name)
-            if found is not None:
-                self._attend(job.job_id, found, self.pods.view.of(name))
-        return held
-
-    def _told(self, name: str) -> None:
-        """Take news of a Job or of one of its pods, by the Job's name."""
-        if not name:  # a pod of no Job: one that warms its node
-            self.depot.look(self.pods.view.of("").values())
-            return
-        found = self._object(name)
-        job_id = self._ids.get(name) or (external.id_of(found) if found is not None else None)
-        if job_id is None:
-            return
-        if found is None and job_id in self._runs:
-            self._runs[job_id].discard(name)
-        if found is not None:
-            self._ids[name] = job_id
-            if job_id not in self._held:
-                self._runs.setdefault(job_id, set()).add(name)
-            self._attend(job_id, found, self.pods.view.of(name))
-        self._tell(job_id)
-
-    def _attend(self, job_id: JobId, found: JobObject, pods: Mapping[str, PodObject]) -> None:
-        """Start the outside work of a job of ours that the engine holds."""
-        held = self._held.get(job_id)
-        if held is None or held.name != found.metadata.name:
-            return
-        held.units = units_of(found)
-        held.news.set()
-
-        def now() -> tuple[JobObject | None, Mapping[str, PodObject]]:
-            if self.jobs.healthy:
-                return self._object(held.name), self.pods.view.of(held.name)
-            return (found, pods) if self._held.get(job_id) is held else (None, {})
-
-        def tell() -> None:
-            for node in held.nodes:
-                self.depot.note(found, node)
-            held.nodes.clear()
-            self._tell(job_id)
-
-        self._start(f"attend {held.name}", self._attendant.attend(held, now, tell))
-
-    def _start(self, name: str, work: object) -> None:
-        if self._tasks is None:
-            work.close()  # type: ignore[attr-defined]  # a coroutine
-            return
-        self._tasks.start(name, work)  # type: ignore[arg-type]  # as above
+    def _told(self, job_id: JobId) -> None:
+        """Take news of a Job or of one of its pods."""
+        self._holdings.told(job_id)
 
     def _tell(self, job_id: JobId) -> None:
         self._news.tell(job_id)
@@ -411,24 +339,8 @@ class KubernetesEngine:
 
     def _health_changed(self) -> None:
         """Let every job look again: rows turn stale, or true again, at once."""
-        for job_id in {*self._held, *self._waiting}:
+        for job_id in {*self._holdings, *self._waiting}:
             self._tell(job_id)
-
-    async def _renew(self) -> None:
-        """Renew the addresses of jobs that run for long, and of those that an earlier daemon signed."""
-        now, half = self._clock.monotonic(), self._blobs.settings.sas_hours * 1800.0
-        for job_id, held in tuple(self._held.items()):
-            found = self._object(held.name)
-            if found is None or held.units is None or (held.signed_at is not None and now - held.signed_at < half):
-                continue
-            try:
-                databases = await self.depot.of_job(found)
-                access = self._bootstrap.access(job_id, held.attempt, held.units.all, databases, self._clock.now())
-                await self._bootstrap.renew(held.name, access)
-            except (ClusterFailure, BlobFailure) as error:
-                log.warning("access_not_renewed", job_id=job_id, reason=str(error))
-                continue
-            held.signed_at = now
 
 
 @asynccontextmanager

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from blastd.core import ids
-from blastd.core.engine import External, Present, StepReport
+from blastd.core.engine import External, Present, StepReport, Trouble
 from blastd.core.ids import JobId
 from blastd.core.model import Phase, StepName
 from blastd.engines.kubernetes import diagnosis, manifests
-from blastd.engines.kubernetes.objects import JobObject, PodObject
-from blastd.engines.kubernetes.status import End, Run, run_facts
+from blastd.engines.kubernetes.objects import EventObject, JobObject, PodObject
+from blastd.engines.kubernetes.status import End, Run, job_facts, run_facts
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 NOT_OURS = "not known of a run that was started outside"
@@ -66,21 +66,46 @@ def described(its_id: JobId, jobs: Sequence[JobObject]) -> External:
     )
 
 
-def observed(jobs: Sequence[JobObject], pods: Mapping[str, PodObject]) -> Present:
-    """Return the observation of a run."""
-    run: Run = run_facts(jobs)
+def observed(
+    jobs: Sequence[JobObject],
+    pods: Mapping[str, Sequence[PodObject]],
+    warnings: Sequence[EventObject],
+    now: datetime,
+) -> Present:
+    """Return the observation of a run; *pods* are those of each Job by its name."""
+    run: Run = run_facts(jobs, pods)
     steps = [
         StepReport(name=name, skip_reason=NOT_OURS)
         for name in (StepName.WARMING_UP, StepName.CONFIGURING, StepName.STAGING_DB)
     ]
     if run.started_at is not None:
         steps.append(StepReport(name=StepName.RUNNING, started_at=run.started_at, ended_at=run.ended_at))
-    failed = diagnosis.run_failed(run.culprits, pods.values()) if run.end is End.FAILED else None
+    trouble = None
+    if run.end is End.FAILED:
+        trouble = diagnosis.run_failed(run.culprits, [pod for group in pods.values() for pod in group])
+    elif run.end is None and not run.running:
+        trouble = held_up(jobs, pods, warnings, now)
+    waits = run.end is None and not run.running and trouble is None
     return Present(
         phase=Phase.RUNNING if run.running or run.end is not None else Phase.SUBMITTED,
         ended=run.end is not None,
-        trouble=failed,
-        waiting_for=None if run.running or run.end is not None else "pod",
+        trouble=trouble,
+        waiting_for="pod" if waits else None,
         steps=tuple(steps),
         ref={"kind": "run", "jobs": sorted(job.metadata.name for job in jobs), "done": run.done, "total": run.total},
     )
+
+
+def held_up(
+    jobs: Sequence[JobObject],
+    pods: Mapping[str, Sequence[PodObject]],
+    warnings: Sequence[EventObject],
+    now: datetime,
+) -> Trouble | None:
+    """Return what keeps a run of which nothing searches from getting on."""
+    for job in jobs:
+        if job_facts(job).end is None:
+            its_pods = pods.get(job.metadata.name, ())
+            if (trouble := diagnosis.holding_up(job, its_pods, warnings, now)) is not None:
+                return trouble
+    return None

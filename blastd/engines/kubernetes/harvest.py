@@ -1,6 +1,8 @@
-"""Results from the storage account to the job's folder: streamed, checksummed, named only when whole."""
+"""Results from the storage account to the job's folder: each fetch in a file of its own, checksummed, named only when whole."""
 
 import base64
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +43,7 @@ class Harvested(Frozen, frozen=True, kw_only=True):
 async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit: int) -> Harvested | None:
     """Bring a unit's output to *folder*/units; None if there is no result. Raises BlobFailure, also for a damaged one."""
     target = folder / "units" / f"{unit}.out"
-    part = target.with_name(f"{unit}.harvest.part")
-    await duty(target.parent.mkdir, mode=0o700, exist_ok=True)
+    part = await duty(own_part, target)
     try:
         metadata = await blobs.download(blobs.settings.results_container, unit_blob(job_id, attempt, unit), part)
         told = decoded(metadata)
@@ -55,6 +56,14 @@ async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit:
     finally:
         await duty(part.unlink, missing_ok=True)
     return Harvested(report=report_of(told, attempt), told=told)
+
+
+def own_part(target: Path) -> Path:
+    """Make the file of one fetch, which nobody else writes; blocking."""
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f"{target.stem}.", suffix=".harvest.part", dir=target.parent)
+    os.close(handle)
+    return Path(name)
 
 
 def decoded(metadata: Any) -> Told:

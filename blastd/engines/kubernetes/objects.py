@@ -222,6 +222,18 @@ class StatusObject(Object, frozen=True, kw_only=True):
     details: dict[str, Any] | None = None
 
 
+class ReviewStatus(Object, frozen=True, kw_only=True):
+    """Whether what was asked for is allowed."""
+
+    allowed: bool = False
+
+
+class Review(Object, frozen=True, kw_only=True):
+    """The answer to a SelfSubjectAccessReview."""
+
+    status: ReviewStatus = ReviewStatus()
+
+
 class WatchLine(Object, frozen=True, kw_only=True):
     """One line of a watch; `object` is decoded by its kind."""
 

@@ -1,8 +1,9 @@
-"""LIST + WATCH of one kind into a view in memory, of known health.
+"""LIST + WATCH of one kind into a view in memory, of known freshness.
 
-The view holds what the last complete list and the watch since then said. It is as good as the connection: `bad_since`
-says since when it is not. The watch is renewed every few seconds of silence, so that one that hangs is found out.
-What changed is told by the name of its Job; what it means is left to `status`.
+A list proves the view at its time; a watch proves it by what it brings: an event, a bookmark or its full life, never by
+being open. Until the watch has proven itself, and whenever it ends early, the kind is listed every few seconds instead, so
+that the view is true with a watch that is cut, held silent or forbidden, too. What changed is told by the name of its Job;
+what it means is left to `status`.
 """
 
 import asyncio
@@ -17,16 +18,23 @@ import structlog
 
 from blastd.clock import Clock
 from blastd.core.intervals import Intervals, backoff
+from blastd.core.model import Frozen
 from blastd.engines.kubernetes.client import Client
-from blastd.engines.kubernetes.failures import ClusterAway, ClusterFailure, VersionGone, with_mend
-from blastd.engines.kubernetes.objects import JobList, JobObject, Meta, PodList, PodObject, StatusObject, WatchLine
+from blastd.engines.kubernetes.failures import AccessRefused, ClusterAway, ClusterFailure, VersionGone, with_mend
+from blastd.engines.kubernetes.objects import Meta, StatusObject, WatchLine
 
 log = structlog.get_logger()
 
-WATCH_SECONDS = 20.0  # the server ends a watch after this: one more request in 20 s, and a hanging one is found out
+WATCH_SECONDS = 10.0  # the server ends a watch after this, with a bookmark before: one that hangs is found out soon
 GRACE_SECONDS = 3.0  # how much later than the server we end a watch: only one that hangs lives so long
+SLACK_SECONDS = 1.0  # the server counts whole seconds
+POLL_SECONDS = 5.0  # between lists while no watch has proven itself
+LEAST_SECONDS = 1.0  # between two lists, whatever happens
+SHARE = 10.0  # a list that takes long is asked for so many times more rarely than it takes
+SILENT_SECONDS = 30.0  # a view whose last proof is older than this is not trusted, whatever its reflector believes
 TOMBSTONES = 2000  # deleted objects remembered against late events
 RETRY = Intervals(cool_down=0.5, cool_down_max=4.0)  # a cluster that is back is seen in under 5 s
+WATCH_AGAIN = Intervals(cool_down=1.0, cool_down_max=30.0)  # lists keep the view true meanwhile
 EMPTY: Mapping[str, Any] = {}
 
 
@@ -42,10 +50,14 @@ T = TypeVar("T", bound=Watched)
 
 
 class View(Generic[T]):
-    """Objects by group (their Job's name) and uid; safe against repeated and late events."""
+    """Objects by group (their Job's name) and uid; safe against repeated, late and foreign news of an object.
+
+    `version` is the newest of the whole: an object that is not here and is no newer was deleted before it.
+    """
 
     def __init__(self, group: Callable[[T], str], tell: Callable[[str], None]) -> None:
         """Take how to find an object's group, and what to call with the group that changed."""
+        self.version = ""
         self._group, self._tell = group, tell
         self._groups: dict[str, dict[str, T]] = {}
         self._where: dict[str, str] = {}
@@ -62,16 +74,41 @@ class View(Generic[T]):
         """Return the names of all groups."""
         return tuple(self._groups)
 
-    def replace(self, found: Iterable[T]) -> None:
-        """Take a complete list: what it does not name is gone."""
+    def replace(self, found: Iterable[T], version: str = "") -> None:
+        """Take a complete list, as of *version*: what it does not name is gone."""
         fresh = {item.metadata.uid: item for item in found}
-        for uid in [uid for uid in self._where if uid not in fresh]:
+        missing = [uid for uid, group in self._where.items() if uid not in fresh and self._older(uid, group, version)]
+        for uid in missing:
             self._drop(uid)
         for item in fresh.values():
-            self.put(item)
+            self._take(item)
+        self.reach(version)
 
     def put(self, item: T) -> None:
         """Take an object, unless a newer version of it is known or it was deleted."""
+        uid, version = item.metadata.uid, item.metadata.resource_version
+        if uid not in self._where and not newer(version, self.version):
+            return
+        self._take(item)
+
+    def remove(self, item: T) -> None:
+        """Take a deletion."""
+        uid = item.metadata.uid
+        self._buried[uid] = item.metadata.resource_version
+        if len(self._buried) > TOMBSTONES:
+            self._buried.popitem(last=False)
+        self._drop(uid)
+
+    def reach(self, version: str) -> None:
+        """Note that everything up to *version* is here."""
+        if version and newer(version, self.version):
+            self.version = version
+
+    def _older(self, uid: str, group: str, version: str) -> bool:
+        """Tell whether a list of *version* would name an object that is here if it still were: not one made later."""
+        return not version or not newer(self._groups[group][uid].metadata.resource_version, version)
+
+    def _take(self, item: T) -> None:
         uid, version = item.metadata.uid, item.metadata.resource_version
         if uid in self._buried and not newer(version, self._buried[uid]):
             return
@@ -82,14 +119,6 @@ class View(Generic[T]):
         self._where[uid] = group
         self._groups.setdefault(group, {})[uid] = item
         self._tell(group)
-
-    def remove(self, item: T) -> None:
-        """Take a deletion."""
-        uid = item.metadata.uid
-        self._buried[uid] = item.metadata.resource_version
-        if len(self._buried) > TOMBSTONES:
-            self._buried.popitem(last=False)
-        self._drop(uid)
 
     def _drop(self, uid: str) -> None:
         group = self._where.pop(uid, None)
@@ -112,92 +141,141 @@ def newer(version: str, than: str) -> bool:
     return version != than
 
 
+class Kind(Frozen, frozen=True, kw_only=True):
+    """What is listed and watched: the resource's name, the shapes of list page and object, and which objects."""
+
+    name: str
+    page: type[Any]
+    shape: type[Any]
+    selector: str = ""
+    fields: str = ""
+
+
 class Reflector(Generic[T]):
     """Keeps one view true. `run` is its task; everything else reads memory."""
 
-    def __init__(  # made by the two functions below only
-        self,
-        client: Client,
-        kind: str,
-        shapes: tuple[type[Any], type[T]],
-        selector: str,
-        view: View[T],
-        clock: Clock,
-        jitter: Callable[[], float],
-    ) -> None:
-        """Take the plural *kind*, the shapes of list page and object, the label selector and the view to fill."""
-        self.view = view
+    def __init__(self, client: Client, kind: Kind, view: View[T], clock: Clock, jitter: Callable[[], float]) -> None:
+        """Take the client, what to list and the view to fill; nothing is asked yet."""
+        self.view, self.name = view, kind.name
         self.bad_since: datetime | None = clock.now()
         self.reason = "The first listing has not ended."
-        self.listed_at: datetime | None = None
+        self.watching = False
+        """Whether the watch has proven itself since it last ended early."""
+        self.watch_reason = ""
+        """Why the watch does not serve, empty while nothing is wrong with it."""
+        self.proven_at: datetime | None = None
         self.list_seconds = 0.0
         self.relists = 0
         self.on_health: Callable[[], None] = lambda: None
-        self._client, self._kind, self._selector, self._clock, self._jitter = client, kind, selector, clock, jitter
-        self._page, self._decoder = shapes[0], msgspec.json.Decoder(shapes[1])
-        self._line = msgspec.json.Decoder(WatchLine)
+        self.needed: Callable[[], bool] = lambda: True
+        """Whether anybody reads the view now: else it is not listed while the watch does not serve."""
+        self._client, self._kind, self._clock, self._jitter = client, kind, clock, jitter
+        self._decoder, self._line = msgspec.json.Decoder(kind.shape), msgspec.json.Decoder(WatchLine)
         self._version = ""
-        self._failures = 0
-        self._healthy = asyncio.Event()
+        self._watch_failures = 0
+        self._proof = float("-inf")
+        self._known = asyncio.Event()
+        self._list_now, self._watch_now = asyncio.Event(), asyncio.Event()
 
     @property
     def healthy(self) -> bool:
         """Tell whether the view can be trusted now."""
-        return self.bad_since is None
+        age = self._clock.monotonic() - self._proof
+        return self.bad_since is None and age < SILENT_SECONDS + self.list_seconds * SHARE
 
-    async def wait_healthy(self) -> None:
-        """Wait until the view can be trusted."""
-        await self._healthy.wait()
+    @property
+    def since(self) -> datetime | None:
+        """Return since when the view can't be trusted, None while it can."""
+        return None if self.healthy else self.bad_since or self.proven_at
+
+    async def wait_known(self) -> None:
+        """Wait until the first list has ended, well or not."""
+        await self._known.wait()
 
     async def run(self) -> None:
-        """List and watch until cancelled; what fails is tried again, with a pause that grows to 4 s."""
+        """Keep the view true until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lists(), name=f"list-{self._kind.name}")
+            group.create_task(self._watches(), name=f"watch-{self._kind.name}")
+
+    # ------------------------------------------------------------------ lists
+    async def _lists(self) -> None:
+        """List while no watch serves; what fails is tried again, with a pause that grows to 4 s."""
+        failures = 0
         while True:
-            try:
-                if not self._version:
+            pause = POLL_SECONDS
+            self._list_now.clear()
+            if not self._version or (not self.watching and self.needed()):
+                try:
                     await self._list()
-                await self._watch()
-            except VersionGone as error:
-                log.info("watch_expired", kind=self._kind)
-                self._version = ""
-                self._mark_bad(str(error))
-                if self._failures:  # gone again at once: not in a tight loop
-                    await asyncio.sleep(backoff(self._failures, RETRY, self._jitter()))
-                self._failures += 1
-            except ClusterFailure as error:
-                self._mark_bad(with_mend(error))
-                self._failures += 1
-                least = error.least if isinstance(error, ClusterAway) else 0.0
-                await asyncio.sleep(max(backoff(self._failures, RETRY, self._jitter()), least))
+                    failures, pause = 0, max(POLL_SECONDS, self.list_seconds * SHARE)
+                except ClusterFailure as error:
+                    failures += 1
+                    if isinstance(error, VersionGone) and failures == 1:
+                        continue  # between two pages: the list is read anew
+                    self._mark_bad(with_mend(error))
+                    least = error.least if isinstance(error, ClusterAway) else 0.0
+                    await asyncio.sleep(max(backoff(failures, RETRY, self._jitter()), least))
+                    continue
+            await asyncio.sleep(LEAST_SECONDS)
+            await self._clock.wait(self._list_now, pause - LEAST_SECONDS)
 
     async def _list(self) -> None:
         """Read all pages of one consistent list, then take it as a whole."""
         self.relists += 1
-        begun, token, found = self._clock.now(), "", []
+        token, found, kind = "", list[T](), self._kind
+        begun = self._clock.now()
         start = self._clock.monotonic()
         while True:
-            page = await self._client.page_of(self._kind, self._page, self._selector, token, probe=True)
+            page = await self._client.page_of(
+                kind.name, kind.page, kind.selector, token, probe=True, fields=kind.fields
+            )
             found += page.items
             token = page.metadata.continue_
             if not token:
                 break
-        self.view.replace(found)
-        self.listed_at = begun
         self.list_seconds = round(self._clock.monotonic() - start, 3)
-        self._version = page.metadata.resource_version
+        version, first = page.metadata.resource_version, not self._version
+        if first or newer(version, self._version):
+            self._version = version
+        self._mark_good(begun, start)
+        self.view.replace(found, version)
+        if first:
+            self._watch_now.set()
+
+    # ------------------------------------------------------------------ watches
+    async def _watches(self) -> None:
+        """Watch from what is known on; one that ends early is tried again after a pause that grows to half a minute."""
+        while True:
+            self._watch_now.clear()
+            if not self._version:
+                await self._clock.wait(self._watch_now, POLL_SECONDS)
+                continue
+            try:
+                await self._watch()
+                self._watch_failures = 0
+            except ClusterFailure as error:
+                self._watch_lost(error)
+                await self._clock.wait(self._watch_now, backoff(self._watch_failures, WATCH_AGAIN, self._jitter()))
 
     async def _watch(self) -> None:
-        """Follow one watch until the server ends it."""
-        seconds = WATCH_SECONDS * (1.0 - 0.25 * self._jitter())
-        watch = self._client.watching(self._kind, self._selector, self._version, seconds=seconds, grace=GRACE_SECONDS)
+        """Follow one watch until the server ends it. Raises ClusterFailure for one that ends early or goes silent."""
+        seconds, kind = round(WATCH_SECONDS * (1.0 - 0.25 * self._jitter())), self._kind
+        begun = self._clock.monotonic()
+        watch = self._client.watching(
+            kind.name, kind.selector, self._version, seconds=seconds, grace=GRACE_SECONDS, fields=kind.fields
+        )
         async with watch as lines:
-            self._mark_good()
             try:
                 async for line in lines:
                     self._take(line)
-                self._failures = 0  # it lived until the server ended it
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 how = "went silent" if isinstance(error, TimeoutError) else "broke off"
-                raise ClusterAway(f"The watch of {self._kind} {how}.") from error
+                raise ClusterAway(f"The watch of {kind.name} {how}.") from error
+        lived = self._clock.monotonic() - begun
+        if lived < seconds - SLACK_SECONDS:
+            raise ClusterAway(f"The watch of {kind.name} was ended after {lived:.1f} of {seconds} s.")
+        self._prove()
 
     def _take(self, line: bytes) -> None:
         try:
@@ -207,45 +285,51 @@ class Reflector(Generic[T]):
                 raise VersionGone(told.message) if told.code == 410 else ClusterAway(told.message)
             item = self._decoder.decode(event.object)
         except msgspec.MsgspecError as error:  # half a line when the server dies
-            raise ClusterAway(f"The watch of {self._kind} can't be read: {error}.") from error
-        self._version = item.metadata.resource_version or self._version
-        self._failures = 0
+            raise ClusterAway(f"The watch of {self._kind.name} can't be read: {error}.") from error
         if event.type in ("ADDED", "MODIFIED"):
             self.view.put(item)
         elif event.type == "DELETED":
             self.view.remove(item)
+        if newer(version := item.metadata.resource_version, self._version):
+            self._version = version
+        self.view.reach(version)
+        self._prove()
 
-    def _mark_good(self) -> None:
-        if self.bad_since is not None:
-            log.info("watch_healthy", kind=self._kind, objects=len(self.view), list_seconds=self.list_seconds)
-        news = self.bad_since is not None
-        self.bad_since, self.reason = None, ""
-        self._healthy.set()
+    def _prove(self) -> None:
+        """Note what shows that the watch is alive and complete."""
+        self.proven_at, self._proof = self._clock.now(), self._clock.monotonic()
+        if not self.watching:
+            log.info("watch_healthy", kind=self._kind.name, objects=len(self.view), list_seconds=self.list_seconds)
+        self.watching, self.watch_reason = True, ""
+
+    def _watch_lost(self, error: ClusterFailure) -> None:
+        self._watch_failures += 1
+        if isinstance(error, VersionGone):
+            self._version = ""
+        instead = f"Until it serves again, the cluster is asked every {POLL_SECONDS:.0f} s."
+        self.watch_reason = f"{with_mend(error) if isinstance(error, AccessRefused) else error} {instead}"
+        if self.watching or self._watch_failures == 1:
+            log.warning("watch_lost", kind=self._kind.name, reason=str(error))
+        if self.watching or isinstance(error, VersionGone):
+            self._list_now.set()
+        self.watching = False
+
+    # ------------------------------------------------------------------ whether it can be trusted
+    def _mark_good(self, at: datetime, monotonic: float) -> None:
+        news, self.bad_since, self.reason = self.bad_since is not None, None, ""
+        if monotonic > self._proof:
+            self.proven_at, self._proof = at, monotonic
+        self._known.set()
         if news:
+            self._watch_failures = 0  # the cluster is back: so may be its watch
+            self._watch_now.set()
             self.on_health()
 
     def _mark_bad(self, reason: str) -> None:
-        news = self.bad_since is None
-        if self.bad_since is None:
+        news, self.reason = self.bad_since is None, reason
+        if news:
             self.bad_since = self._clock.now()
-            log.warning("watch_lost", kind=self._kind, reason=reason)
-        self.reason = reason
-        self._healthy.clear()
+            log.warning("view_lost", kind=self._kind.name, reason=reason)
+        self._known.set()
         if news:
             self.on_health()
-
-
-def job_reflector(
-    client: Client, selector: str, clock: Clock, jitter: Callable[[], float], tell: Callable[[str], None]
-) -> Reflector[JobObject]:
-    """Return the reflector of Jobs; *tell* gets the name of each that changed."""
-    view = View[JobObject](lambda job: job.metadata.name, tell)
-    return Reflector(client, "jobs", (JobList, JobObject), selector, view, clock, jitter)
-
-
-def pod_reflector(
-    client: Client, selector: str, clock: Clock, jitter: Callable[[], float], tell: Callable[[str], None]
-) -> Reflector[PodObject]:
-    """Return the reflector of Pods; *tell* gets the name of the Job whose pod changed."""
-    view = View[PodObject](lambda pod: pod.job_name, tell)
-    return Reflector(client, "pods", (PodList, PodObject), selector, view, clock, jitter)

@@ -111,6 +111,8 @@ class PodFacts(Frozen, frozen=True, kw_only=True):
     text: str = ""
     disrupted: bool = False
     leaving: bool = False
+    rejected: bool = False
+    """The kubelet did not take it, or ended it before a container began: its status has the reason, no container has."""
 
 
 def pod_facts(pod: PodObject) -> PodFacts:
@@ -142,8 +144,15 @@ def pod_facts(pod: PodObject) -> PodFacts:
         created_at=pod.metadata.creation_timestamp,
         disrupted=find(pod.status.conditions, "DisruptionTarget") is not None or pod.status.reason == "Evicted",
         leaving=pod.metadata.deletion_timestamp is not None,
+        rejected=stage is Stage.FAILED and bool(pod.status.reason) and not any_ended(pod),
         **facts,
     )
+
+
+def any_ended(pod: PodObject) -> bool:
+    """Tell whether a container of a pod ended, and so can say how."""
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    return any(each.state.terminated is not None for each in statuses)
 
 
 def named(statuses: Sequence[ContainerStatus], name: str) -> ContainerStatus | None:
@@ -223,6 +232,9 @@ def by_index(pods: Iterable[PodObject]) -> dict[int, list[PodFacts]]:
     return found
 
 
+NO_PODS: Mapping[str, Sequence[PodObject]] = {}
+
+
 class Run(Frozen, frozen=True, kw_only=True):
     """What the Jobs of one run of somebody else's say together."""
 
@@ -235,11 +247,12 @@ class Run(Frozen, frozen=True, kw_only=True):
     culprits: tuple[JobObject, ...] = ()
 
 
-def run_facts(jobs: Sequence[JobObject]) -> Run:
-    """Sum up a run that consists of several Jobs, ElasticBLAST's way.
+def run_facts(jobs: Sequence[JobObject], pods: Mapping[str, Sequence[PodObject]] = NO_PODS) -> Run:
+    """Sum up a run that consists of several Jobs, ElasticBLAST's way; *pods* are those of each Job by its name.
 
     Its searches are the Jobs with app=blast (or shard-blast); the others prepare. The run failed when any Job did;
     it is complete when every search is. A finalizer that succeeded says nothing: it does so before the first search.
+    `status.active` counts pods that wait as well: it runs when a pod is ready, has begun or has ended.
     """
     facts = {job.metadata.name: job_facts(job) for job in jobs}
     searches = [job for job in jobs if job.metadata.labels.get(manifests.APP, "blast") in ("blast", "shard-blast")]
@@ -250,13 +263,15 @@ def run_facts(jobs: Sequence[JobObject]) -> Run:
         end = End.FAILED
     elif searches and done == len(searches):
         end = End.COMPLETE
-    starts = [at for each in facts.values() if (at := each.started_at) is not None]
+    began = [pod_facts(pod).started_at for job in searches for pod in pods.get(job.metadata.name, ())]
+    running = done > 0 or any(job.status.ready for job in searches) or any(began)
+    starts = [at for each in facts.values() if (at := each.started_at) is not None] if running or end else []
     ends = [at for each in facts.values() if (at := each.ended_at) is not None]
     return Run(
         end=end,
         started_at=min(starts, default=None),
         ended_at=max(ends, default=None) if end is not None else None,
-        running=any(facts[job.metadata.name].active for job in searches) or done > 0,
+        running=running,
         done=done,
         total=len(searches),
         culprits=culprits,

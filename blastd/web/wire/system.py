@@ -14,6 +14,10 @@ class ComponentView(Wire, frozen=True, kw_only=True):
     status: str
     detail: str
     since: Moment | None
+    age_seconds: Annotated[
+        float | None,
+        Meta(description="Seconds since it was last proven to be so; null: not yet, or it needs no proof."),
+    ]
 
 
 class QueueView(Wire, frozen=True, kw_only=True):
@@ -43,6 +47,16 @@ class EngineView(Wire, frozen=True, kw_only=True):
     slots: int | None
     slots_busy: int | None
     running: int
+    age_seconds: Annotated[
+        float | None,
+        Meta(description="Seconds since it last proved that it answers; null: not yet, or it needs no proof."),
+    ]
+    watches: Annotated[
+        list[ComponentView],
+        Meta(
+            description="Watches that bring news; what one that is not ok would bring is asked for every few seconds."
+        ),
+    ]
 
 
 class HealthView(Wire, frozen=True, kw_only=True):
@@ -66,9 +80,10 @@ class Live(Wire, frozen=True, kw_only=True):
 
 
 class Ready(Wire, frozen=True, kw_only=True):
-    """Searches are accepted."""
+    """Searches are accepted; `degraded` names what works with less."""
 
     status: str
+    degraded: list[ComponentView] = []
 
 
 class Me(Wire, frozen=True, kw_only=True):
