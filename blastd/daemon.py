@@ -37,6 +37,7 @@ from blastd.store import tokens
 from blastd.store.files import Files
 from blastd.store.lock import try_hold
 from blastd.store.sqlite import Database, open_database
+from blastd.threads import Threads, system_threads
 from blastd.tracking.finish import Finisher
 from blastd.tracking.launch import Launcher, LaunchSettings
 from blastd.tracking.look import Looks
@@ -138,16 +139,17 @@ async def build(
     engines: Mapping[str, Engine] | None = None,
     *,
     chance: Chance | None = None,
+    threads: Threads = system_threads,
     applications: Applications | None = None,
 ) -> AsyncIterator[Parts]:
     """Open the store and make all parts: the only place that knows how they fit together. Nothing runs before `roots` do.
 
-    *engines* stand in for those of the settings, *chance* for that of the system, *applications* for those that this
-    machine is asked for. Everything is closed when the block ends. Raises SchemaTooNew, StoreBroken, Unavailable without BLAST+, ConfigError without an engine
-    or without a token where one is needed.
+    *engines* stand in for those of the settings, *chance* and *threads* for those of the system, *applications* for those
+    that this machine is asked for. Everything is closed when the block ends. Raises SchemaTooNew, StoreBroken, Unavailable
+    without BLAST+, ConfigError without an engine or without a token where one is needed.
     """
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_database(settings.store.file))
+        store = await stack.enter_async_context(open_database(settings.store.file, clock, threads))
         await _guard(settings, store)
         chance = chance or SystemChance()
         files, metrics = Files(settings.store.folder, chance), Metrics()

@@ -30,7 +30,6 @@ QUIET = {
     "azure": logging.WARNING,  # logs each request with its headers at INFO
     "aiohttp.access": logging.ERROR,  # web/middleware.py writes the one line a request
     "kubernetes_asyncio": logging.WARNING,
-    "aiosqlite": logging.WARNING,  # logs each statement with its values at DEBUG
     "asyncio": logging.WARNING,
 }
 

@@ -10,21 +10,21 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any, Self, TypeVar
 
-import aiosqlite
-
-from blastd.aio import duty, offload
+from blastd.aio import duty, uninterrupted
+from blastd.clock import Clock
 from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.durable import publish
 from blastd.errors import DiskFull, NotFound, StoreBroken
 from blastd.store import migrate
 from blastd.store.events import Feed
+from blastd.threads import Threads, system_threads
 
 T = TypeVar("T")
 
@@ -38,36 +38,53 @@ FEW_SECONDS = 0.002
 FEW_STEPS = 500  # of SQLite's machine between two looks at the clock: some rows
 
 
-class Connection(aiosqlite.Connection):
-    """A connection whose transaction is one step of its thread."""
+class Connection:
+    """A connection with a thread of its own: what is given to it is done in turn, a whole transaction as one step."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], thread: Executor) -> None:
+        """Take what opens the connection, and its thread; used as a context manager."""
+        self._connect, self._thread = connect, thread
+        self._db: sqlite3.Connection | None = None
 
     async def __aenter__(self) -> Self:
         try:
-            await self
+            self._db = await asyncio.get_running_loop().run_in_executor(self._thread, self._connect)
         except BaseException:
-            await offload(self._thread.join)  # it ends by itself, and tells a loop that must still be there
+            self._thread.shutdown()
             raise
         return self
+
+    async def __aexit__(self, *error: object) -> None:
+        db, self._db = self._db, None
+        if db is not None:  # behind what was given before
+            await uninterrupted(_in_thread(self._thread, db.close))
+        self._thread.shutdown()
 
     async def transaction(self, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run *work* between *begin* and COMMIT; any exception rolls back and is raised."""
 
-        def whole() -> T:
-            self._conn.execute(begin)
+        def whole(db: sqlite3.Connection) -> T:
+            db.execute(begin)
             try:
-                result = work(self._conn)
-                self._conn.execute("COMMIT")
+                result = work(db)
+                db.execute("COMMIT")
             except BaseException:
-                if self._conn.in_transaction:
-                    self._conn.execute("ROLLBACK")
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 raise
             return result
 
-        return await self._execute(whole)  # type: ignore[no-untyped-call, no-any-return]  # untyped in aiosqlite
+        return await self.give(whole)
 
-    async def plain(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run *work* in the connection's thread without a transaction."""
-        return await self._execute(lambda: work(self._conn))  # type: ignore[no-untyped-call, no-any-return]  # as above
+    def give(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Have the connection's thread do *work* without a transaction. Raises sqlite3.ProgrammingError once closed."""
+        if self._db is None:
+            raise sqlite3.ProgrammingError("the store is closed")
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, self._db)
+
+
+async def _in_thread(thread: Executor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(thread, work)
 
 
 @dataclass(eq=False)
@@ -115,26 +132,26 @@ def _tell(group: Sequence[Write]) -> None:
 class Few:
     """A connection of the event loop's own, for what is read sooner than a thread has begun."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: Clock) -> None:
         """Take an open connection that waits for no lock."""
-        self._db, self._until = db, 0.0
-        db.set_progress_handler(lambda: monotonic() > self._until, FEW_STEPS)
+        self._db, self._clock, self._until = db, clock, 0.0
+        db.set_progress_handler(lambda: clock.monotonic() > self._until, FEW_STEPS)
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run *work* as one consistent view. Raises sqlite3.DatabaseError, also for one that takes over FEW_SECONDS."""
-        self._until = monotonic() + FEW_SECONDS
+        self._until = self._clock.monotonic() + FEW_SECONDS
         self._db.execute("BEGIN")
         try:
             return work(self._db)
         finally:
-            self._until = monotonic() + FEW_SECONDS
+            self._until = self._clock.monotonic() + FEW_SECONDS
             self._db.execute("ROLLBACK")
 
 
 class Database:
     """The open store. Made by `open_database`."""
 
-    def __init__(self, path: Path, writer: Connection, readers: list[Connection], few: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, writer: Connection, readers: Sequence[Connection], few: Few) -> None:
         """Take open connections; *few* is used by the event loop itself."""
         self.path = path
         self.feed = Feed()
@@ -143,7 +160,7 @@ class Database:
         self._writer = writer
         self._writes = deque[Write]()
         self._called = False  # whether the writer's thread has been called and has not begun
-        self._few = Few(few)
+        self._few = few
         self._readers = asyncio.Queue[Connection]()
         for reader in readers:
             self._readers.put_nowait(reader)
@@ -160,12 +177,10 @@ class Database:
         self._writes.append(one)
         try:
             if not self._called:  # else that turn of the thread writes *one*, too
+                self._writer.give(
+                    self._drain
+                )  # not awaited: a caller that is cancelled would take the others' turn away
                 self._called = True
-                try:
-                    await self._writer.plain(self._drain)
-                except ValueError:  # of aiosqlite: the connection is closed
-                    self._called = False
-                    raise
             await one.done  # a caller that is cancelled leaves the write to go on
             if one.error is not None:
                 raise one.error
@@ -248,7 +263,7 @@ class Database:
 
     async def backup(self, target: Path) -> None:
         """Write a consistent copy of the running store to *target*, which must not exist."""
-        await self._writer.plain(lambda db: copy(db, target))
+        await self._writer.give(lambda db: copy(db, target))
 
 
 def probe(path: Path) -> None:
@@ -276,22 +291,24 @@ def copy(db: sqlite3.Connection, target: Path) -> None:
 
 
 @asynccontextmanager
-async def open_database(path: Path) -> AsyncIterator[Database]:
+async def open_database(path: Path, clock: Clock, threads: Threads = system_threads) -> AsyncIterator[Database]:
     """Open the store at *path*, made or migrated if need be. Raises SchemaTooNew, StoreBroken."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     refuse_lost(path)
     async with AsyncExitStack() as stack:
         try:
-            writer = await stack.enter_async_context(Connection(lambda: _writer(path), iter_chunk_size=64))
-            await writer.plain(lambda db: migrate.upgrade(db, path))
+            writer = await stack.enter_async_context(Connection(lambda: _writer(path), threads("store-writer", 1)))
+            await writer.give(lambda db: migrate.upgrade(db, path))
             readers = [
-                await stack.enter_async_context(Connection(lambda: _reader(path, BUSY_SECONDS), iter_chunk_size=64))
-                for _ in range(READERS)
+                await stack.enter_async_context(
+                    Connection(lambda: _reader(path, BUSY_SECONDS), threads(f"store-reader-{number}", 1))
+                )
+                for number in range(READERS)
             ]
             few = stack.enter_context(closing(_reader(path, 0)))
         except sqlite3.DatabaseError as error:
             raise StoreBroken(f"The store {path} can't be opened: {error}. {RESTORE}") from error
-        yield Database(path, writer, readers, few)
+        yield Database(path, writer, readers, Few(few, clock))
 
 
 def open_beside(path: Path, *, older: bool = False) -> sqlite3.Connection:
@@ -323,8 +340,12 @@ def open_sync(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     refuse_lost(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
-    _set_up(db)
-    migrate.upgrade(db, path)
+    try:
+        _set_up(db)
+        migrate.upgrade(db, path)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -343,7 +364,11 @@ def refuse_lost(path: Path) -> None:
 
 def _writer(path: Path) -> sqlite3.Connection:
     db = _open(path, "rwc", BUSY_SECONDS)
-    _set_up(db)
+    try:
+        _set_up(db)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from blastd.clock import SystemClock
 from blastd.errors import StoreBroken, TooMany
 from blastd.store.sqlite import GROUP, Database, open_database
 
@@ -17,7 +18,7 @@ Work = Callable[[sqlite3.Connection], object]
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Database]:
-    async with open_database(tmp_path / "blastd.sqlite") as found:
+    async with open_database(tmp_path / "blastd.sqlite", SystemClock()) as found:
         await found.write(lambda db: db.execute("CREATE TABLE kept (name TEXT PRIMARY KEY)"))
         yield found
 
@@ -181,9 +182,9 @@ async def test_a_caller_who_goes_leaves_nobody_waiting(store: Database) -> None:
 
 
 async def test_a_closed_store_refuses_at_once(tmp_path: Path) -> None:
-    async with open_database(tmp_path / "blastd.sqlite") as store:
+    async with open_database(tmp_path / "blastd.sqlite", SystemClock()) as store:
         pass
     for _ in range(2):
-        with pytest.raises(ValueError, match=r"closed|active"):
+        with pytest.raises(StoreBroken, match="closed"):
             async with asyncio.timeout(5):
                 await store.write(keep("late"))
