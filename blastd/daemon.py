@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from blastd import __version__, systemd
 from blastd.aio import DUTIES, FAVOURS, every, offload
 from blastd.blastplus import tools as blast
-from blastd.blastplus.process import MARK, kill_orphans
+from blastd.blastplus.process import MARK, SYSTEM, Processes, kill_orphans
 from blastd.blastplus.shelf import Shelf
 from blastd.chance import Chance, SystemChance
 from blastd.clock import Clock, SystemClock
@@ -140,11 +140,12 @@ async def build(
     *,
     chance: Chance | None = None,
     threads: Threads = system_threads,
+    processes: Processes = SYSTEM,
     applications: Applications | None = None,
 ) -> AsyncIterator[Parts]:
     """Open the store and make all parts: the only place that knows how they fit together. Nothing runs before `roots` do.
 
-    *engines* stand in for those of the settings, *chance* and *threads* for those of the system, *applications* for those
+    *engines* stand in for those of the settings, *chance*, *threads* and *processes* for those of the system, *applications* for those
     that this machine is asked for. Everything is closed when the block ends. Raises SchemaTooNew, StoreBroken, Unavailable
     without BLAST+, ConfigError without an engine or without a token where one is needed.
     """
@@ -158,7 +159,7 @@ async def build(
             log.warning("orphans_killed", processes=killed)
         blast_plus = applications or await ask_applications(settings)
         if engines is None:
-            engines = await _engines(settings, blast_plus.tools, files, clock, chance, stack)
+            engines = await _engines(settings, blast_plus.tools, files, clock, chance, processes, stack)
         yield await _parts(settings, clock, chance, metrics, store, files, engines, blast_plus)
 
 
@@ -305,7 +306,13 @@ async def running(parts: Parts) -> AsyncIterator[str]:
 
 
 async def _engines(
-    settings: Settings, found: blast.Tools, files: Files, clock: Clock, chance: Chance, stack: AsyncExitStack
+    settings: Settings,
+    found: blast.Tools,
+    files: Files,
+    clock: Clock,
+    chance: Chance,
+    processes: Processes,
+    stack: AsyncExitStack,
 ) -> dict[str, Engine]:
     """Return the engines that are switched on, the default one first. Raises ConfigError."""
     engines: dict[str, Engine] = {}
@@ -334,7 +341,7 @@ async def _engines(
             environment=found.environment,
             blast_version=found.version,
         )
-        engines["local"] = LocalEngine(local, files.root, clock)
+        engines["local"] = LocalEngine(local, files.root, clock, processes)
     if not engines:
         raise ConfigError("local.enabled: no engine is switched on; set it or kubernetes.enabled to true.")
     return engines

@@ -15,6 +15,7 @@ from datetime import datetime
 from errno import EAGAIN
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -46,6 +47,29 @@ class Ended(Frozen, frozen=True, kw_only=True):
     timed_out: bool = False
 
 
+class Child(Protocol):
+    """A process that was started, with a group of its own."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Return the exit code, or the signal's number below zero; None while it runs."""
+
+    async def wait(self) -> int:
+        """Wait for its end and return the same."""
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its whole group; harmless when it has ended."""
+
+
+class Processes(Protocol):
+    """What starts processes, injected like time."""
+
+    async def start(
+        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: Path, stderr: Path, limits: Limits
+    ) -> Child:
+        """Start *argv*; a cancelled caller leaves no process behind. Raises OSError."""
+
+
 @cache
 def _tool(name: str) -> str | None:
     return shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin")
@@ -75,18 +99,72 @@ def limit(pid: int, limits: Limits) -> None:
         log.warning("limits_not_set", reason=str(error))
 
 
+class SystemChild:
+    """A process of this machine."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Take a process that leads a group."""
+        self._process, self.wait = process, process.wait
+
+    @property
+    def returncode(self) -> int | None:
+        """Return the exit code, or the signal's number below zero; None while it runs."""
+        return self._process.returncode
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its whole group; harmless when it has ended."""
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return
+
+
+class SystemProcesses:
+    """The processes of this machine."""
+
+    async def start(
+        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: Path, stderr: Path, limits: Limits
+    ) -> Child:
+        """Start *argv* in a process group of its own, tied to this one's life. Raises OSError."""
+        with stdout.open("wb") as out, stderr.open("wb") as err:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *tied(argv),
+                    cwd=cwd,
+                    env=dict(env),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    process_group=0,
+                )
+            except RuntimeError as error:  # where a thread waits for each child and none can be made
+                raise OSError(EAGAIN, os.strerror(EAGAIN)) from error
+        limit(process.pid, limits)
+        return SystemChild(process)
+
+
+SYSTEM = SystemProcesses()
+
+
 async def run(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdout: Path, stderr: Path, limits: Limits, clock: Clock
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdout: Path,
+    stderr: Path,
+    limits: Limits,
+    clock: Clock,
+    processes: Processes = SYSTEM,
 ) -> Ended:
     """Run *argv* to its end, its output in *stdout* and *stderr*. A cancelled caller leaves no process behind.
 
     Raises OSError when it can't be started.
     """
     started = clock.now()
-    child = await start(tied(argv), cwd, env, stdout, stderr)
+    child = await processes.start(argv, cwd, env, stdout, stderr, limits)
     timed_out = False
     try:
-        limit(child.pid, limits)
         async with asyncio.timeout(limits.seconds):
             await child.wait()
     except TimeoutError:
@@ -104,41 +182,15 @@ async def run(
     )
 
 
-async def start(
-    argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: Path, stderr: Path
-) -> asyncio.subprocess.Process:
-    """Start *argv* in a process group of its own. Raises OSError."""
-    with stdout.open("wb") as out, stderr.open("wb") as err:
-        try:
-            return await asyncio.create_subprocess_exec(
-                *argv,
-                cwd=cwd,
-                env=dict(env),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                process_group=0,
-            )
-        except RuntimeError as error:  # where a thread waits for each child and none can be made
-            raise OSError(EAGAIN, os.strerror(EAGAIN)) from error
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    _signal_group(child.pid, signal.SIGTERM)
+async def _end(child: Child) -> None:
+    child.signal(signal.SIGTERM)
     try:
         async with asyncio.timeout(TERM_SECONDS):
             await child.wait()
     except TimeoutError:
         pass
-    _signal_group(child.pid, signal.SIGKILL)
+    child.signal(signal.SIGKILL)
     await child.wait()
-
-
-def _signal_group(group: int, number: int) -> None:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return
 
 
 def kill_orphans(state_dir: Path) -> int:

@@ -103,7 +103,7 @@ class LocalEngine:
     outlives = False
     pushed_by = "process"
 
-    def __init__(self, settings: LocalSettings, state_dir: Path, clock: Clock) -> None:
+    def __init__(self, settings: LocalSettings, state_dir: Path, clock: Clock, processes: process.Processes) -> None:
         """Take settings; *state_dir* marks children, so that a restart finds those that this daemon left."""
         self._settings = settings
         self._clock = clock
@@ -118,6 +118,7 @@ class LocalEngine:
             environment=dict(settings.environment) | {process.MARK: str(state_dir)},
             nice=settings.nice,
             clock=clock,
+            processes=processes,
             numbers=count(1),
         )
 

@@ -26,7 +26,7 @@ RANGES = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
 
 class Machine(Frozen, frozen=True, kw_only=True):
-    """What a unit needs of this machine: paths of BLAST+ programs, their environment, niceness, the clock.
+    """What a unit needs of this machine: paths of BLAST+ programs, their environment, niceness, clock and processes.
 
     `numbers` tells tries at units apart: each names its files after one of its own, so that no try meets another's.
     """
@@ -35,6 +35,7 @@ class Machine(Frozen, frozen=True, kw_only=True):
     environment: dict[str, str]
     nice: int
     clock: Clock
+    processes: process.Processes
     numbers: Iterator[int]
 
 
@@ -248,6 +249,7 @@ async def _run(
         stderr=errors,
         limits=one.limits,
         clock=one.machine.clock,
+        processes=one.machine.processes,
     )
     stderr = process.excerpt(errors, STDERR_BYTES)
     if ended.exit_code != 0:
