@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from errno import EAGAIN
 from functools import partial
@@ -13,6 +13,7 @@ import structlog
 
 from blastd.clock import Clock
 from blastd.errors import OperationFailed, StoreBroken
+from blastd.threads import Threads, system_threads
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -29,8 +30,12 @@ class Pool:
 
     def __init__(self, name: str, size: int) -> None:
         """Allow *size* threads; they are made when they are needed, or all by `start`."""
-        self._size = size
-        self._threads = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
+        self._name, self._size = name, size
+        self.take(system_threads)
+
+    def take(self, threads: Threads) -> None:
+        """Use executors of this kind from now on; the composition root chooses it."""
+        self._threads = threads(self._name, self._size)
         self._at_work: dict[Future[Any], str] = {}
 
     def start(self) -> None:
@@ -66,7 +71,7 @@ class Pool:
                 await uninterrupted(_end_of(future))
             raise
         finally:
-            del self._at_work[future]
+            self._at_work.pop(future, None)
 
 
 async def _end_of(future: Future[Any]) -> None:
@@ -76,8 +81,8 @@ async def _end_of(future: Future[Any]) -> None:
 
 
 # More threads than cores, since most of the work waits for the disk; bounded, since each holds memory.
-FAVOURS = Pool("blastd-favour", 8)
-DUTIES = Pool("blastd-duty", 8)
+FAVOURS = Pool("favour", 8)
+DUTIES = Pool("duty", 8)
 SHORT_BYTES = 2 << 20
 """Read, hashed and counted in 50 ms: what does as much is a duty."""
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from blastd import __version__, systemd
 from blastd.aio import DUTIES, FAVOURS, every, offload
 from blastd.blastplus import tools as blast
-from blastd.blastplus.process import MARK, SYSTEM, Processes, kill_orphans
+from blastd.blastplus.process import MARK, SYSTEM, Processes
 from blastd.blastplus.shelf import Shelf
 from blastd.chance import Chance, SystemChance
 from blastd.clock import Clock, SystemClock
@@ -33,6 +33,7 @@ from blastd.metrics import Metrics
 from blastd.service import Services
 from blastd.service.bundle import Warmer
 from blastd.service.databases import Databases
+from blastd.service.posting import Posting, posting
 from blastd.store import tokens
 from blastd.store.files import Files
 from blastd.store.lock import try_hold
@@ -115,6 +116,16 @@ class Applications(Frozen, frozen=True, kw_only=True):
     offered: Catalogue
 
 
+class Outside(Frozen, frozen=True, kw_only=True):
+    """What the daemon meets outside itself beside its engines: of this system, or of a schedule of virtual time."""
+
+    chance: Chance = SystemChance()
+    threads: Threads = system_threads
+    processes: Processes = SYSTEM
+    posting: Posting = posting
+    applications: Callable[[Settings], Awaitable[Applications]]
+
+
 class Parts(Frozen, frozen=True, kw_only=True):
     """What `build` made: the services behind HTTP, what they stand on, and the background work by name."""
 
@@ -137,30 +148,27 @@ async def build(
     settings: Settings,
     clock: Clock,
     engines: Mapping[str, Engine] | None = None,
-    *,
-    chance: Chance | None = None,
-    threads: Threads = system_threads,
-    processes: Processes = SYSTEM,
-    applications: Applications | None = None,
+    outside: Outside | None = None,
 ) -> AsyncIterator[Parts]:
     """Open the store and make all parts: the only place that knows how they fit together. Nothing runs before `roots` do.
 
-    *engines* stand in for those of the settings, *chance*, *threads* and *processes* for those of the system, *applications* for those
-    that this machine is asked for. Everything is closed when the block ends. Raises SchemaTooNew, StoreBroken, Unavailable
+    *engines* stand in for those of the settings, *outside* for this system. Everything is closed when the block ends. Raises SchemaTooNew, StoreBroken, Unavailable
     without BLAST+, ConfigError without an engine or without a token where one is needed.
     """
+    outside = outside or Outside(applications=ask_applications)
+    for pool in (DUTIES, FAVOURS):
+        pool.take(outside.threads)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_database(settings.store.file, clock, threads))
+        store = await stack.enter_async_context(open_database(settings.store.file, clock, outside.threads))
         await _guard(settings, store)
-        chance = chance or SystemChance()
-        files, metrics = Files(settings.store.folder, chance), Metrics()
-        killed = await offload(kill_orphans, files.root)
+        files, metrics = Files(settings.store.folder, outside.chance), Metrics()
+        killed = await offload(outside.processes.kill_orphans, files.root)
         if killed:
             log.warning("orphans_killed", processes=killed)
-        blast_plus = applications or await ask_applications(settings)
+        applications = await outside.applications(settings)
         if engines is None:
-            engines = await _engines(settings, blast_plus.tools, files, clock, chance, processes, stack)
-        yield await _parts(settings, clock, chance, metrics, store, files, engines, blast_plus)
+            engines = await _engines(settings, applications.tools, files, clock, outside, stack)
+        yield await _parts(settings, clock, outside, metrics, store, files, engines, applications)
 
 
 async def _guard(settings: Settings, store: Database) -> None:
@@ -184,7 +192,7 @@ async def ask_applications(settings: Settings) -> Applications:
 async def _parts(
     settings: Settings,
     clock: Clock,
-    chance: Chance,
+    outside: Outside,
     metrics: Metrics,
     store: Database,
     files: Files,
@@ -192,6 +200,7 @@ async def _parts(
     applications: Applications,
 ) -> Parts:
     """Wire the parts on an open *store*, and put right what a crash left half done."""
+    chance = outside.chance
     databases = Databases(
         folders=settings.databases.dirs,
         tools=applications.tools,
@@ -231,6 +240,7 @@ async def _parts(
         tools=applications.tools,
         offered=applications.offered,
         version=__version__,
+        posting=outside.posting,
         warmer=next((engine for engine in engines.values() if isinstance(engine, Warmer)), None),
     )
     at_once = asyncio.Event()
@@ -310,8 +320,7 @@ async def _engines(
     found: blast.Tools,
     files: Files,
     clock: Clock,
-    chance: Chance,
-    processes: Processes,
+    outside: Outside,
     stack: AsyncExitStack,
 ) -> dict[str, Engine]:
     """Return the engines that are switched on, the default one first. Raises ConfigError."""
@@ -327,7 +336,7 @@ async def _engines(
                 kubeconfig=kubeconfig(settings, os.environ),
                 jobs_folder=files.jobs,
                 clock=clock,
-                chance=chance,
+                chance=outside.chance,
             )
         )
     if settings.local.enabled:
@@ -341,7 +350,7 @@ async def _engines(
             environment=found.environment,
             blast_version=found.version,
         )
-        engines["local"] = LocalEngine(local, files.root, clock, processes)
+        engines["local"] = LocalEngine(local, files.root, clock, outside.processes)
     if not engines:
         raise ConfigError("local.enabled: no engine is switched on; set it or kubernetes.enabled to true.")
     return engines

@@ -69,6 +69,9 @@ class Processes(Protocol):
     ) -> Child:
         """Start *argv*; a cancelled caller leaves no process behind. Raises OSError."""
 
+    def kill_orphans(self, state_dir: Path) -> int:
+        """Kill what an earlier daemon of this state folder left behind; blocking. Returns how many processes."""
+
 
 @cache
 def _tool(name: str) -> str | None:
@@ -141,6 +144,10 @@ class SystemProcesses:
                 raise OSError(EAGAIN, os.strerror(EAGAIN)) from error
         limit(process.pid, limits)
         return SystemChild(process)
+
+    def kill_orphans(self, state_dir: Path) -> int:
+        """Kill what an earlier daemon of this state folder left behind; blocking. Returns how many processes."""
+        return kill_orphans(state_dir)
 
 
 SYSTEM = SystemProcesses()

@@ -18,6 +18,7 @@ from blastd.service.access import Access
 from blastd.service.checks import Checks, CommandLines, command_lines
 from blastd.service.databases import Databases, Listed
 from blastd.service.jobs import JobParts, Jobs
+from blastd.service.posting import Posting
 from blastd.service.results import Results
 from blastd.service.reuse import Reuse
 from blastd.service.subjects import Subjects
@@ -61,6 +62,7 @@ class Services:
         tools: Tools,
         offered: Catalogue,
         version: str,
+        posting: Posting,
         warmer: Warmer | None = None,
     ) -> None:
         """Take the parts; nothing starts before `roots` run."""
@@ -75,7 +77,7 @@ class Services:
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
         whole = Whole()
         self.results = Results(store=store, files=files, shelf=shelf, tools=tools, clock=clock, whole=whole)
-        self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version)
+        self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version, posting)
         self.submit = Submit(
             store=store,
             files=files,

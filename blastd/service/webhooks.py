@@ -5,16 +5,12 @@ Each host has one letter at a time, so a slow one keeps nobody else waiting; not
 """
 
 import asyncio
-import socket
 import sqlite3
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 
-import aiohttp
 import structlog
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from blastd.aio import Tasks, owning_tasks
 from blastd.chance import Chance
@@ -24,6 +20,7 @@ from blastd.core import webhook
 from blastd.errors import Invalid, StoreBroken
 from blastd.metrics import Metrics
 from blastd.service.access import Identity
+from blastd.service.posting import Post, Posting
 from blastd.store import jobs, outbox
 from blastd.store.outbox import Letter
 from blastd.store.sqlite import Database
@@ -33,41 +30,6 @@ log = structlog.get_logger()
 PAUSE_SECONDS = 0.2
 """Between looks into the outbox: every commit wakes us, and most have nothing for us."""
 SLICE_SECONDS = 30.0
-
-
-class Refused(OSError):
-    """A name led to an address where webhooks may not go."""
-
-
-class Guard(AbstractResolver):
-    """Resolves names to public addresses only, except for hosts that the operator lists.
-
-    The connection is made to what this returns, so a name can't lead elsewhere between the check and its use.
-    """
-
-    def __init__(self, allowed: Collection[str], inner: AbstractResolver) -> None:
-        """Take the hosts that may be anywhere, and what asks the DNS."""
-        self._allowed, self._inner = allowed, inner
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return the addresses of *host*. Raises Refused when one of them is not public."""
-        found = await self._inner.resolve(host, port, family)
-        for one in found:
-            check_address(one["host"], webhook.Where(scheme="https", host=host.lower(), port=port), self._allowed)
-        return found
-
-    async def close(self) -> None:
-        """Close what asks the DNS."""
-        await self._inner.close()
-
-
-def check_address(text: str, to: webhook.Where, allowed: Collection[str]) -> None:
-    """Raise Refused unless the address *text* of *to* is public, or the operator allows the host."""
-    address = webhook.address(text.partition("%")[0])
-    if not webhook.is_allowed(to, allowed) and (address is None or not webhook.is_public(address)):
-        raise Refused(f"{to.host} is not a public address")
 
 
 class Webhooks:
@@ -81,10 +43,11 @@ class Webhooks:
         settings: WebhooksSettings,
         metrics: Metrics,
         version: str,
+        posting: Posting,
     ) -> None:
         """Take the parts; `run` starts the work."""
         self._store, self._clock, self._settings, self._metrics = store, clock, settings, metrics
-        self._chance = chance
+        self._chance, self._posting = chance, posting
         self._agent = f"blastd/{version}"
         self._key = webhook.key(settings.secret.reveal()) if settings.secret else None
         self._busy: set[str] = set()
@@ -114,18 +77,18 @@ class Webhooks:
         """Deliver what the outbox holds, as it comes, until cancelled."""
         if self._key is None:
             await asyncio.Event().wait()
-        async with owning_tasks() as tasks, self._session() as http:
+        async with owning_tasks() as tasks, self._posting(self._settings) as post:
             while True:
                 seen = self._store.feed.count
                 try:
-                    pause = await self._start(tasks, http)
+                    pause = await self._start(tasks, post)
                 except StoreBroken as error:
                     log.warning("outbox_not_read", reason=str(error))
                     pause = SLICE_SECONDS
                 await asyncio.sleep(PAUSE_SECONDS)
                 await self._store.feed.wait(seen, pause)
 
-    async def _start(self, tasks: Tasks, http: aiohttp.ClientSession) -> float:
+    async def _start(self, tasks: Tasks, post: Post) -> float:
         """Start what is due and has room; returns seconds until the next one is."""
         room = self._settings.at_once - len(self._busy)
         if room <= 0:
@@ -136,7 +99,7 @@ class Webhooks:
             if wait > 0:
                 return min(wait, SLICE_SECONDS)
             self._busy.add(letter.host)
-            tasks.start(f"webhook-{letter.event_id}", self._deliver(http, letter), partial(self._delivered, letter))
+            tasks.start(f"webhook-{letter.event_id}", self._deliver(post, letter), partial(self._delivered, letter))
         return SLICE_SECONDS
 
     def _delivered(self, letter: Letter, error: BaseException | None) -> None:
@@ -145,33 +108,27 @@ class Webhooks:
         self._busy.discard(letter.host)
         self._store.feed.wake()
 
-    async def _deliver(self, http: aiohttp.ClientSession, letter: Letter) -> None:
+    async def _deliver(self, post: Post, letter: Letter) -> None:
         try:
-            problem, final = await self._send(http, letter)
+            problem, final = await self._send(post, letter)
             await self._note(letter, problem, final=final)
         except StoreBroken as error:  # the letter is still there and is sent again, but not at once
             log.warning("webhook_not_noted", job_id=letter.job_id, reason=str(error))
             await asyncio.sleep(SLICE_SECONDS)
 
-    async def _send(self, http: aiohttp.ClientSession, letter: Letter) -> tuple[str | None, bool]:
+    async def _send(self, post: Post, letter: Letter) -> tuple[str | None, bool]:
         """Send a letter once; returns what went wrong (None: it was taken) and whether no other try helps (410 Gone)."""
         now = int(self._clock.now().timestamp())
         headers = webhook.headers(self._key or b"", letter.message, letter.body, now)
         headers |= {"Content-Type": "application/json", "User-Agent": self._agent}
         if (wrong := webhook.fault(letter.url, self._settings.allowed_hosts)) is not None:  # the settings have changed
             return wrong, False
-        try:
-            async with http.post(
-                letter.url, data=letter.body.encode(), headers=headers, allow_redirects=False
-            ) as answer:
-                if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-                    return None, False
-                return f"the receiver answered {answer.status}", answer.status == HTTPStatus.GONE
-        except TimeoutError:
-            return f"no answer within {self._settings.timeout_seconds:g} s", False
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a name that the DNS can't have
-            cause = error.__cause__ if isinstance(error.__cause__, Refused) else error
-            return f"{type(cause).__name__}: {cause}"[:300], False
+        status, problem = await post(letter.url, letter.body.encode(), headers)
+        if status is None:
+            return problem, False
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return None, False
+        return f"the receiver answered {status}", status == HTTPStatus.GONE
 
     async def _note(self, letter: Letter, problem: str | None, *, final: bool) -> None:
         """Write how a try ended; the end of the last one is an event of the job."""
@@ -199,15 +156,3 @@ class Webhooks:
     def _next_try(self, attempts: int, now: datetime) -> datetime:
         first, longest = self._settings.first_delay_seconds, self._settings.longest_delay_seconds
         return now + timedelta(seconds=webhook.delay(attempts, first, longest, self._chance.share()))
-
-    def _session(self) -> aiohttp.ClientSession:
-        guard = Guard(self._settings.allowed_hosts, aiohttp.ThreadedResolver())
-        connector = aiohttp.TCPConnector(
-            resolver=guard, use_dns_cache=False, limit=self._settings.at_once, force_close=True
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._settings.timeout_seconds),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from blastd.core import webhook
-from blastd.service.webhooks import Guard, Refused
+from blastd.service.posting import Guard, Refused
 
 
 @pytest.mark.parametrize(
