@@ -106,7 +106,7 @@ RUN = (
     ),
     Moment("queued", "blastd.engines.local.engine:LocalEngine.submit", "after", "the engine has taken the job", 2),
     Moment("masked", "blastd.engines.local.units:write_alias", "after", "the mask of a shard is written", 2),
-    Moment("started", "blastd.blastplus.process:start", "after", "a process of BLAST+ was started", 3),
+    Moment("started", "blastd.blastplus.process:SystemProcesses.start", "after", "a process of BLAST+ was started", 3),
     Moment(
         "ran", "blastd.engines.local.units:publish_unit", "before", "BLAST+ has ended, its output has no name yet", 2
     ),
