@@ -198,7 +198,13 @@ DATABASES = (
     Moment("task-end", "blastd.service.databases:Databases._end", "after", "the order is done", needs="make"),
 )
 START = (
-    Moment("orphans", "blastd.blastplus.process:kill_orphans", "after", "what an earlier daemon left is dead", at_start=True),
+    Moment(
+        "orphans",
+        "blastd.blastplus.process:kill_orphans",
+        "after",
+        "what an earlier daemon left is dead",
+        at_start=True,
+    ),
     Moment(
         "following", "blastd.tracking.tracker:Tracker.follow", "after", "some rows are followed again", 2, at_start=True
     ),
