@@ -93,6 +93,15 @@ class Invalid(BlastdError):
         super().__init__(sentence or "; ".join(text for _, text in self.faults[:3]) or "The request is not valid.")
 
 
+class RequestTimeout(BlastdError, TimeoutError):
+    """The body of the request stopped coming before its end: send it again.
+
+    A TimeoutError, since aiohttp expects one of a body whose rest it reads before it closes the connection.
+    """
+
+    code = "request_timeout"
+
+
 class TooLarge(BlastdError):
     """The body is larger than this service accepts."""
 

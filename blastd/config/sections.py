@@ -69,6 +69,14 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         list[str],
         about("Host names by which a browser may reach the service, beside the address it listens on."),
     ] = []
+    stall_seconds: Annotated[
+        Seconds,
+        about(
+            "How long a client may take nothing of its answer, or send nothing or hardly anything of its request, before it "
+            "is cut off.",
+            gt=0,
+        ),
+    ] = 60.0
     session_hours: Annotated[float, about("How long a sign-in on the web page lasts.", gt=0)] = 12.0
     shutdown_seconds: Annotated[
         Seconds, about("Time for requests and searches to settle at a stop; then they are ended.", gt=0, le=60)

@@ -15,6 +15,7 @@ from blastd.web.openapi import Route, document
 from blastd.web.packing import pack
 from blastd.web.pages import PageSettings, page_routes
 from blastd.web.problems import problems
+from blastd.web.stalls import STALLS, Runner, Stalls
 
 ROUTES: tuple[Route, ...] = (
     *submit.ROUTES,
@@ -32,6 +33,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     """Return the application that serves *services*."""
     app = web.Application(middlewares=[observe, problems, pack, guard], client_max_size=SMALL_BODY)
     app[SERVICES] = services
+    app[STALLS] = Stalls(settings.server.stall_seconds)
     app[OPEN_PATHS] = frozenset(route.path for route in ROUTES if route.open)
     app[events.STREAMS] = events.Streams()
     app[system.DOCUMENT] = msgspec.json.encode(document(ROUTES, services.version))
@@ -51,13 +53,13 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     return app
 
 
-def make_runner(app: web.Application) -> web.AppRunner:
+def make_runner(app: web.Application) -> Runner:
     """Return the runner of the daemon and of the tests.
 
     A client that goes away cancels no handler: what it began is finished, and a cancel in the middle of a write would
     leave the outcome unknown. Bodies are decoded by `web/bodies.py`, which bounds what a gzip bomb unfolds to.
     """
-    return web.AppRunner(
+    return Runner(
         app,
         handler_cancellation=False,
         access_log=None,

@@ -1,9 +1,8 @@
-"""Files and streams as answers: validators, one range, gzip where it is accepted, and a limit for readers that hang.
+"""Files and streams as answers: validators, one range, and gzip where it is accepted.
 
 A file is read in blocks in a thread, so that memory stays flat whatever its size; nothing is read ahead of the reader.
 """
 
-import asyncio
 import os
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
@@ -18,8 +17,6 @@ from blastd.web.packing import accepts_gzip
 from blastd.web.replies import disposition, matches, not_modified
 
 BLOCK = 256 * 1024
-STALL_SECONDS = 120.0
-"""A reader that takes no block for this long is cut off: it holds a file and a connection."""
 WORTH_PACKING_BYTES = 1400
 """Below this a gzipped answer saves no packet."""
 PACK_LEVEL = 1
@@ -99,14 +96,12 @@ async def send_stream(
 
 
 async def send_blocks(request: web.Request, response: web.StreamResponse, blocks: AsyncIterable[bytes]) -> None:
-    """Write *blocks* as fast as the reader takes them; one that hangs is cut off."""
+    """Write *blocks* as fast as the reader takes them; one that hangs is cut off (`web/stalls.py`)."""
     try:
         async for block in blocks:
-            async with asyncio.timeout(STALL_SECONDS):
-                await response.write(block)
-        async with asyncio.timeout(STALL_SECONDS):
-            await response.write_eof()
-    except (TimeoutError, ConnectionResetError):
+            await response.write(block)
+        await response.write_eof()
+    except ConnectionResetError:
         if request.transport is not None:
             request.transport.abort()
 

@@ -26,8 +26,6 @@ from blastd.web.replies import reply
 
 HEARTBEAT_SECONDS = 15.0
 """Proxies cut connections that are silent for a minute."""
-DRAIN_SECONDS = 30.0
-"""A reader that takes nothing for this long is cut off."""
 BATCH = 200
 PACE_SECONDS, LONGEST_PACE_SECONDS = 0.0005, 0.1
 """After a batch a listener waits this long for each that is open, about what a batch to all costs, before it gets the
@@ -185,11 +183,9 @@ async def stream(request: web.Request, owner: Owner | None, job_id: JobId | None
         )
         async with aclosing(told) as blocks:
             async for text in blocks:
-                async with asyncio.timeout(DRAIN_SECONDS):
-                    await response.write(text)
-        async with asyncio.timeout(DRAIN_SECONDS):
-            await response.write_eof()
-    except (ConnectionResetError, TimeoutError) as error:
+                await response.write(text)
+        await response.write_eof()
+    except ConnectionResetError as error:
         if request.transport is not None:
             request.transport.abort()
         log.debug("stream_ended_early", reason=type(error).__name__)

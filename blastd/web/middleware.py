@@ -19,6 +19,7 @@ from blastd.service import Services
 from blastd.service.access import Identity
 from blastd.web.problems import REQUEST_ID, STARTED, Handler
 from blastd.web.session import SAFE_METHODS, loopback_host, session_token
+from blastd.web.stalls import STALLS
 
 SERVICES = web.AppKey("services", Services)
 OPEN_PATHS = web.AppKey("open_paths", frozenset[str])
@@ -62,6 +63,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, and write one line and the metrics about it when it has been answered."""
     given = request.headers.get("X-Request-Id", "")
     request[REQUEST_ID] = given if GOOD_ID.fullmatch(given) else f"{RANDOM.getrandbits(128):032x}"
+    await request.app[STALLS].note(request)
     begin, status = perf_counter(), 0
     with bound_contextvars(request_id=request[REQUEST_ID]):
         try:
