@@ -350,7 +350,7 @@ async def _engines(
             environment=found.environment,
             blast_version=found.version,
         )
-        engines["local"] = LocalEngine(local, files.root, clock, outside.processes)
+        engines["local"] = LocalEngine(local, files.root, clock, outside.processes, found.version_of)
     if not engines:
         raise ConfigError("local.enabled: no engine is switched on; set it or kubernetes.enabled to true.")
     return engines

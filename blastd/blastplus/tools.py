@@ -11,7 +11,9 @@ import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from blastd.aio import uninterrupted
+import structlog
+
+from blastd.aio import duty, uninterrupted
 from blastd.blastplus.process import tied
 from blastd.core.model import Frozen
 from blastd.core.options import read_help
@@ -19,9 +21,13 @@ from blastd.core.programs import Catalogue, catalogue
 from blastd.durable import of_machine
 from blastd.errors import Exhausted, ToolFailed, Unavailable
 
+log = structlog.get_logger()
+
 PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
 HELPERS = ("blastdbcmd", "makeblastdb")
 VERSION = re.compile(r"(\d+\.\d+\.\d+\+?)")
+LIBRARY = re.compile(r"(?:=> |^\s*)(/\S+) \(0x", re.MULTILINE)
+VERSION_TRIES = 3  # of asking a program that is being replaced at this moment
 OUTPUT_BYTES = 64 << 20  # more than any question is answered with; searches write to files
 HELP_SECONDS = 20.0  # 0.05 s on an idle machine; a network file system or a busy start takes longer
 INSTALL = "Install NCBI BLAST+ (Debian and Ubuntu: apt-get install ncbi-blast+), or set blast.bin to its folder."
@@ -42,12 +48,71 @@ class Ran(Frozen, frozen=True, kw_only=True):
         return self.stdout.decode("utf-8", "surrogateescape")
 
 
+Identity = tuple[tuple[int, int, int, int] | None, ...]
+"""Device, inode, size and time of each file; None for one that is not there."""
+
+
+class Known(Frozen, frozen=True, kw_only=True):
+    """The version that a program has told, and its files as they were then."""
+
+    libraries: tuple[str, ...]
+    identity: Identity
+    version: str
+
+
+def identity(paths: Sequence[str]) -> Identity:
+    """Return what changes when one of *paths*, or what its links lead to, is replaced or rewritten; blocking."""
+    found: list[tuple[int, int, int, int] | None] = []
+    for path in paths:
+        try:
+            stat = Path(path).stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
+
+
 class Tools(Frozen, frozen=True, kw_only=True):
-    """Paths by name, the version of blastn, and the environment in which all of them run."""
+    """Paths by name, the version of blastn at the start, and the environment in which all of them run.
+
+    `known` remembers what programs have told of their versions.
+    """
 
     paths: Mapping[str, str]
     version: str
     environment: Mapping[str, str]
+    known: dict[str, Known] = {}
+
+    async def version_of(self, name: str) -> str:
+        """Return the version of the application that runs now: it is asked again when one of its files has changed.
+
+        Raises Unavailable when it does not say, Exhausted when the machine has no room to ask.
+        """
+        path = self.paths[name]
+        for _ in range(VERSION_TRIES):
+            known = self.known.get(path)
+            if known is not None and await duty(identity, known.libraries) == known.identity:
+                return known.version
+            libraries = (path, *await self._libraries(path))
+            before = await duty(identity, libraries)
+            version = await ask_version(path, self.environment)
+            if await duty(identity, libraries) == before:
+                if known is not None and known.version != version:
+                    log.warning("blast_replaced", program=name, before=known.version, now=version)
+                self.known[path] = Known(libraries=libraries, identity=before, version=version)
+        return version
+
+    async def _libraries(self, path: str) -> Sequence[str]:
+        """Return the shared libraries that a program loads, which hold most of BLAST+ on Debian; none where none are told."""
+        loader = shutil.which("ldd", path=self.environment.get("PATH"))
+        if loader is None:
+            return ()
+        try:
+            ran = await run([loader, path], cwd=Path("/"), env=self.environment, seconds=HELP_SECONDS)
+        except ToolFailed:
+            return ()
+        return LIBRARY.findall(ran.stdout.decode("utf-8", "replace"))
 
     async def run(self, name: str, arguments: Sequence[str], *, cwd: Path, seconds: float = 60.0) -> Ran:
         """Run an application by *name* in *cwd*."""
@@ -76,11 +141,16 @@ async def find(folder: Path | None, search_path: str, home: str, taxonomy_folder
     """Find the applications and ask blastn for its version. Raises Unavailable."""
     paths = locate(folder, search_path)
     env = environment(search_path, home, taxonomy_folders)
-    ran = await run([paths["blastn"], "-version"], cwd=Path("/"), env=env, seconds=20.0)
+    return Tools(paths=paths, version=await ask_version(paths["blastn"], env), environment=env)
+
+
+async def ask_version(path: str, env: Mapping[str, str]) -> str:
+    """Ask a program for its version. Raises Unavailable when it does not say, ToolFailed when it can't start."""
+    ran = await run([path, "-version"], cwd=Path("/"), env=env, seconds=HELP_SECONDS)
     match = VERSION.search(ran.stdout.decode("utf-8", "replace"))
     if ran.exit_code != 0 or match is None:
-        raise Unavailable(f"{paths['blastn']} does not say its version (exit {ran.exit_code}). {INSTALL}")
-    return Tools(paths=paths, version=match[1], environment=env)
+        raise Unavailable(f"{path} does not say its version (exit {ran.exit_code}). {INSTALL}")
+    return match[1]
 
 
 async def offered(tools: Tools) -> Catalogue:

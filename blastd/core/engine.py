@@ -51,6 +51,7 @@ class UnitReport(Frozen, frozen=True, kw_only=True):
     path: str | None = None
     size_bytes: int | None = None
     sha256: str | None = None
+    blast_version: str | None = None
     trouble: Trouble | None = None
 
 

@@ -13,7 +13,19 @@ from msgspec.structs import replace
 
 from blastd.core import steps as timeline
 from blastd.core.engine import Absent, Observation, Present, Trouble, UnitReport, Unknown
-from blastd.core.model import Change, Frozen, Job, Phase, Status, Step, StepName, StepStatus, Unit, UnitState
+from blastd.core.model import (
+    Change,
+    Frozen,
+    Job,
+    Phase,
+    Status,
+    Step,
+    StepName,
+    StepStatus,
+    Unit,
+    UnitState,
+    Warned,
+)
 
 LEGAL: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.QUEUED, Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
@@ -42,6 +54,9 @@ STATUS_OF: dict[Phase, Status] = {
 }
 """Waiting is queued, never running. CANCELLING keeps the status that the job had."""
 
+VERSION_TRIES = 5
+"""Tries at a unit after which it is no longer repeated because of its BLAST+: nodes with two versions would never end."""
+
 BEFORE_SUBMIT = frozenset({Phase.QUEUED, Phase.PREPARING, Phase.WARMING_UP, Phase.CONFIGURING, Phase.SUBMITTING})
 
 
@@ -50,6 +65,8 @@ class Next(StrEnum):
 
     NOTHING = "nothing"
     LAUNCH = "launch"
+    AGAIN = "again"
+    """Let the engine forget the attempt before, and launch the one that the change begins."""
     FINISH = "finish"
 
 
@@ -92,7 +109,7 @@ def _absent(job: Job, units: Sequence[Unit], observation: Absent, now: datetime,
     if job.phase is Phase.CANCELLING:
         return Decision(change=cancelled(job, now))
     if all(unit.state is UnitState.DONE for unit in units):
-        return Decision(next=Next.FINISH)
+        return _computed(job, None, (), list(units), now, by)
     if observation.resumable or job.phase in BEFORE_SUBMIT:
         return Decision(next=Next.LAUNCH)
     trouble = Trouble(
@@ -113,8 +130,53 @@ def _present(job: Job, units: Sequence[Unit], seen: Present, now: datetime, by: 
     if seen.ended:
         if job.phase is Phase.CANCELLING:
             return Decision(change=cancelled(job, now), units=changed)
-        return Decision(change=_observed(job, seen, after, now, by), units=changed, next=Next.FINISH)
+        return _computed(job, _observed(job, seen, after, now, by), changed, list(after.values()), now, by)
     return Decision(change=_observed(job, seen, after, now, by), units=changed)
+
+
+def _computed(
+    job: Job, change: Change | None, changed: tuple[Unit, ...], units: Sequence[Unit], now: datetime, by: str
+) -> Decision:
+    """Return what follows when all *units* are done: the finish, or other tries at those that another BLAST+ ran."""
+    old = outdated(units)
+    if not old:
+        return Decision(change=change, units=changed, next=Next.FINISH)
+    others = tuple(unit for unit in changed if unit.index not in {each.index for each in old})
+    versions = ", ".join(dict.fromkeys(unit.blast_version or "" for unit in units))
+    if max(unit.attempt for unit in old) >= VERSION_TRIES:
+        trouble = Trouble(
+            code="blast_versions_mixed",
+            sentence=f"The parts of the search ran with BLAST+ {versions}, again and again.",
+            remedy="See to it that all machines that search have one version, then retry.",
+        )
+        return Decision(change=failed(job, trouble, now, by), units=changed)
+    text = f"BLAST+ was replaced while the search ran ({versions}): {len(old)} of {len(units)} parts ran again."
+    fresh = reset_units([replace(unit, state=UnitState.WAITING) for unit in old])
+    return Decision(change=_again(job, len(units) - len(old), text), units=(*others, *fresh), next=Next.AGAIN)
+
+
+def outdated(units: Sequence[Unit]) -> tuple[Unit, ...]:
+    """Return the units that ran with another BLAST+ than the one that ended last, and those that need their output."""
+    ran = [unit for unit in units if unit.state is UnitState.DONE and unit.blast_version]
+    if len({unit.blast_version for unit in ran}) < 2:
+        return ()
+    last = max(ran, key=lambda unit: (unit.ended_at is not None, unit.ended_at, unit.index))
+    old = {unit.index for unit in ran if unit.blast_version != last.blast_version}
+    return tuple(unit for unit in units if unit.index in old or not old.isdisjoint(unit.after))
+
+
+def _again(job: Job, done: int, text: str) -> Change:
+    """Return the move to a new attempt for units that have to run again although they are done."""
+    fields = {
+        "attempt": job.attempt + 1,
+        "steps": timeline.reopen(job.steps),
+        "units_done": done,
+        "engine_ref": {},
+        "waiting_for": None,
+        "queue_position": None,
+        "warnings": (*job.warnings, Warned(text=text)),
+    }
+    return Change(status=Status.QUEUED, phase=Phase.QUEUED, kind="again", fields=fields, data={"reason": text})
 
 
 def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by: str) -> Change | None:
@@ -177,6 +239,7 @@ def merge_units(units: Sequence[Unit], reports: Sequence[UnitReport]) -> tuple[U
             node=report.node or unit.node,
             output_bytes=report.size_bytes,
             output_sha256=report.sha256,
+            blast_version=report.blast_version,
         )
         if new != unit:
             changed.append(new)

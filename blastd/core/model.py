@@ -165,6 +165,7 @@ class Unit(Frozen, frozen=True, kw_only=True):
     node: str | None = None
     output_bytes: int | None = None
     output_sha256: str | None = None
+    blast_version: str | None = None
 
 
 class Artifact(Frozen, frozen=True, kw_only=True):

@@ -65,9 +65,10 @@ async def make_format(
     was among all, or when this machine has another version of BLAST+ than the search ran with.
     """
     ran = given.job.blast_version
-    if ran and ran != given.tools.version:
+    now = await given.tools.version_of(given.job.program)
+    if ran and ran != now:
         raise Unsupported(
-            f"The search ran with BLAST+ {ran} and this machine has {given.tools.version}, so this format would not be of the "
+            f"The search ran with BLAST+ {ran} and this machine has {now}, so this format would not be of the "
             "same search. Tables, CSV and hits are stored; for others search again, or bring both to one version."
         )
     fasta = await offload(_verified, given)

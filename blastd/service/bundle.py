@@ -85,6 +85,7 @@ class Services:
             clock=clock,
             chance=chance,
             checks=Checks(
+                tools=tools,
                 offered=offered,
                 databases=databases,
                 shelf=shelf,

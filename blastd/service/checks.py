@@ -12,6 +12,7 @@ from blastd.blastplus import command
 from blastd.blastplus.blastdb import Database
 from blastd.blastplus.layout import in_order
 from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.tools import Tools
 from blastd.core import plan as planning
 from blastd.core import programs, taxids
 from blastd.core.ids import JobId
@@ -76,13 +77,14 @@ class Checks:
         self,
         *,
         offered: Catalogue,
+        tools: Tools,
         databases: Databases,
         shelf: Shelf,
         tracker: Tracker,
         memory_bytes: Mapping[str, int],
     ) -> None:
         """Take the parts; *memory_bytes* is what a search may take, by engine (absent: not known)."""
-        self.offered = offered
+        self.offered, self._tools = offered, tools
         self._databases, self._shelf, self._tracker, self._memory = databases, shelf, tracker, memory_bytes
 
     async def check(self, asked: Asked, intake: Intake, known: Iterable[Fault]) -> Checked:
@@ -128,7 +130,7 @@ class Checks:
             engine=engine,
             plan=self._plan(checked, found, intake, engine),
             warnings=(*remarks, *programs.hints(checked, all_short=intake.all_short)),
-            blast_version=self.offered.blast_version,
+            blast_version=await self._tools.version_of(checked.program),
         )
 
     async def pin(self, checked: Checked) -> None:

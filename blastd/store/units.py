@@ -16,7 +16,7 @@ COLUMNS = tuple(name for name in Unit.__struct_fields__ if name != "index")
 INSERT = f"""INSERT INTO unit (idx, {", ".join(COLUMNS)}) VALUES (:idx, {", ".join(":" + name for name in COLUMNS)})"""
 UPDATE = """UPDATE unit SET state = :state, attempt = :attempt, started_at = :started_at, ended_at = :ended_at,
             exit_code = :exit_code, error_code = :error_code, stderr = :stderr, node = :node,
-            output_bytes = :output_bytes, output_sha256 = :output_sha256 WHERE job_id = :job_id AND idx = :idx"""
+            output_bytes = :output_bytes, output_sha256 = :output_sha256, blast_version = :blast_version WHERE job_id = :job_id AND idx = :idx"""
 OF_JOB = "SELECT * FROM unit WHERE job_id = :job_id ORDER BY idx"
 KEEP = """INSERT INTO attempt VALUES (:job_id, :idx, :attempt, :started_at, :ended_at, :exit_code, :error_code, :stderr, :node)
           ON CONFLICT DO UPDATE SET ended_at = :ended_at, exit_code = :exit_code, error_code = :error_code, stderr = :stderr"""

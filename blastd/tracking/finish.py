@@ -82,12 +82,15 @@ class Finisher:
             for unit in its_units
             if unit.kind is not UnitKind.PROPOSE
         ]
+        ran = next((unit.blast_version for unit in its_units if unit.blast_version), None)
         fields: dict[str, object] = {
             "hits": assembled.hits,
             "limit_reached": assembled.limit_reached,
             "warnings": (*job.warnings, *assembled.warnings),
-            "blast_version": version or job.blast_version,
+            "blast_version": ran or version or job.blast_version,
         }
+        if job.blast_version and fields["blast_version"] != job.blast_version:
+            fields["reuse_key"] = None  # it names another BLAST+ than the one that ran
         if decision.change is not None:
             job = replace(job, steps=decision.change.fields.get("steps", job.steps))
         change = lifecycle.completed(job, now, by, fields, its_units)

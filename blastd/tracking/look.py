@@ -175,6 +175,9 @@ class Looks:
                 if moved is job:
                     self._settled[job.job_id] = _without_place(job, seen)
             if moved is not Missed.LOST:
+                if decision.next is Next.AGAIN:
+                    await self._let_go(job)
+                    return Missed.LOST  # a job of another attempt: look at that
                 await self._after(moved)
                 return moved
             again, its_units = await self._read(job.job_id)

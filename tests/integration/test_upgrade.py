@@ -60,12 +60,17 @@ def test_there_is_a_kept_store_of_every_schema() -> None:
     assert [folder.name for folder in KEPT] == [f"{number:04}" for number, _ in migrate.steps()]
 
 
+def _cut(now: list[tuple[Any, ...]], before: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows without the columns that were added behind those that there were."""
+    return sorted((row[: len(before[0])] for row in now), key=repr) if before else now
+
+
 def test_an_upgrade_keeps_every_row_and_ends_in_the_schema_of_a_new_store(state: Path, tmp_path: Path) -> None:
     file = state / "blastd.sqlite"
     before = rows(file)
     with closing(sqlite.open_sync(file)) as db:
         after = rows(file)
-        assert {table: after[table] for table in before} == before
+        assert {table: _cut(after[table], before[table]) for table in before} == before
         found = [jobs.get(db, JobId(row[0])) for row in db.execute("SELECT job_id FROM job").fetchall()]
         assert {job.status for job in found if job is not None} == set(Status)
         for job in found:
@@ -156,7 +161,7 @@ def test_an_upgrade_that_is_killed_leaves_a_whole_store_and_goes_on(tmp_path: Pa
         code = in_child(die_at_statement, file, number)
         reached.add(at(file))
         after = rows(file)
-        assert {table: after[table] for table in before} == before
+        assert {table: _cut(after[table], before[table]) for table in before} == before
         if code == 0:
             break
         sqlite.open_sync(file).close()

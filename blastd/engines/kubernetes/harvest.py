@@ -88,6 +88,7 @@ def report_of(told: Told, attempt: int) -> UnitReport:
         path=f"units/{told.unit}.out",
         size_bytes=told.size,
         sha256=told.sha256,
+        blast_version=told.blast_version or None,
     )
 
 

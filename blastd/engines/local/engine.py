@@ -5,7 +5,7 @@ hands the missing units over again. Output gets its name only after exit code 0,
 """
 
 import asyncio
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -34,6 +34,7 @@ from blastd.durable import SCARCE
 from blastd.engines.local import units
 from blastd.engines.local.shared import Shared
 from blastd.engines.local.slots import Slots
+from blastd.errors import BlastdError, Exhausted
 
 log = structlog.get_logger()
 
@@ -103,8 +104,19 @@ class LocalEngine:
     outlives = False
     pushed_by = "process"
 
-    def __init__(self, settings: LocalSettings, state_dir: Path, clock: Clock, processes: process.Processes) -> None:
-        """Take settings; *state_dir* marks children, so that a restart finds those that this daemon left."""
+    def __init__(
+        self,
+        settings: LocalSettings,
+        state_dir: Path,
+        clock: Clock,
+        processes: process.Processes = process.SYSTEM,
+        version_of: Callable[[str], Awaitable[str]] | None = None,
+    ) -> None:
+        """Take settings; *state_dir* marks children, so that a restart finds those that this daemon left.
+
+        *processes* starts them. *version_of* asks a program for its version; without it
+        that of the settings counts.
+        """
         self._settings = settings
         self._clock = clock
         self._slots = Slots(settings.slots)
@@ -120,7 +132,12 @@ class LocalEngine:
             clock=clock,
             processes=processes,
             numbers=count(1),
+            version_of=version_of or self._settings_version,
         )
+
+    async def _settings_version(self, program: str) -> str:
+        del program
+        return self._settings.blast_version
 
     async def run(self) -> None:
         """Own the tasks of running units until cancelled."""
@@ -179,7 +196,7 @@ class LocalEngine:
             waiting_for=None if begun else "slot",
             queue_position=None if begun else self._slots.place(job.job_id),
             steps=SKIPPED,
-            blast_version=self._settings.blast_version,
+            blast_version=next((it.blast_version for it in reversed(reports) if it.blast_version), None),
         )
 
     async def collect(self, job: Job, folder: str) -> Trouble | None:
@@ -289,6 +306,10 @@ class LocalEngine:
                 run.report = await units.run(self._machine, work, run.unit, run.report)
             else:
                 run.report = await shared.report(work, run.unit, run.report)
+        except Exhausted as error:
+            run.waits = units.waiting(error)
+        except BlastdError as error:  # BLAST+ itself can't be asked
+            run.report = units.failed(run.report, Trouble(code=error.code, sentence=str(error), retryable=True))
         except OSError as error:
             trouble = units.trouble_of(work.job.program, error)
             if error.errno in SCARCE:

@@ -26,8 +26,8 @@ from blastd.engines.local.units import Failed, Machine, Running
 log = structlog.get_logger()
 
 QUERY = "shared.fa"
-Kept = tuple[process.Ended, tuple[int, str]]
-"""How the common process ended, and size and SHA-256 of one search's output."""
+Parted = tuple[process.Ended, units.Kept]
+"""How the common process ended, and what was kept of one search's output."""
 
 
 class Shared:
@@ -36,7 +36,7 @@ class Shared:
     def __init__(self, machine: Machine, members: Sequence[tuple[Work, Unit]], stop: Callable[[], None]) -> None:
         """Take the searches, the one that was first in turn first, and what cancels the task of `run`."""
         self._machine, self._members, self._stop = machine, members, stop
-        self._kept: Mapping[JobId, Kept] = {}
+        self._kept: Mapping[JobId, Parted] = {}
         self._over: asyncio.Future[None] = asyncio.Future()
         self._alone = asyncio.Lock()
         self.rough = False
@@ -75,16 +75,17 @@ class Shared:
         query = Path(work.query_path)
         return units.running(self._machine, work, unit, unit.attempt + 1, query)
 
-    async def _search(self) -> Mapping[JobId, Kept]:
+    async def _search(self) -> Mapping[JobId, Parted]:
         ones = list(starmap(self._one, self._members))
         leader = ones[0]
         together = replace(leader, query=leader.file(QUERY))
         try:
             await duty(_join, together.query, [one.query for one in ones])
+            version = await self._machine.version_of(leader.work.job.program)
             ended, stderr = await units.search(together, Path(leader.work.run_folder), sharing.ENVIRONMENT)
             if stderr.strip():
                 raise Damaged(f"BLAST+ said: {stderr.strip().splitlines()[0]}")
-            kept = await duty(_take_apart, together.file("part"), ones)
+            kept = await duty(_take_apart, together.file("part"), ones, version)
         finally:
             await uninterrupted(duty(_clean, ones))
         log.info("searched_together", searches=len(ones), job_ids=[one.work.job.job_id for one in ones])
@@ -105,13 +106,14 @@ def _join(target: Path, queries: Sequence[Path]) -> None:
             out.write(text if text.endswith(b"\n") else text + b"\n")
 
 
-def _take_apart(table: Path, ones: Sequence[Running]) -> list[tuple[int, str]]:
-    """Give each search its part of the common table as its output; blocking. Returns sizes and SHA-256."""
+def _take_apart(table: Path, ones: Sequence[Running], version: str) -> list[units.Kept]:
+    """Give each search its part of the common table as its output; blocking. *version*: as in `units.keep`."""
     with table.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         parts = sharing.split(lines, len(ones))
     kept = []
     for one, text in zip(ones, parts, strict=True):
         own = one.file("own")
         own.write_text(text, "utf-8", "surrogateescape", newline="\n")
-        kept.append(publish_unit(own, one.final))
+        said = units.version_said(text.partition("\n")[0])
+        kept.append((*publish_unit(own, one.final), said or version))
     return kept

@@ -3,8 +3,9 @@
 Output gets its name only after exit code 0. A proposing unit's output is the JSON list of half-open ranges of positions.
 """
 
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,8 @@ from blastd.errors import DiskFull, Exhausted
 
 STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: its beginning and its end
 NO_ROOM_BYTES = 64 * 1024
+HEADER = re.compile(r"# T?BLAST[NPX] (\d+\.\d+\.\d+\+?)")
+HEADER_BYTES = 256
 RANGES = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
 
@@ -37,6 +40,17 @@ class Machine(Frozen, frozen=True, kw_only=True):
     clock: Clock
     processes: process.Processes
     numbers: Iterator[int]
+    version_of: Callable[[str], Awaitable[str]]
+
+
+Kept = tuple[int, str, str]
+"""Size, SHA-256 and version of BLAST+ of an output."""
+
+
+def version_said(line: str) -> str | None:
+    """Return the version that the first line of an output names, None for one that names none (a shard's proposals)."""
+    match = HEADER.match(line)
+    return match[1] if match is not None else None
 
 
 class Failed(Exception):
@@ -77,6 +91,7 @@ async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> U
                 one,
                 query=await by_size(unit.offset + unit.size, command.batch_file, one.query, one.file("batch"), unit),
             )
+        version = await machine.version_of(work.job.program)
         ended, stderr = await (_propose(one) if unit.kind is UnitKind.PROPOSE else _search(one))
     except Failed as error:
         await duty(clean, one)
@@ -84,7 +99,7 @@ async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> U
     except BaseException:
         await duty(clean, one)
         raise
-    return done(one, report, ended, await by_size(output_bytes(one), keep, one), stderr)
+    return done(one, report, ended, await by_size(output_bytes(one), keep, one, version), stderr)
 
 
 def output_bytes(one: Running) -> int:
@@ -99,7 +114,7 @@ def running(machine: Machine, work: Work, unit: Unit, attempt: int, query: Path)
     return Running(machine=machine, work=work, unit=unit, query=query, stem=stem, limits=limits)
 
 
-def done(one: Running, report: UnitReport, ended: process.Ended, kept: tuple[int, str], stderr: str) -> UnitReport:
+def done(one: Running, report: UnitReport, ended: process.Ended, kept: Kept, stderr: str) -> UnitReport:
     """Return the report of a unit whose output was *kept*."""
     return replace(
         report,
@@ -111,6 +126,7 @@ def done(one: Running, report: UnitReport, ended: process.Ended, kept: tuple[int
         path=f"units/{one.final.name}",
         size_bytes=kept[0],
         sha256=kept[1],
+        blast_version=kept[2],
     )
 
 
@@ -257,10 +273,12 @@ async def _run(
     return ended, stderr
 
 
-def keep(one: Running) -> tuple[int, str]:
-    """Give the output its name and remove what else the attempt made; blocking."""
+def keep(one: Running, version: str) -> Kept:
+    """Give the output its name and remove what else the try made; blocking. *version* is for one that does not say it."""
     try:
-        return publish_unit(one.file("part"), one.final)
+        with one.file("part").open("rb") as part:
+            said = version_said(part.readline(HEADER_BYTES).decode("utf-8", "replace"))
+        return *publish_unit(one.file("part"), one.final), said or version
     finally:
         clean(one)
 
