@@ -111,6 +111,31 @@ def _alignments(source: Iterator[bytes], most: int | None) -> Iterator[bytes]:
             yield line
 
 
+def alignment_lines(lines: Lines, query: int) -> Iterator[tuple[bool, bytes]]:
+    """Yield the lines of one query's alignments (its number from 1), each with whether it begins those of a subject."""
+    source, number = iter(lines), 0
+    for line in source:
+        if not line.startswith(b"Query= "):
+            continue
+        number += 1
+        for title in source:
+            if title == b"\n":
+                break
+        for _ in _descriptions(source, None):
+            pass
+        blanks, begun = 1, False
+        for inner in _alignments(source, None):
+            if blanks and inner.startswith((b"Lambda ", b"Effective search space used: ")):
+                break
+            first = bool(blanks) and inner.startswith(b">")
+            begun = begun or first
+            if begun and number == query:
+                yield first, inner
+            blanks = blanks + 1 if inner == b"\n" else 0
+        if number == query:
+            return
+
+
 def xml(lines: Lines, most: int) -> Iterator[bytes]:
     """Yield formats 5 and 16 with at most *most* `<Hit>` a query."""
     number = 0

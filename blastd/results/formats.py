@@ -114,6 +114,11 @@ def with_gis(kind: Format) -> Format:
     return replace(kind, name=f"{kind.name}-gi", words=("-show_gis",))
 
 
+def with_alignments(kind: Format, number: int) -> Format:
+    """Return a text format that shows the alignments of *number* subjects a query; BLAST+ shows 250 by itself."""
+    return replace(kind, name=f"{kind.name}-{number}", words=("-num_alignments", str(number)))
+
+
 def projection(
     folder: Path,
     units: Sequence[Unit],

@@ -35,8 +35,13 @@ INDEX = "CREATE INDEX hsp_query ON hsp (query, rank, hsp);"
 SORTS = {
     "query": "query, rank, hsp", "evalue": "evalue", "bit_score": "bit_score", "score": "score",
     "identity": "identity", "length": "length", "coverage": "query_coverage", "subject": "subject",
+    "subject_length": "subject_length", "title": "subject_title", "positives": "positives", "taxid": "taxids",
 }  # fmt: skip
-DESCENDING = frozenset({"bit_score", "score", "identity", "length", "coverage"})
+SUBJECT_SORTS = {"total_bit_score": "total_bit_score", "hsps": "hsps"}
+"""Orders of subjects, not of HSPs."""
+DESCENDING = frozenset(
+    {"bit_score", "score", "identity", "length", "coverage", "subject_length", "positives", "total_bit_score", "hsps"}
+)
 LONG_LETTERS = 1 << 20
 
 
@@ -169,11 +174,12 @@ def _row(query: int, row: Sequence[str], standins: Table) -> dict[str, Any]:
 
 def page(path: Path, asked: Asked) -> tuple[int, list[dict[str, Any]]]:
     """Return how many rows match, and those of the page. Raises Invalid for a sort that there is not."""
-    if asked.sort not in SORTS:
-        raise Invalid([("/sort", f"There is no order by {asked.sort[:40]!r}: choose one of {', '.join(SORTS)}.")])
+    sorts = SORTS | (SUBJECT_SORTS if asked.group == "subject" else {})
+    if asked.sort not in sorts:
+        raise Invalid([("/sort", f"There is no order by {asked.sort[:40]!r}: choose one of {', '.join(sorts)}.")])
     descending = asked.order == "desc" if asked.order else asked.sort in DESCENDING
     where, values = _where(asked)
-    key = SORTS[asked.sort]
+    key = sorts[asked.sort]
     way = " DESC" if descending else ""
     ties = "" if asked.sort != "evalue" else ", bit_score" if descending else ", bit_score DESC"
     order = f"{key.replace(',', way + ',')}{way}{ties}, query, rank, hsp"

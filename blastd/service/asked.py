@@ -13,7 +13,10 @@ PROJECTED = frozenset({"tabular", "commented", "csv"})
 
 
 class Wanted(Frozen, frozen=True, kw_only=True):
-    """Which results. `whole`: the client needs length and validator; `gis`: text shows GIs."""
+    """Which results. `whole`: the client needs length and validator; `gis`: text shows GIs.
+
+    `alignments`: of so many subjects a query text shows the alignments, None for as many as BLAST+ shows by itself.
+    """
 
     format: str = "tabular"
     fields: tuple[str, ...] | None = None
@@ -22,6 +25,7 @@ class Wanted(Frozen, frozen=True, kw_only=True):
     partial: bool = False
     whole: bool = False
     gis: bool = False
+    alignments: int | None = None
 
 
 class ResultFile(Frozen, frozen=True, kw_only=True):
@@ -83,6 +87,8 @@ def format_of(wanted: Wanted) -> Format:
         faults.append(("/subject", "subject is for the format fasta."))
     if faults or kind is None:
         raise Invalid(faults)
+    if wanted.alignments is not None:
+        kind = formats.with_alignments(kind, wanted.alignments)
     return formats.with_gis(kind) if wanted.gis else kind
 
 

@@ -4,11 +4,13 @@ import msgspec
 from aiohttp import web
 
 from blastd.errors import Invalid
+from blastd.service.alignments import alignments
 from blastd.service.asked import HitFilter, Ready, ResultFile, Wanted
 from blastd.web import bodies, wire
 from blastd.web.download import Stored, send_file, send_stream
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
+from blastd.web.replies import reply
 
 JOB = "/api/blast/jobs/{id}"
 PARTIAL_HEADER = "X-Blastd-Partial"
@@ -104,6 +106,24 @@ def reply_json(payload: object) -> web.Response:
     )
 
 
+async def get_alignments(request: web.Request) -> web.Response:
+    """Answer alignments of one query as BLAST+ wrote them."""
+    services = request.app[SERVICES]
+    query = wire.decode_query(wire.AlignmentsQuery, request.query, request.query.items())
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    page = await alignments(services.results, job, query.query, query.rank, query.limit)
+    view = wire.AlignmentsView(
+        query=page.query,
+        subjects=[
+            wire.SubjectView(rank=subject.rank, title=subject.title, hsps=list(subject.hsps))
+            for subject in page.subjects
+        ],
+        next_rank=page.next_rank,
+        cut=page.cut,
+    )
+    return reply(view)
+
+
 async def get_queries(request: web.Request) -> web.Response:
     """Answer what each query found."""
     services = request.app[SERVICES]
@@ -166,6 +186,16 @@ ROUTES = (
         summary="Hits as JSON",
         query=wire.HitsQuery,
         answers={200: OBJECT},
+        errors=WHEN,
+    ),
+    Route(
+        method="GET",
+        path=JOB + "/alignments",
+        handler=get_alignments,
+        tag="results",
+        summary="Alignments of one query as BLAST+ wrote them",
+        query=wire.AlignmentsQuery,
+        answers={200: wire.AlignmentsView},
         errors=WHEN,
     ),
     Route(

@@ -165,7 +165,7 @@ def test_the_table_is_sorted_filtered_and_chosen_from(shared: tuple[Daemon, str]
     page.locator(".hhead [data-key=identity][aria-sort]").wait_for()
     page.wait_for_timeout(300)
     order = page.locator(".hhead [data-key=identity]").get_attribute("aria-sort")
-    values = rows.locator("[role=cell]:nth-child(8)").all_text_contents()
+    values = rows.locator("[data-key=identity]").all_text_contents()
     shown = [float(value.split()[0]) for value in values]
     assert shown == sorted(shown, reverse=order == "descending")
     page.fill("#d-q", "lam0")
@@ -185,6 +185,45 @@ def test_the_table_is_sorted_filtered_and_chosen_from(shared: tuple[Daemon, str]
     assert all(letters == known[name] for name, letters in got.items())
 
 
+def test_W01_W09_the_table_is_a_real_one_and_the_address_is_the_view(shared: tuple[Daemon, str], page: Page) -> None:
+    daemon, job_id = shared
+    page.goto(f"{daemon.url}/jobs/{job_id}")
+    rows = page.locator("#panel table.hits tbody tr.hrow")
+    rows.nth(5).wait_for()
+    assert not page.locator("#time").get_attribute("open"), "the result comes first"
+    found = daemon.get(f"/api/blast/jobs/{job_id}/hits?group=subject&query=1&limit=1000").json
+    assert rows.count() == min(found["total"], 500), "find, copy and print reach every row of the page"
+    first = rows.first.locator("button.open")
+    first.click()
+    text = page.locator("tr.opened pre").first.text_content() or ""
+    assert text in daemon.results(job_id, "pairwise").decode()
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_label("Accession").check()
+    page.locator("th[data-key=accession]").wait_for()
+    page.reload()
+    page.locator("th[data-key=accession]").wait_for()
+    page.get_by_role("tab", name="Methods").click()
+    page.get_by_role("tab", name="Download").click()
+    page.go_back()
+    page.get_by_text("Methods text").first.wait_for()
+    assert page.url.endswith("#methods/1")
+    page.go_back()
+    rows.nth(5).wait_for()
+
+
+def test_W07_bins_of_a_histogram_have_no_gaps(shared: tuple[Daemon, str], page: Page) -> None:
+    daemon, job_id = shared
+    page.goto(f"{daemon.url}/jobs/{job_id}#statistics")
+    figure = page.locator("#panel figure", has_text="Identity").last
+    figure.locator("rect").first.wait_for()
+    bins = daemon.get(f"/api/blast/jobs/{job_id}/statistics?query=1").json["identity_histogram"]
+    lows = [column["from"] for column in bins if column["count"]]
+    places = figure.locator("rect.bar").evaluate_all("bars => bars.map(bar => +bar.getAttribute(`x`))")
+    assert len(places) == len(lows), "one bar for each bin that holds something"
+    scale = {(place - places[0]) / (low - lows[0]) for place, low in zip(places[1:], lows[1:], strict=True)}
+    assert max(scale) - min(scale) < 0.01, "as far apart as their values are"
+
+
 def test_graphic_alignments_and_plots_are_drawn(shared: tuple[Daemon, str], page: Page) -> None:
     daemon, job_id = shared
     page.goto(f"{daemon.url}/jobs/{job_id}#graphic")
@@ -194,7 +233,8 @@ def test_graphic_alignments_and_plots_are_drawn(shared: tuple[Daemon, str], page
     bars.first.click()
     page.locator("#panel article").first.wait_for()
     text = page.locator("#panel pre").first.text_content() or ""
-    query, marks, subject = text.splitlines()[:3]
+    assert text in daemon.results(job_id, "pairwise").decode(), "as BLAST+ wrote it"
+    query, marks, subject = text.split("\n\n")[1].splitlines()[:3]
     assert (query[:5], subject[:5]) == ("Query", "Sbjct")
     assert marks.count("|") > 20
     page.get_by_role("button", name="Show all alignments").click()
@@ -202,6 +242,7 @@ def test_graphic_alignments_and_plots_are_drawn(shared: tuple[Daemon, str], page
     page.get_by_role("tab", name="Statistics").click()
     for title in ("Identity and length of the alignments", "E-values", "Query coverage"):
         page.locator("#panel figure", has_text=title).locator("rect, circle").nth(1).wait_for()
+    page.locator("#time summary").click()
     steps = page.locator("#timeline")
     assert "Searching" in (steps.text_content() or "")
     assert steps.locator(".fill").count() >= 1

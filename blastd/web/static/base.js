@@ -280,7 +280,8 @@ export function tabs(list, panel, items, choose) {
   return pick
 }
 
-// ---- live events: one stream a page; closed while the page is out of sight, so that many open tabs do no harm
+// ---- live events: one stream a page in sight. A browser has six connections a host: a tab out of sight holds none, and reads
+// what it missed when it is looked at.
 export function live(path, onEvent, onOpen, wanted = () => true) {
   let source,
     retry,
@@ -330,17 +331,17 @@ export function live(path, onEvent, onOpen, wanted = () => true) {
   }
   document.addEventListener('visibilitychange', () => {
     clearTimeout(hidden)
-    if (document.hidden) hidden = setTimeout(close, 20000)
+    if (document.hidden) hidden = setTimeout(close, 2000)
     else if (!source && wanted()) open()
   })
   addEventListener('pagehide', close)
   addEventListener('pageshow', event => {
-    if (event.persisted && wanted()) open()
+    if (event.persisted && wanted() && !document.hidden) open()
   })
-  if (wanted()) open()
+  if (wanted() && !document.hidden) open()
   return {
     open: () => {
-      if (!source) open()
+      if (!source && !document.hidden) open()
     },
     close,
   }
@@ -362,7 +363,12 @@ export async function act(what, job) {
   if (what === 'delete') return api(path, { method: 'DELETE' })
   return api(`${path}/${what}`, { method: 'POST' })
 }
-export const nameOf = job => job.title || job.query?.first_id || job.short_id
+// The user's name of a job, else what was searched: never the first id of many.
+export const nameOf = job =>
+  job.title ||
+  (job.query?.count > 1
+    ? `${plural(job.query.count, 'sequence')}: ${job.query.first_id || 'no id'} …`
+    : job.query?.first_id || job.short_id)
 const STEP_WORDS = {
   queued: 'Waiting',
   preparing: 'Preparing',

@@ -1,46 +1,27 @@
-// The table of subjects found: sorted and filtered by the service, so that 70,000 of them are no burden here.
+// The table of subjects found: a real table, sorted, filtered and paged by the service, so that 350,000 are no burden here.
 
-import {
-  announce,
-  copy,
-  count,
-  debounce,
-  evalue,
-  failed,
-  fixed,
-  h,
-  plural,
-  scoreClass,
-  show,
-  toast,
-  url,
-} from './base.js'
-import { Hits, plainTitle } from './hits.js'
-import { VirtualList } from './vlist.js'
+import { announce, copy, count, debounce, failed, h, plural, show, toast, url } from './base.js'
+import { alignmentBox, alignmentsOf } from './alignments.js'
+import { COLUMNS, chosenColumns, keepColumns, subjectCell } from './columns.js'
+import { Hits } from './hits.js'
 
-const COLUMNS = [
-  ['subject', 'Subject', '', null],
-  ['organism', 'Organism', 'org', null],
-  ['bit_score', 'Max score', 'r', 'desc'],
-  ['total', 'Total', 'r', null],
-  ['coverage', 'Cover', 'r', 'desc'],
-  ['evalue', 'E-value', 'r', 'asc'],
-  ['identity', 'Ident.', 'r', 'desc'],
-  ['length', 'Length', 'r', null],
-]
+const PAGE = 500 // rows of a page: laid out in a tenth of a second
+const MOST_SELECTED = 10000
+const FILTERS = ['q', 'max_evalue', 'min_identity', 'min_coverage']
+
+const keyOf = row => `${row.query} ${row.subject}`
 
 export function descriptions(panel, context) {
-  const { job, query, partial, openSubject } = context
-  const memory = (context.memory.descriptions ??= {
-    sort: '',
-    order: '',
-    q: '',
-    max_evalue: '',
-    min_identity: '',
-    min_coverage: '',
-  })
-  const picked = new Map()
-  let hits
+  const { job, query, partial } = context
+  const memory = (context.memory.descriptions ??= { sort: '', order: '', q: '', max_evalue: '', min_identity: '', min_coverage: '' })
+  const picked = (context.memory.picked ??= new Map())
+  const columns = chosenColumns(job.program)
+  let hits = null
+  let page = 0
+  const pages = [] // rows of the pages that were read
+  const stopper = new AbortController()
+
+  // ---- toolbar
   const field = (id, label, properties) =>
     h(
       'div',
@@ -60,48 +41,46 @@ export function descriptions(panel, context) {
       }),
     )
   const totals = h('span', { class: 'dim', role: 'status' })
-  const fasta = h('button', { type: 'button', disabled: true, on: { click: download } }, 'Download FASTA')
-  const copyIds = h(
-    'button',
-    {
-      type: 'button',
-      class: 'quiet',
-      disabled: true,
-      on: { click: () => copy([...picked.keys()].join('\n'), `${plural(picked.size, 'id')} copied`) },
-    },
-    'Copy ids',
-  )
-  const all = h('input', {
-    type: 'checkbox',
-    'aria-label': 'Select all subjects that are loaded',
-    on: {
-      change: event => {
-        for (const row of hits.rows) event.target.checked ? picked.set(row.subject, row) : picked.delete(row.subject)
-        list.refresh()
-        chosen()
-      },
-    },
-  })
-  const head = h(
-    'div',
-    { class: 'hhead', role: 'row', 'aria-rowindex': 1 },
-    h('span', { role: 'columnheader' }, all),
-    COLUMNS.map(([key, name, side, order]) =>
-      h(
-        'span',
-        { class: side, role: 'columnheader', data: { key } },
-        order ? h('button', { type: 'button', on: { click: () => sortBy(key, order) } }, name) : name,
+  const button = (name, work, className = '') => h('button', { type: 'button', class: className, on: { click: work } }, name)
+  const fasta = button('Download FASTA', download)
+  const copyIds = button('Copy ids', () => copy([...picked.values()].map(row => row.subject).join('\n'), `${plural(picked.size, 'id')} copied`), 'quiet')
+  const clear = button('Clear', () => {
+    picked.clear()
+    marks()
+  }, 'quiet')
+  const everything = button('', selectEverything, 'quiet')
+  const chooser = h(
+    'details',
+    { class: 'chooser' },
+    h('summary', {}, 'Columns'),
+    h(
+      'div',
+      { class: 'chooser-list' },
+      COLUMNS.filter(([key]) => key !== 'title').map(([key, name]) =>
+        h(
+          'label',
+          { class: 'inline' },
+          h('input', {
+            type: 'checkbox',
+            checked: columns.has(key),
+            on: {
+              change: event => {
+                event.target.checked ? columns.add(key) : columns.delete(key)
+                keepColumns(job.program, columns)
+                paint()
+              },
+            },
+          }),
+          ` ${name}`,
+        ),
       ),
     ),
   )
-  const body = h('div', { class: 'vlist', role: 'rowgroup' })
-  const table = h(
-    'div',
-    { class: 'hits', role: 'table', 'aria-label': 'Subjects found' },
-    h('div', { role: 'rowgroup' }, head),
-    body,
-  )
+  const head = h('tr', { class: 'hhead' })
+  const body = h('tbody', {})
+  const table = h('table', { class: 'hits' }, h('caption', { class: 'sr' }, 'Subjects found'), h('thead', {}, head), body)
   const nothing = h('div', { class: 'empty', hidden: true })
+  const pager = h('nav', { class: 'pager', 'aria-label': 'Pages of subjects', hidden: true })
   panel.replaceChildren(
     h(
       'div',
@@ -111,138 +90,191 @@ export function descriptions(panel, context) {
       field('d-i', 'Identity at least, %', { name: 'min_identity', inputMode: 'decimal', placeholder: 'any' }),
       field('d-c', 'Coverage at least, %', { name: 'min_coverage', inputMode: 'decimal', placeholder: 'any' }),
       h('span', { class: 'spring' }),
+      chooser,
       copyIds,
       fasta,
+      clear,
     ),
-    totals,
+    h('div', { class: 'totals' }, totals, everything),
     h('div', { class: 'table-scroll', tabIndex: 0, role: 'region', 'aria-label': 'Table of subjects' }, table),
     nothing,
+    pager,
   )
 
-  const list = new VirtualList(body, { key: row => `${row.query} ${row.subject}`, build, update, near: more })
-  function build() {
-    const pick = h('input', { type: 'checkbox' })
-    const cells = COLUMNS.map(([, , side]) => h('span', { class: `${side} ell`, role: 'cell' }))
-    const element = h(
-      'div',
-      { role: 'row' },
-      h('div', { class: 'hrow', role: 'presentation' }, h('span', { role: 'cell' }, pick), cells),
+  // ---- table
+  const shownColumns = () =>
+    COLUMNS.filter(([key]) => columns.has(key) && (key !== 'organism' || pages[page]?.some(row => row.names.length)))
+  const all = h('input', {
+    type: 'checkbox',
+    'aria-label': 'Select all subjects of this page',
+    on: {
+      change: event => {
+        for (const row of pages[page] ?? []) event.target.checked ? picked.set(keyOf(row), row) : picked.delete(keyOf(row))
+        marks()
+      },
+    },
+  })
+  function paintHead() {
+    head.replaceChildren(
+      h('th', { scope: 'col', class: 'pick' }, all),
+      ...shownColumns().map(([key, name, sort, order, side]) => {
+        const cell = h(
+          'th',
+          { scope: 'col', class: side, data: { key } },
+          sort ? h('button', { type: 'button', on: { click: () => sortBy(sort, order, name) } }, name) : name,
+        )
+        if (sort && sort === memory.sort) cell.setAttribute('aria-sort', memory.order === 'asc' ? 'ascending' : 'descending')
+        return cell
+      }),
     )
-    Object.assign(element, { pick, cells })
-    pick.addEventListener('change', () => {
-      pick.checked ? picked.set(element.row.subject, element.row) : picked.delete(element.row.subject)
-      chosen()
+  }
+  function line(row) {
+    const pick = h('input', {
+      type: 'checkbox',
+      'aria-label': `Select ${row.subject}`,
+      on: {
+        change: event => {
+          event.target.checked ? picked.set(keyOf(row), row) : picked.delete(keyOf(row))
+          marks()
+        },
+      },
     })
+    const element = h('tr', { class: 'hrow' })
+    const title = h(
+      'button',
+      { type: 'button', class: 'open', 'aria-expanded': 'false', title: row.title, on: { click: () => toggle(element, row, title) } },
+      subjectCell(row),
+    )
+    element.append(
+      h('td', { class: 'pick' }, pick),
+      ...shownColumns().map(([key, , , , side, cell]) => h('td', { class: side, data: { key } }, key === 'title' ? title : cell(row))),
+    )
+    Object.assign(element, { pick, row })
     return element
   }
-  function update(element, row) {
-    element.row = row
-    element.pick.checked = picked.has(row.subject)
-    element.pick.setAttribute('aria-label', `Select ${row.subject}`)
-    const [name, organism, max, total, cover, e, identity, length] = element.cells
-    name.replaceChildren(
-      h('span', { class: `swatch c${scoreClass(row.bits)}`, 'aria-hidden': 'true' }),
-      h(
-        'a',
-        {
-          href: `#${encodeURIComponent(row.subject)}`,
-          title: `${row.subject} ${row.title}`,
-          on: {
-            click: event => {
-              event.preventDefault()
-              openSubject(row.subject)
-            },
-          },
-        },
-        h('code', {}, row.accession ?? row.subject),
-        ` ${plainTitle(row)}`,
-      ),
-      row.hsps > 1 ? h('span', { class: 'dim' }, ` · ${row.hsps} HSPs`) : '',
+  // A hit opens in place: its alignments below its row, as BLAST+ wrote them.
+  async function toggle(element, row, title) {
+    if (element.opened) {
+      element.opened.remove()
+      element.opened = null
+      title.setAttribute('aria-expanded', 'false')
+      return
+    }
+    const cell = h('td', { colSpan: head.children.length }, h('p', { class: 'dim' }, 'Loading…'))
+    element.opened = h('tr', { class: 'opened' }, cell)
+    element.after(element.opened)
+    title.setAttribute('aria-expanded', 'true')
+    if (partial) {
+      cell.replaceChildren(h('p', { class: 'dim' }, 'Alignments are shown when the search has completed.'))
+      return
+    }
+    try {
+      const found = await alignmentsOf(job.job_id, { query: row.query, rank: row.rank, limit: 1 }, stopper.signal)
+      cell.replaceChildren(...found.subjects.map(subject => alignmentBox(subject, found.cut)))
+    } catch (error) {
+      if (error.name !== 'AbortError') cell.replaceChildren(h('p', { class: 'note bad' }, error.message))
+    }
+  }
+  function paint() {
+    const rows = pages[page] ?? []
+    paintHead()
+    body.replaceChildren(...rows.map(line))
+    marks()
+    const total = hits?.total ?? rows.length
+    show(pager, total > PAGE)
+    if (total <= PAGE) return
+    const from = page * PAGE
+    pager.replaceChildren(
+      h('button', { type: 'button', disabled: page === 0, on: { click: () => turn(page - 1) } }, '‹ Previous'),
+      h('span', { class: 'num' }, `${count(from + 1)}–${count(from + rows.length)} of ${count(total)}`),
+      h('button', { type: 'button', disabled: from + rows.length >= total, on: { click: () => turn(page + 1) } }, 'Next ›'),
     )
-    organism.textContent = row.names.length
-      ? row.names.join(', ')
-      : row.taxids.length
-        ? `taxid ${row.taxids.join(', ')}`
-        : '–'
-    organism.title = organism.textContent
-    max.textContent = fixed(row.bits, row.bits < 100 ? 1 : 0)
-    total.textContent = fixed(row.totalBits, row.totalBits < 100 ? 1 : 0)
-    cover.textContent = row.coverage === null ? '–' : `${fixed(row.coverage, 0)} %`
-    e.textContent = evalue(row.evalue)
-    identity.textContent = row.identity === null ? '–' : `${fixed(row.identity, 1)} %`
-    length.textContent = count(row.length)
   }
-  function chosen() {
+  function marks() {
+    const rows = pages[page] ?? []
+    for (const element of body.querySelectorAll('.hrow')) element.pick.checked = picked.has(keyOf(element.row))
+    const here = rows.filter(row => picked.has(keyOf(row))).length
+    all.checked = rows.length > 0 && here === rows.length
+    all.indeterminate = here > 0 && here < rows.length
     fasta.disabled = copyIds.disabled = picked.size === 0
+    clear.hidden = picked.size === 0
     fasta.textContent = picked.size ? `Download FASTA (${count(picked.size)})` : 'Download FASTA'
+    const total = hits?.total ?? 0
+    const more = all.checked && total > rows.length
+    show(everything, more)
+    everything.textContent = total > MOST_SELECTED ? `Select the first ${count(MOST_SELECTED)}` : `Select all ${count(total)}`
   }
-  function sortBy(key, standard) {
+  async function selectEverything() {
+    everything.disabled = true
+    try {
+      const reader = new Hits(job.job_id, { group: 'subject', query, partial, ...memory, limit: 1000 })
+      while (!reader.done && reader.rows.length < MOST_SELECTED) await reader.next()
+      for (const row of reader.rows.slice(0, MOST_SELECTED)) picked.set(keyOf(row), row)
+      announce(`${plural(picked.size, 'subject')} selected`)
+    } catch (error) {
+      failed(error)
+    }
+    everything.disabled = false
+    marks()
+  }
+  function sortBy(sort, standard, name) {
     const other = standard === 'asc' ? 'desc' : 'asc'
-    if (memory.sort !== key) Object.assign(memory, { sort: key, order: standard })
+    if (memory.sort !== sort) Object.assign(memory, { sort, order: standard })
     else if (memory.order === standard) memory.order = other
     else Object.assign(memory, { sort: '', order: '' })
-    announce(
-      memory.sort
-        ? `Sorted by ${key.replace('_', ' ')}, ${memory.order === 'asc' ? 'ascending' : 'descending'}`
-        : 'In the order of BLAST',
-    )
+    announce(memory.sort ? `Sorted by ${name}, ${memory.order === 'asc' ? 'ascending' : 'descending'}` : 'In the order of BLAST')
     load()
   }
   function load() {
     hits?.stop()
-    const bad = ['max_evalue', 'min_identity', 'min_coverage'].filter(
-      name => memory[name] !== '' && !(Number(memory[name]) >= 0),
-    )
+    const bad = FILTERS.slice(1).filter(name => memory[name] !== '' && !(Number(memory[name]) >= 0))
     if (bad.length) {
       totals.textContent = 'The filters take numbers, such as 1e-10 or 95.'
       return
     }
-    hits = new Hits(job.job_id, { group: 'subject', query, partial, ...memory })
-    list.reset()
-    for (const cell of head.querySelectorAll('[data-key]')) {
-      if (cell.dataset.key === memory.sort)
-        cell.setAttribute('aria-sort', memory.order === 'asc' ? 'ascending' : 'descending')
-      else cell.removeAttribute('aria-sort')
-    }
+    hits = new Hits(job.job_id, { group: 'subject', query, partial, ...memory, limit: PAGE })
+    pages.length = 0
     totals.textContent = 'Loading…'
-    more()
+    turn(0)
   }
-  async function more() {
+  async function turn(wanted) {
     const mine = hits
-    if (mine.done || mine.loading) return
     try {
-      await mine.next()
-      if (mine !== hits) return
-      list.total = hits.total ?? hits.rows.length
-      table.setAttribute('aria-rowcount', list.total + 1)
-      table.classList.toggle('no-org', !hits.rows.some(row => row.names.length || row.taxids.length))
-      list.set(hits.rows)
-      const filtered = memory.q || memory.max_evalue || memory.min_identity || memory.min_coverage
-      totals.textContent = hits.rows.length
-        ? `${plural(hits.total ?? hits.rows.length, 'subject')}${filtered ? ' match these filters' : ''}${hits.complete ? '' : ' so far'}`
-        : ''
-      show(nothing, !hits.rows.length)
-      show(table, hits.rows.length > 0)
-      if (!hits.rows.length)
-        nothing.replaceChildren(
-          h('strong', {}, filtered ? 'No subject matches these filters' : partial ? 'No hits yet' : 'No hits'),
-          filtered
-            ? 'Loosen them to see the others.'
-            : partial
-              ? 'They appear here as the search goes on.'
-              : 'Nothing in the database is similar enough. A higher E-value, a more sensitive task or a translated search may find more distant relatives.',
-        )
-    } catch (error) {
-      if (error.name !== 'AbortError') {
-        totals.textContent = error.message
+      while (pages.length <= wanted && !mine.done) {
+        const rows = await mine.next()
+        if (mine !== hits) return
+        pages.push(rows)
       }
+    } catch (error) {
+      if (error.name !== 'AbortError') totals.textContent = error.message
+      return
     }
+    if (mine !== hits) return
+    page = Math.min(wanted, Math.max(0, pages.length - 1))
+    const found = hits.total ?? 0
+    const filtered = FILTERS.some(name => memory[name])
+    totals.textContent = found ? `${plural(found, 'subject')}${filtered ? ' match these filters' : ''}${hits.complete ? '' : ' so far'}` : ''
+    show(table, found > 0)
+    show(nothing, found === 0)
+    if (!found)
+      nothing.replaceChildren(
+        h('strong', {}, filtered ? 'No subject matches these filters' : partial ? 'No hits yet' : 'No hits'),
+        filtered
+          ? 'Loosen them to see the others.'
+          : partial
+            ? 'They appear here as the search goes on.'
+            : 'Nothing in the database is similar enough. A higher E-value, a more sensitive task or a translated search may find more distant relatives.',
+      )
+    paint()
+    if (wanted) table.scrollIntoView({ block: 'start' })
   }
   async function download() {
     fasta.disabled = true
     try {
-      const ids = [...picked.keys()]
-      const values = new URLSearchParams({ format: 'fasta', ...(query ? { query } : {}) })
+      const rows = [...picked.values()]
+      const ids = [...new Set(rows.map(row => row.subject))]
+      const only = new Set(rows.map(row => row.query))
+      const values = new URLSearchParams({ format: 'fasta', ...(only.size === 1 ? { query: [...only][0] } : {}) })
       fasta.textContent = `Fetching ${plural(ids.length, 'sequence')}…`
       const response = await fetch(url(`/api/blast/jobs/${job.job_id}/results?${values}`), {
         method: 'POST',
@@ -257,8 +289,15 @@ export function descriptions(panel, context) {
     } catch (error) {
       failed(error)
     }
-    chosen()
+    marks()
   }
   load()
-  return { stop: () => hits?.stop(), busy: () => picked.size > 0 || scrollY > innerHeight, reload: load }
+  return {
+    stop: () => {
+      hits?.stop()
+      stopper.abort()
+    },
+    busy: () => picked.size > 0 || scrollY > innerHeight || Boolean(body.querySelector('.opened')),
+    reload: load,
+  }
 }

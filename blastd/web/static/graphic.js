@@ -133,7 +133,7 @@ export function graphic(panel, context) {
       }
       link.addEventListener('click', event => {
         event.preventDefault()
-        openSubject(one.subject)
+        openSubject(one)
       })
       svg.append(link)
     })

@@ -20,6 +20,7 @@ export function hit(row) {
     names: first(row, 'scientific_names') ?? [],
     taxids: first(row, 'taxids') ?? [],
     hsps: first(row, 'hsps', 'hsp_count') ?? 1,
+    rank: first(row, 'rank'),
     hsp: first(row, 'hsp', 'hsp_index'),
     bits: first(row, 'max_bit_score', 'bit_score'),
     totalBits: first(row, 'total_bit_score', 'bit_score'),

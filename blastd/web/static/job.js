@@ -94,9 +94,13 @@ function paintHead() {
   $('timeline').replaceChildren(chart)
   state.painted = true
 }
+// What BLAST+ refuses once it refuses again: then the search is edited, not retried.
+const MUST_FAIL_AGAIN = new Set(['bad_input', 'engine_error', 'database_error'])
+const retryHelps = job => job.status !== 'failed' || !MUST_FAIL_AGAIN.has(job.error_code)
+const edit = kind => h('a', { class: kind, href: url(`/search?from=${state.job.job_id}`) }, 'Edit and resubmit')
 function paintActions() {
   const can = actionsOf(state.job)
-  const key = JSON.stringify(can)
+  const key = JSON.stringify([can, retryHelps(state.job)])
   if (state.actionKey === key) return
   state.actionKey = key
   const button = (name, what, className = '') =>
@@ -104,8 +108,9 @@ function paintActions() {
   $('actions').replaceChildren(
     ...[
       can.cancel ? button('Cancel', 'cancel') : '',
-      can.retry ? button('Retry', 'retry', 'primary') : '',
-      can.edit ? h('a', { class: 'button', href: url(`/search?from=${state.job.job_id}`) }, 'Edit and resubmit') : '',
+      ...(retryHelps(state.job)
+        ? [can.retry ? button('Retry', 'retry', 'primary') : '', can.edit ? edit('button') : '']
+        : [can.edit ? edit('button primary') : '', can.retry ? button('Retry', 'retry') : '']),
       can.delete ? button('Delete', 'delete', 'danger') : '',
     ].filter(Boolean),
   )
@@ -167,7 +172,7 @@ function paintState() {
     )
   } else if (job.status === 'completed') {
     parts.push(
-      h('strong', {}, job.hits === 0 ? 'No hits' : job.hits ? `${plural(job.hits, 'hit')} found` : 'Completed'),
+      h('strong', {}, job.hits === 0 ? 'No hits' : job.hits ? `${plural(job.hits, 'alignment')} found` : 'Completed'),
       h('span', { class: 'dim' }, ` in ${duration(Date.parse(job.finished_at) - Date.parse(job.created_at))}`),
     )
   }
@@ -208,7 +213,9 @@ function paintNotes() {
         'p',
         { class: 'note warn' },
         h('strong', {}, `${plural(job.limit_reached, 'query', 'queries')} reached the limit of subjects. `),
-        'There may be more matches than are listed: raise max_target_seqs to see them.',
+        'There may be more matches than are listed. ',
+        h('a', { href: url(`/search?from=${job.job_id}&more=1`) }, 'Search again with more subjects'),
+        '.',
       ),
     )
   if (job.warnings?.length)
@@ -273,11 +280,14 @@ function waitingPanel() {
   $('panel').replaceChildren(h('div', { class: 'empty' }, h('strong', {}, text[0]), text[1]))
   return { stop() {}, busy: () => false }
 }
+// The address is the view. What a person chooses is a step that Back undoes; the first view of the page is none.
 function openTab(key) {
   state.tab = key
   paintTab()
-  const wanted = `#${key}${state.query ? `/${state.query.query}` : ''}`
-  if (location.hash !== wanted) history.replaceState(null, '', wanted)
+  const wanted = `#${key}${state.query ? `/${state.query.query}` : ''}${state.subject ? `/${state.subject.rank}` : ''}`
+  if (location.hash === wanted) return
+  if (state.begun) history.pushState(null, '', wanted)
+  else history.replaceState(null, '', wanted)
 }
 function paintTab() {
   state.view?.stop()
@@ -305,8 +315,9 @@ function paintTab() {
   }
   state.view = TABS.find(([key]) => key === tab)[2]($('panel'), context)
 }
-function openSubject(subject) {
-  state.subject = subject
+// Show the alignments of one row of hits; null: of all.
+function openSubject(row) {
+  state.subject = row ? { query: row.query, rank: row.rank } : null
   pickTab('alignments', true)
   $('tabs').scrollIntoView({ block: 'nearest' })
 }
@@ -318,12 +329,12 @@ function paintQueryBar() {
   $('query-bar').replaceChildren(
     h(
       'button',
-      { type: 'button', class: 'small', 'aria-label': 'Previous query', on: { click: () => queries.move(-1) } },
+      { type: 'button', class: 'small', 'aria-label': 'Previous query', on: { click: () => queries?.move(-1) } },
       '‹',
     ),
     h(
       'button',
-      { type: 'button', class: 'small', 'aria-label': 'Next query', on: { click: () => queries.move(1) } },
+      { type: 'button', class: 'small', 'aria-label': 'Next query', on: { click: () => queries?.move(1) } },
       '›',
     ),
     h(
@@ -442,7 +453,7 @@ async function begin() {
   show($('loading'), false)
   show($('loaded'))
   paintHead()
-  $('time').open = innerWidth > 700 || ACTIVE.has(state.job.status)
+  $('time').open = ACTIVE.has(state.job.status)
   pickTab = tabs(
     $('tabs'),
     $('panel'),
@@ -455,7 +466,10 @@ async function begin() {
   const wanted = location.hash.slice(1).split('/')[0]
   const start = TABS.some(([key]) => key === wanted) ? wanted : state.job.status === 'failed' ? 'log' : 'descriptions'
   if (many()) await beginQueries().catch(failed)
+  const [, , rank] = location.hash.slice(1).split('/')
+  if (start === 'alignments' && Number(rank)) state.subject = { query: state.query?.query ?? 1, rank: Number(rank) }
   pickTab(start)
+  state.begun = true
   stream = live(
     `/blast/jobs/${state.job.job_id}/events`,
     event => {
@@ -480,7 +494,7 @@ async function begin() {
 }
 // An address that was typed or pasted over this one: its tab, and its query.
 addEventListener('hashchange', async () => {
-  const [tab, number] = location.hash.slice(1).split('/')
+  const [tab, number, rank] = location.hash.slice(1).split('/')
   if (!pickTab || !TABS.some(([key]) => key === tab)) return
   const row = Number(number) ? await queries?.reach(Number(number)) : null
   if (row) {
@@ -488,6 +502,7 @@ addEventListener('hashchange', async () => {
     queries.list.refresh()
     queries.show()
   }
+  state.subject = Number(rank) ? { query: state.query?.query ?? 1, rank: Number(rank) } : null
   pickTab(tab)
 })
 document.addEventListener('keydown', event => {

@@ -203,14 +203,31 @@ export function logs(panel, context) {
   }
 }
 
+// A date that means the same everywhere.
+const utc = text => `${new Date(text).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+
 const CITATION =
   'Camacho C, Coulouris G, Avagyan V, Ma N, Papadopoulos J, Bealer K, Madden TL. BLAST+: architecture and applications. BMC Bioinformatics. 2009;10:421. doi:10.1186/1471-2105-10-421'
 
-export function methodsText(job) {
+// What a reader needs to repeat a search, in this order; the rest is named where it was changed.
+const TOLD = ['evalue', 'max_target_seqs', 'word_size', 'matrix', 'reward', 'penalty', 'gapopen', 'gapextend', 'dust', 'seg', 'comp_based_stats']
+
+// The value of each option that was used: what was asked for, else the default of the task, else that of the program.
+function valuesOf(search, programs) {
+  const given = search.options ?? {}
+  const program = (programs ?? []).find(one => one.name === search.program)
+  const task = program?.tasks?.find(one => one.name === search.task)
+  const standard = name => task?.defaults?.[name] ?? program?.options?.find(one => one.name === name)?.default
+  const shown = (name, value) => (value === true ? `-${name}` : `-${name} ${value}`)
+  const told = TOLD.filter(name => given[name] !== undefined || standard(name)).map(name => shown(name, given[name] ?? standard(name)))
+  const others = Object.entries(given).filter(([name]) => !TOLD.includes(name)).map(([name, value]) => shown(name, value))
+  return [...told, ...others].join(' ')
+}
+
+// *ran* is the job that was searched: another one where its stored result was reused.
+export function methodsText(job, programs = null, ran = job) {
   const search = job.search ?? job
-  const options = Object.entries(search.options ?? {})
-    .map(([name, value]) => (value === true ? `-${name}` : `-${name} ${value}`))
-    .join(' ')
+  const options = valuesOf({ ...search, program: job.program }, programs)
   const databases = (job.databases ?? [])
     .map(
       one =>
@@ -218,7 +235,7 @@ export function methodsText(job) {
     )
     .join('; ')
   const version = /\d+\.\d+\.\d+\S*/.exec(search.blast_version ?? job.blast_version ?? '')?.[0]
-  return `${plural(job.query.count, `${job.query.molecule} sequence`)} (${count(job.query.letters)} letters) ${job.query.count === 1 ? 'was' : 'were'} searched with ${job.program}${search.task && search.task !== job.program ? ` (task ${search.task})` : ''} of NCBI BLAST+${version ? ` ${version}` : ''} against ${databases || job.database.join(', ')}, ${options ? `with ${options} and defaults otherwise` : 'with default parameters'}. The search was run on ${when(job.created_at)} by blastd${search.blastd_version ? ` ${search.blastd_version}` : ''} (job ${job.job_id}).`
+  return `${plural(job.query.count, `${job.query.molecule} sequence`)} (${count(job.query.letters)} letters) ${job.query.count === 1 ? 'was' : 'were'} searched with ${job.program}${search.task && search.task !== job.program ? ` (task ${search.task})` : ''} of NCBI BLAST+${version ? ` ${version}` : ''} against ${databases || job.database.join(', ')}, ${options ? `with ${options} and defaults otherwise` : 'with default parameters'}. The search was run${ran?.created_at ? ` on ${utc(ran.started_at ?? ran.created_at)}` : ''} by blastd${search.blastd_version ? ` ${search.blastd_version}` : ''} (job ${ran?.job_id ?? job.reused_from}).`
 }
 
 const block = (title, text, code) =>
@@ -241,6 +258,12 @@ const block = (title, text, code) =>
 export function methods(panel, context) {
   const { job } = context
   const search = job.search ?? {}
+  const methodsBlock = h('div', {}, block('Methods text', methodsText(job, null, job.reused_from ? { job_id: job.reused_from } : job)))
+  // Defaults come from the installed BLAST+, and a reused result tells of the run that made it.
+  Promise.all([
+    api('/blast/programs').catch(() => null),
+    job.reused_from ? api(`/blast/jobs/${job.reused_from}`).catch(() => ({ job_id: job.reused_from })) : job,
+  ]).then(([found, ran]) => methodsBlock.replaceChildren(block('Methods text', methodsText(job, found?.programs, ran))))
   const pairs = [
     ['Job', h('code', {}, job.job_id)],
     ['Program', `${job.program}, task ${job.task}`],
@@ -297,7 +320,7 @@ export function methods(panel, context) {
           ),
         )
       : '',
-    block('Methods text', methodsText(job)),
+    methodsBlock,
     block('Citation', CITATION),
     h('h3', {}, 'Facts'),
     h(

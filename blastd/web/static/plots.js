@@ -39,23 +39,32 @@ function bars(title, xLabel, bins, name) {
   const wide = (R - L) / bins.length
   const every = Math.ceil(bins.length / 7)
   bins.forEach((bin, i) => {
-    svg.append(
-      s(
-        'rect',
-        {
-          class: 'bar',
-          x: L + i * wide + 1,
-          y: y(bin.count),
-          width: Math.max(1, wide - 2),
-          height: Math.max(0, B - y(bin.count)),
-        },
-        s('title', {}, `${name(bin)}: ${plural(bin.count, 'hit')}`),
-      ),
-    )
+    if (bin.count)
+      svg.append(
+        s(
+          'rect',
+          { class: 'bar', x: L + i * wide + 1, y: y(bin.count), width: Math.max(1, wide - 2), height: Math.max(0, B - y(bin.count)) },
+          s('title', {}, `${name(bin)}: ${plural(bin.count, 'hit')}`),
+        ),
+      )
     if (i % every === 0)
       svg.append(s('text', { x: L + i * wide + wide / 2, y: B + 15, 'text-anchor': 'middle' }, name(bin, true)))
   })
   return figure
+}
+// Bins of one width without gaps: an axis with bins left out is not to scale.
+function filled(bins, step = 1) {
+  if (!bins.length) return bins
+  const counts = new Map(bins.map(bin => [bin.from, bin.count]))
+  const [first, last] = [Math.min(...counts.keys()), Math.max(...counts.keys())]
+  const wide = Math.max(step, Math.ceil((last - first + 1) / 60) * step)
+  const found = []
+  for (let from = first; from <= last; from += wide) {
+    let n = 0
+    for (let at = from; at < from + wide; at += step) n += counts.get(at) ?? 0
+    found.push({ from, to: from + wide, count: n })
+  }
+  return found
 }
 const percent = (bin, short) =>
   short ? String(Math.round(bin.from)) : `${Math.round(bin.from)} to ${Math.round(bin.to)} %`
@@ -125,11 +134,11 @@ export function plots(panel, context) {
       ]
       const drawn = []
       if (found.identity_length?.length) drawn.push(scatter(found.identity_length))
-      const e = binsOf(found.evalue_histogram)
+      const e = filled(binsOf(found.evalue_histogram))
       if (e.some(bin => bin.count)) drawn.push(bars('E-values', 'E-value', e, exponent))
-      const c = binsOf(found.coverage_histogram)
+      const c = filled(binsOf(found.coverage_histogram))
       if (c.some(bin => bin.count)) drawn.push(bars('Query coverage', '% of the query', c, percent))
-      const i = binsOf(found.identity_histogram)
+      const i = filled(binsOf(found.identity_histogram))
       if (i.some(bin => bin.count)) drawn.push(bars('Identity', '% identity', i, percent))
       panel.replaceChildren(
         h(

@@ -17,7 +17,7 @@ export class Queries {
       more: true,
       current: null,
       text: '',
-      onlyHits: false,
+      withHits: '',
       generation: 0,
     })
   }
@@ -39,23 +39,29 @@ export class Queries {
         }),
       },
     })
-    const only = h('input', {
-      type: 'checkbox',
-      id: 'q-only',
-      on: {
-        change: () => {
-          this.onlyHits = only.checked
-          this.load()
+    const only = h(
+      'select',
+      {
+        id: 'q-only',
+        'aria-label': 'Which queries',
+        on: {
+          change: () => {
+            this.withHits = only.value
+            this.load()
+          },
         },
       },
-    })
+      h('option', { value: '' }, 'all queries'),
+      h('option', { value: 'true' }, 'with hits'),
+      h('option', { value: 'false' }, 'without hits'),
+    )
     this.total = h('p', { class: 'help', role: 'status' })
     const scroll = h('div', { class: 'scroll', tabIndex: -1 })
     const body = h('div', { class: 'vlist qlist', role: 'list', 'aria-label': 'Queries' })
     scroll.append(body)
     this.box.replaceChildren(
       search,
-      h('div', { class: 'check' }, only, h('label', { class: 'inline', htmlFor: 'q-only' }, 'only those with hits')),
+      only,
       this.total,
       scroll,
     )
@@ -152,7 +158,7 @@ export class Queries {
     const query = new URLSearchParams({ limit })
     if (this.cursor) query.set('cursor', this.cursor)
     if (this.text) query.set('q', this.text)
-    if (this.onlyHits) query.set('with_hits', 'true')
+    if (this.withHits) query.set('with_hits', this.withHits)
     if (this.partial()) query.set('partial', 'true')
     this.loading = api(`${this.path}?${query}`)
     try {

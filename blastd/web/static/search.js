@@ -638,6 +638,8 @@ async function again(id) {
       typeof value === 'boolean' ? value : Array.isArray(value) ? value.join(',') : String(value),
     ]),
   )
+  if (new URLSearchParams(location.search).get('more'))
+    options.raw.max_target_seqs = String(Math.max(5000, 10 * Number(options.raw.max_target_seqs ?? 500)))
   $('query-loc').value = wanted.query_loc ?? ''
   $('title').value = job.title ?? ''
   $('origin').replaceChildren(

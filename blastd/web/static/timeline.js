@@ -40,6 +40,7 @@ export function timeline(job, now = Date.now()) {
   for (const step of steps) {
     const from = at(step.started_at)
     const to = at(step.ended_at) ?? (step.status === 'running' && from !== null ? end : null)
+    if (step.status === 'skipped' && job.finished_at) continue // it took no time, and the methods name it
     if (step.status === 'skipped') {
       row(
         phaseWord(step.name),

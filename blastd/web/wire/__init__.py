@@ -27,7 +27,16 @@ from blastd.web.wire.jobs import (
     WarningView,
 )
 from blastd.web.wire.programs import FormatView, OptionView, Programs, ProgramTaskView, ProgramView
-from blastd.web.wire.results import HitsQuery, QueriesQuery, ResultsQuery, StatisticsQuery, SubjectsBody
+from blastd.web.wire.results import (
+    AlignmentsQuery,
+    AlignmentsView,
+    HitsQuery,
+    QueriesQuery,
+    ResultsQuery,
+    StatisticsQuery,
+    SubjectsBody,
+    SubjectView,
+)
 from blastd.web.wire.system import (
     ComponentView,
     DiskView,
@@ -43,6 +52,8 @@ from blastd.web.wire.system import (
 )
 
 __all__ = [
+    "AlignmentsQuery",
+    "AlignmentsView",
     "ArtifactView",
     "AttemptView",
     "ComponentView",
@@ -86,6 +97,7 @@ __all__ = [
     "SearchedDatabase",
     "StatisticsQuery",
     "StepView",
+    "SubjectView",
     "SubjectsBody",
     "T",
     "TaskAnswer",

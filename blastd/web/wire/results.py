@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from blastd.web.wire.base import MOST, Request
+from blastd.web.wire.base import MOST, Request, Wire
 
 
 class ResultsQuery(Request, frozen=True, kw_only=True):
@@ -41,6 +41,31 @@ class HitsQuery(Request, frozen=True, kw_only=True):
     partial: bool = False
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     cursor: str | None = None
+
+
+class AlignmentsQuery(Request, frozen=True, kw_only=True):
+    """Which alignments of a job."""
+
+    query: Annotated[int, Meta(ge=1, le=MOST, description="The query, counted from 1.")] = 1
+    rank: Annotated[int, Meta(ge=1, le=MOST, description="The subject to begin with, in the order of the hits.")] = 1
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+class SubjectView(Wire, frozen=True, kw_only=True):
+    """A subject with its alignments as BLAST+ wrote them, one text a HSP."""
+
+    rank: int
+    title: str
+    hsps: list[str]
+
+
+class AlignmentsView(Wire, frozen=True, kw_only=True):
+    """A page of alignments of one query; `next_rank` begins the next one. `cut`: the last subject has more HSPs."""
+
+    query: int
+    subjects: list[SubjectView]
+    next_rank: int | None
+    cut: bool
 
 
 class QueriesQuery(Request, frozen=True, kw_only=True):

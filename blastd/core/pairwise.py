@@ -1,0 +1,51 @@
+"""Alignments in BLAST+'s own words: the part of a pairwise report (format 0) that belongs to one query. Pure.
+
+Nothing is drawn anew: midlines, masked letters and numbers of HSPs are those that BLAST+ wrote.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from blastd.core.model import Frozen
+from blastd.core.shorten import alignment_lines
+
+SCORE = b" Score = "
+LENGTH = b"Length="
+
+
+class SubjectAlignments(Frozen, frozen=True, kw_only=True):
+    """The alignments with one subject: its place (from 1) in the report, its definition line, and a text for each HSP."""
+
+    rank: int
+    title: str
+    hsps: tuple[str, ...]
+
+
+def subjects(lines: Iterable[bytes], query: int) -> Iterator[SubjectAlignments]:
+    """Yield the subjects of the *query* (its number from 1 in *lines*) in the order of the report."""
+    held: list[bytes] = []
+    rank = 0
+    for first, line in alignment_lines(lines, query):
+        if first and held:
+            rank += 1
+            yield _subject(rank, held)
+            held = []
+        held.append(line)
+    if held:
+        yield _subject(rank + 1, held)
+
+
+def _subject(rank: int, lines: list[bytes]) -> SubjectAlignments:
+    title: list[str] = []
+    hsps: list[list[str]] = []
+    ended = False
+    for raw in lines:
+        line = raw.decode("utf-8", "replace")
+        if not ended:
+            ended = raw.startswith(LENGTH)
+            title.append(line.strip())
+        elif raw.startswith(SCORE):
+            hsps.append([line])
+        elif hsps:
+            hsps[-1].append(line)
+    text = " ".join(part for part in title[:-1] if part).removeprefix(">").strip()
+    return SubjectAlignments(rank=rank, title=text, hsps=tuple("".join(hsp).strip("\n") for hsp in hsps))
