@@ -6,10 +6,8 @@ What opens last closes first, and no step of the way down is without a limit.
 import asyncio
 import gc
 import os
-import resource
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import structlog
@@ -22,7 +20,7 @@ from blastd.blastplus import tools as blast
 from blastd.blastplus.process import MARK, SYSTEM, Processes
 from blastd.blastplus.shelf import Shelf
 from blastd.chance import Chance, SystemChance
-from blastd.clock import Clock, SystemClock
+from blastd.clock import Clock
 from blastd.config import Settings
 from blastd.core.engine import Engine
 from blastd.core.model import Frozen
@@ -34,9 +32,8 @@ from blastd.service import Services
 from blastd.service.bundle import Warmer
 from blastd.service.databases import Databases
 from blastd.service.posting import Posting, posting
-from blastd.store import tokens
+from blastd.store import private, tokens
 from blastd.store.files import Files
-from blastd.store.lock import try_hold
 from blastd.store.sqlite import Database, open_database
 from blastd.threads import Threads, system_threads
 from blastd.tracking.finish import Finisher
@@ -52,61 +49,9 @@ log = structlog.get_logger()
 
 LAG_SECONDS = 0.05
 BEAT_SECONDS = 5.0
-COLLECT_AFTER = (700, 10, 1_000)
-"""As Python does, but look through all objects a hundredth as often: with 1,000 active searches that holds the loop up for
-35 to 75 ms. What only such a look finds, cycles that have grown old, waits for one of ours, each COLLECT_SECONDS."""
 COLLECT_SECONDS = 600.0
+PLACE_SECONDS = 1.0  # a look at four names; a write looks for itself
 NO_LIMIT_SECONDS = 10 * 365 * 86400.0
-
-
-@contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Hold the state folder: two daemons on one store would both follow every job. Raises ConfigError."""
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            held = stack.enter_context(try_hold(folder))
-        except OSError as error:
-            raise ConfigError(
-                f"store.state_dir: {folder} can't be written: {error.strerror or error}. Give --state-dir a folder of this user."
-            ) from error
-        if not held:
-            raise ConfigError(f"{folder}: another blastd runs on this state folder; stop it, or give --state-dir.")
-        yield
-
-
-async def serve(settings: Settings) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises ConfigError, SchemaTooNew, StoreBroken when it can't start."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with only_one(settings.store.folder):
-        _take_room()
-        async with build(settings, SystemClock()) as parts, running(parts):
-            gc.collect()
-            gc.freeze()  # what is here stays: looking through it again and again would hold up requests for 20 ms and more
-            gc.set_threshold(*COLLECT_AFTER)
-            systemd.notify("READY=1", os.environ)
-            await stop.wait()
-            systemd.notify("STOPPING=1", os.environ)
-    log.info("stopped")
-
-
-def _take_room() -> None:
-    """Take the file descriptors that the system allows, and the threads, before others do. Raises ConfigError."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (OSError, ValueError) as error:  # a system with a limit of its own under that of the process
-            log.warning("descriptor_limit_not_raised", soft=soft, hard=hard, reason=str(error))
-    try:
-        for pool in (DUTIES, FAVOURS):
-            pool.start()
-    except OSError as error:
-        raise ConfigError(
-            f"The threads of the service can't be made: {error.strerror}. Raise the limit of tasks."
-        ) from error
 
 
 class Applications(Frozen, frozen=True, kw_only=True):
@@ -162,6 +107,8 @@ async def build(
         store = await stack.enter_async_context(open_database(settings.store.file, clock, outside.threads))
         await _guard(settings, store)
         files, metrics = Files(settings.store.folder, outside.chance), Metrics()
+        store.place.watch(files.folders)
+        _warn_of_folders(settings)
         killed = await offload(outside.processes.kill_orphans, files.root)
         if killed:
             log.warning("orphans_killed", processes=killed)
@@ -178,6 +125,13 @@ async def _guard(settings: Settings, store: Database) -> None:
             f"server.listen: {settings.server.listen} can be reached from other machines, and there is no token. "
             f"Make one with 'blastd token create --owner NAME --state-dir {settings.store.folder}', or listen on 127.0.0.1."
         )
+
+
+def _warn_of_folders(settings: Settings) -> None:
+    """Say which database folders are not there; they may come (a share that is not mounted yet), and are looked for."""
+    for folder in settings.databases.dirs:
+        if not folder.is_dir():
+            log.warning("database_folder_missing", folder=str(folder), mend="correct databases.dirs or --db-dir")
 
 
 async def ask_applications(settings: Settings) -> Applications:
@@ -243,13 +197,19 @@ async def _parts(
         posting=outside.posting,
         warmer=next((engine for engine in engines.values() if isinstance(engine, Warmer)), None),
     )
-    at_once = asyncio.Event()
+    await retention.sweep_temporary()
+    at_once, also_at_once = asyncio.Event(), asyncio.Event()
     at_once.set()
+    also_at_once.set()
     reconcile_seconds, sweep_seconds = settings.tracking.reconcile_seconds, settings.retention.sweep_seconds
     roots: dict[str, Callable[[], Awaitable[None]]] = {
         "tracker": tracker.run,
         "reconcile": lambda: every(reconcile_seconds, reconciler.run_once, clock, "reconcile"),
         "settle": lambda: every(SETTLE_SECONDS, settler.run_once, clock, "settle", at_once),
+        "place": lambda: every(PLACE_SECONDS, store.notice, clock, "place"),
+        "privacy": lambda: every(
+            sweep_seconds, lambda: offload(private.keep, files.root), clock, "privacy", also_at_once
+        ),
         "retention": lambda: every(sweep_seconds, retention.run_once, clock, "retention"),
         **{f"engine-{name}": engine.run for name, engine in engines.items()},
         **services.roots(),

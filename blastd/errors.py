@@ -234,6 +234,12 @@ class DiskFull(StoreBroken):
     code = "disk_full"
 
 
+class StoreGone(StoreBroken):
+    """The store was moved, removed or replaced beneath the service."""
+
+    code = "store_gone"
+
+
 class DatabaseBroken(BlastdError):
     """A BLAST database is not usable."""
 

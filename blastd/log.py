@@ -7,11 +7,14 @@ last resort; nobody should log one.
 import asyncio
 import json
 import logging
+import os
 import re
+import stat
 import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from threading import Lock
 from typing import Any, TextIO
 
@@ -71,6 +74,29 @@ class Gathered:
     def isatty(self) -> bool:
         """Tell whether a person reads it."""
         return self._out.isatty()
+
+
+class LogFile:
+    """The file that a stream goes to, if it is one: after it was renamed (logrotate), its name is opened anew."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Take the stream, and remember the file's name as it is now."""
+        self._handle: int | None = None
+        self._name = ""
+        with suppress(OSError, ValueError):  # a stream of a test has no file
+            self._handle = out.fileno()
+            if stat.S_ISREG(os.fstat(self._handle).st_mode):
+                self._name = str(Path(f"/proc/self/fd/{self._handle}").readlink())
+
+    def reopen(self) -> None:
+        """Write to the file of that name from now on, made if need be. Raises OSError."""
+        if self._handle is None or not self._name:
+            return
+        again = os.open(self._name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.dup2(again, self._handle)
+        finally:
+            os.close(again)
 
 
 def mask(text: str) -> str:

@@ -23,18 +23,17 @@ from blastd.core.ids import Owner
 from blastd.errors import NotFound, StoreBroken
 from blastd.store import migrate as migrations
 from blastd.store import sqlite, tokens
-from blastd.store.files import PRIVATE
+from blastd.store.connect import open_beside
+from blastd.store.private import OTHERS
 
 ID_LETTERS = string.digits + string.ascii_lowercase
 
 
 @contextmanager
-def open_store(
-    settings: Settings, open_file: Callable[[Path], Connection] = sqlite.open_beside
-) -> Iterator[Connection]:
+def open_store(settings: Settings, open_file: Callable[[Path], Connection] = open_beside) -> Iterator[Connection]:
     """Open the store of *settings* beside the daemon, which may run. Raises NotFound, StoreBroken, SchemaTooNew."""
     path = settings.store.file
-    os.umask(PRIVATE)
+    os.umask(OTHERS)
     try:
         db = open_file(path)
     except (OSError, DatabaseError) as error:
@@ -57,7 +56,7 @@ def migrate(given: argparse.Namespace) -> int:
 def backup(given: argparse.Namespace) -> int:
     """Write a consistent copy of the store, of an earlier schema, too."""
     target = new_file(given.target)
-    with open_store(existing_store(given), partial(sqlite.open_beside, older=True)) as db, writing(target):
+    with open_store(existing_store(given), partial(open_beside, older=True)) as db, writing(target):
         sqlite.copy(db, target)
     screen.say(f"{target}: {target.stat().st_size:,} bytes")
     return ExitCode.OK

@@ -6,21 +6,22 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
 
 from blastd.blastplus import blastdb, tools
 from blastd.cli.exits import ExitCode
-from blastd.cli.settings import told_settings
+from blastd.cli.settings import WAY_OUT, told_settings
 from blastd.config import Settings
 from blastd.core import webhook
 from blastd.errors import BlastdError, StoreBroken
-from blastd.store import migrate
-from blastd.store.sqlite import refuse_lost
+from blastd.store import migrate, private
+from blastd.store.connect import refuse_lost
 
 OLDEST = (2, 10)
+AS_SERVICE = "Run this as the service's user."
 OK, WARNING, FAULT = "ok", "warning", "fault"
 
 
@@ -49,7 +50,7 @@ def doctor(given: argparse.Namespace) -> int:
 
 async def _all(settings: Settings) -> list[Finding]:
     found = [one async for one in _blast(settings)]
-    found += [_disk(settings), _store(settings), *_tools(), *_webhooks(settings)]
+    found += [_disk(settings), _store(settings), *_privacy(settings), *_tools(), *_webhooks(settings)]
     if settings.kubernetes.enabled:
         # Imported here, so that the command line of a machine without a cluster starts quickly.
         from blastd.cli.cluster import outside  # noqa: PLC0415
@@ -89,7 +90,7 @@ async def _blast(settings: Settings) -> AsyncIterator[Finding]:
 
 def _disk(settings: Settings) -> Finding:
     folder = settings.store.folder
-    while not folder.exists():
+    while not os.access(folder, os.F_OK):
         folder = folder.parent
     free, floor = shutil.disk_usage(folder).free, settings.retention.disk_floor_bytes
     mend = "Free some space, or lower retention.disk_floor_bytes: new searches are refused." if free < floor else ""
@@ -100,14 +101,32 @@ def _store(settings: Settings) -> Finding:
     file: Path = settings.store.file
     try:
         refuse_lost(file)
+        if file.exists():
+            return _contents(file)
     except StoreBroken as error:
         return Finding("store", FAULT, str(error), "Restore the last backup.")
-    if not file.exists():
-        parent = next(folder for folder in file.parents if folder.exists())
-        if not os.access(parent, os.W_OK):
-            return Finding("store", FAULT, f"{parent} can't be written", "Give --state-dir a folder of this user.")
-        return Finding("store", OK, f"{file} will be made at the first start")
-    return _contents(file)
+    except OSError as error:
+        return Finding("store", FAULT, f"{file} can't be looked at: {error.strerror}", AS_SERVICE)
+    parent = next(folder for folder in file.parents if folder.is_dir())
+    if not os.access(parent, os.W_OK):
+        return Finding("store", FAULT, f"{parent} can't be written", "Give --state-dir a folder of this user.")
+    mend = f"The first 'blastd serve' makes it. Where the service runs already, this is not its store: {WAY_OUT}"
+    return Finding("store", WARNING, f"there is none at {file}", mend)
+
+
+def _privacy(settings: Settings) -> Iterator[Finding]:
+    """Look whether other accounts of this machine can read what is stored."""
+    folder = settings.store.folder
+    try:
+        found = list(private.loose(folder)) if folder.is_dir() else []
+    except OSError as error:
+        yield Finding("privacy", FAULT, f"{folder} can't be looked through: {error.strerror}", AS_SERVICE)
+        return
+    if found:
+        shown = ", ".join(f"{path} ({mode:04o})" for path, mode in found[: private.SHOWN])
+        more = f" and {len(found) - private.SHOWN:,} more" if len(found) > private.SHOWN else ""
+        mend = f"The next start of the service closes them; or now: chmod -R go= {folder}/ (but for {private.PINNED}/)."
+        yield Finding("privacy", WARNING, f"other accounts may read or write {shown}{more}", mend)
 
 
 def _contents(file: Path) -> Finding:

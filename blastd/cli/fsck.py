@@ -17,7 +17,7 @@ from blastd.store.lock import try_hold
 
 
 def fsck(given: argparse.Namespace) -> int:
-    """Check, mend if asked, and print; exit 1 when there were findings, mended ones too."""
+    """Check, mend if asked, and print; exit 1 when there were findings, mended ones too, other than harmless leftovers."""
     settings = existing_store(given)
     file = settings.store.file
     now_seconds = to_ms(SystemClock().now()) / 1000
@@ -31,7 +31,7 @@ def fsck(given: argparse.Namespace) -> int:
     except PermissionError as error:
         raise StoreBroken(f"{file.parent} can't be read and held: {error}. Run this as the service's user.") from error
     _show(report, as_json=given.json)
-    return ExitCode.FAILED if report.findings else ExitCode.OK
+    return ExitCode.FAILED if any(one.kind != "temporary" for one in report.findings) else ExitCode.OK
 
 
 def _readable(report: Report) -> bool:

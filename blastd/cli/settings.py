@@ -12,7 +12,7 @@ from pathlib import Path
 from blastd.cli import screen
 from blastd.config import DEFAULT_STATE, Loaded, Settings, gather
 from blastd.errors import NotFound
-from blastd.store.sqlite import refuse_lost
+from blastd.store.connect import refuse_lost
 
 FLAGS = {
     "listen": "server.listen",

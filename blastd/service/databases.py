@@ -225,7 +225,7 @@ class Databases:
                 f"There is a database {wanted.name} already: choose another name, or ask to replace one of yours."
             )
         task_id, now = self._chance.uuid().hex, self._clock.now()
-        kept = self._files.tmp / f"database-{task_id}.fa"
+        kept = self._files.temporary()  # a name of this process until the row owns it: no sweep takes it in between
         await duty(wanted.upload.rename, kept)
         settings: dict[str, Any] = {
             "fasta": kept.name, "title": wanted.title, "molecule": wanted.molecule,

@@ -19,8 +19,8 @@ from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, Uni
 from blastd.durable import digest
 from blastd.errors import SchemaTooNew, StoreBroken
 from blastd.store import artifacts, dbtasks, jobs, migrate, sqlite, texts, units
+from blastd.store.connect import BUSY_SECONDS
 from blastd.store.files import ASCII_QUERY, PART, QUERY, STRANGER_SECONDS, remove
-from blastd.tracking.retention import TMP_SECONDS
 
 PAGE = 1000
 SHOWN = 100
@@ -102,9 +102,7 @@ def check(file: Path, now_seconds: float, *, running: bool, mend: bool) -> Repor
 def _open(file: Path) -> sqlite3.Connection:
     if not file.exists():
         raise StoreBroken(f"There is no store at {file}: name it with --state-dir.")
-    db = sqlite3.connect(
-        f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=sqlite.BUSY_SECONDS
-    )
+    db = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS)
     db.row_factory = sqlite3.Row
     known, at = len(migrate.steps()), migrate.version(db)
     if at != known:
@@ -242,18 +240,19 @@ class _Check:
                 yield self._stray(path, "temporary" if path.name.startswith(".") else "folder_unowned")
 
     def _temporary(self) -> Iterator[Finding]:
-        making = dbtasks.unfinished(self._db)
-        inputs = {str(task.settings.get("fasta")) for task in making}
+        if self._running:
+            return  # the daemon knows what it is making, and sweeps the rest
+        inputs = dbtasks.inputs(self._db)
         for path in _entries(self._root / "tmp"):
-            if path.name not in inputs and self._old(path, TMP_SECONDS):
+            if path.name not in inputs:
                 yield self._stray(path, "temporary")
         for path in _entries(self._root / "databases"):
-            if path.name.startswith(".") and not (self._running and making):
+            if path.name.startswith("."):
                 stray = self._stray(path, "temporary")
                 yield replace(stray, mend=PUT_BACK) if makedb.waits(path) else stray
 
     def _stray(self, path: Path, kind: str, job_id: JobId | None = None) -> Finding:
-        detail = "is left over from work that was cut off" if kind == "temporary" else "belongs to no row"
+        detail = "is left over from work that was cut off: harmless" if kind == "temporary" else "belongs to no row"
         inside = path.relative_to(self._root).as_posix()
         return Finding(kind=kind, path=inside, detail=detail, mend=REMOVE, job_id=job_id)
 

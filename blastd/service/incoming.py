@@ -64,6 +64,15 @@ def take_in(
         if not _equal(contents_of(db, here), contents):
             raise Conflict(f"There is another job {job.job_id} here already, not identical to the archive's.")
         return Taken(job=here, files=0, fresh=False)
+    with files.held():
+        _unpack(db, files, archive, contents, places, now)
+    return Taken(job=job, files=len(places), fresh=True)
+
+
+def _unpack(
+    db: sqlite3.Connection, files: Files, archive: Archive, contents: Contents, places: dict[str, str], now: datetime
+) -> None:
+    """Write the files, read them whole, and give them their place with the rows."""
     work = files.temporary()
     try:
         for folder in (work, work / "units", work / "results"):
@@ -76,7 +85,6 @@ def take_in(
         _commit(db, files, contents, work, now)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return Taken(job=job, files=len(places), fresh=True)
 
 
 def belonging_to(contents: Contents, owner: Owner | None) -> Contents:

@@ -15,7 +15,7 @@ from blastd.clock import Clock
 from blastd.core.engine import Engine
 from blastd.core.engine import Health as EngineState
 from blastd.core.model import Frozen
-from blastd.errors import StoreBroken
+from blastd.errors import StoreBroken, StoreGone
 from blastd.metrics import Metrics
 from blastd.store import events, jobs
 from blastd.store.files import Files, walk
@@ -134,6 +134,10 @@ class System:
     def _age(self, at: datetime | None) -> float | None:
         return max(0.0, round((self._clock.now() - at).total_seconds(), 1)) if at is not None else None
 
+    def gone(self) -> StoreGone | None:
+        """Return the error of a state that was moved or removed beneath the service; None while it is in its place."""
+        return self._store.place.gone()
+
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics as text, and its media type."""
         return self._metrics.render(accept)
@@ -243,9 +247,12 @@ def _number(value: Any) -> int | None:
 
 
 def _disk(files: Files) -> tuple[int, int]:
-    """Return free and total bytes of the file system of the state; blocking."""
-    usage = shutil.disk_usage(files.root)
-    return min(usage.free, files.free_bytes()), usage.total
+    """Return free and total bytes of the file system of the state, zeros when it has gone; blocking."""
+    try:
+        usage = shutil.disk_usage(files.root)
+        return min(usage.free, files.free_bytes()), usage.total
+    except FileNotFoundError:  # the component of the store says so
+        return 0, 0
 
 
 def _resident_bytes() -> int:

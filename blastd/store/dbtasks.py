@@ -14,12 +14,17 @@ INSERT = """INSERT INTO database_task (task_id, owner, name, status, progress, s
 GET = "SELECT * FROM database_task WHERE task_id = :task_id"
 PAGE = "SELECT * FROM database_task ORDER BY created_at DESC, task_id LIMIT :limit"
 UNFINISHED = "SELECT * FROM database_task WHERE status IN ('queued', 'running') ORDER BY created_at LIMIT :limit"
+INPUTS = """SELECT task_id, json_extract(settings, '$.fasta') AS fasta FROM database_task
+            WHERE status IN ('queued', 'running') AND task_id > :after ORDER BY task_id LIMIT :limit"""
 MAKER = """SELECT owner FROM database_task WHERE name = :name AND status <> 'failed'
            ORDER BY created_at DESC, task_id LIMIT 1"""
 PROGRESS = """UPDATE database_task SET status = 'running', progress = max(progress, :progress), updated_at = :now
               WHERE task_id = :task_id AND finished_at IS NULL"""
 END = """UPDATE database_task SET status = :status, progress = :progress, error_code = :error_code, error = :error,
          fingerprint = :fingerprint, updated_at = :now, finished_at = :now WHERE task_id = :task_id AND finished_at IS NULL"""
+
+
+PAGE_ROWS = 1000
 
 
 class DatabaseTask(Frozen, frozen=True, kw_only=True):
@@ -61,6 +66,15 @@ def page(db: sqlite3.Connection, limit: int = 50) -> list[DatabaseTask]:
 def unfinished(db: sqlite3.Connection, limit: int = 1000) -> list[DatabaseTask]:
     """Return the tasks that have not ended, oldest first."""
     return [task_from(row) for row in db.execute(UNFINISHED, {"limit": limit})]
+
+
+def inputs(db: sqlite3.Connection) -> set[str]:
+    """Return the names of the files that all unfinished tasks are made from, however long they wait."""
+    names, after = set[str](), ""
+    while page := db.execute(INPUTS, {"after": after, "limit": PAGE_ROWS}).fetchall():
+        names.update(str(row["fasta"]) for row in page)
+        after = page[-1]["task_id"]
+    return names
 
 
 def maker(db: sqlite3.Connection, name: str) -> Owner | None:

@@ -7,18 +7,18 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 from blastd.chance import Chance
 from blastd.core.ids import JobId
 from blastd.durable import SharedFlush, flush, flush_folder, put
+from blastd.store.lock import hold_file, is_held
 from blastd.store.texts import QueryText
 
 QUERY, ASCII_QUERY = "query.fa", "query.ascii.fa"
-PRIVATE = 0o077
-"""The umask of whatever writes here: queries, results and token hashes are for the service's own account."""
+HELD = ".held"
 STRANGER_SECONDS = 3600.0
 PART = re.compile(r"[0-9]+\.(?!out$).*|batch-[0-9]+\.fa(\..*)?")
 """What is made on the way to the output of a unit, in the folder of units; earlier versions kept files of batches."""
@@ -32,7 +32,8 @@ class Files:
         self.root = root
         self.jobs, self.generations = root / "jobs", root / "generations"
         self.databases, self.tmp = root / "databases", root / "tmp"
-        for folder in (self.jobs, self.generations, self.databases, self.tmp):
+        self.folders = (self.jobs, self.generations, self.databases, self.tmp)
+        for folder in self.folders:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._prefix, self._numbers = chance.uuid().hex, count()
         self._jobs_flush = SharedFlush(self.jobs)
@@ -127,14 +128,20 @@ class Files:
             if entry.name not in known and now_seconds - entry.lstat().st_mtime > STRANGER_SECONDS
         ]
 
-    def sweep_tmp(self, older_than_seconds: float, now_seconds: float) -> int:
-        """Remove temporary files that nobody touched for a while; returns how many."""
-        removed = 0
-        for entry in self.tmp.iterdir():
-            if now_seconds - entry.lstat().st_mtime > older_than_seconds:
-                remove(entry)
-                removed += 1
-        return removed
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep what this process makes in `tmp` from the daemon's sweep, for a command beside it."""
+        with hold_file(self.tmp / f"{self._prefix}{HELD}"):
+            yield
+
+    def temporaries(self) -> list[Path]:
+        """Return what lies in `tmp` and no process that lives has made: what a crash left, and inputs that rows own.
+
+        A name begins with the prefix of the process that made it; a process beside the daemon holds its own (`held`).
+        """
+        entries = list(self.tmp.iterdir())
+        alive = {self._prefix, *(path.stem for path in entries if path.suffix == HELD and is_held(path))}
+        return [path for path in entries if path.name.removesuffix(HELD).partition("-")[0] not in alive]
 
     def free_bytes(self) -> int:
         """Return free disk space for this user."""

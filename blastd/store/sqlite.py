@@ -16,22 +16,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import structlog
+
 from blastd.aio import duty, uninterrupted
 from blastd.clock import Clock
 from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.durable import publish
-from blastd.errors import DiskFull, NotFound, StoreBroken
-from blastd.store import migrate
+from blastd.errors import DiskFull, StoreBroken, StoreGone
+from blastd.store import connect, migrate
+from blastd.store.connect import BUSY_SECONDS, RESTORE
 from blastd.store.events import Feed
+from blastd.store.place import Place
 from blastd.threads import Threads, system_threads
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 5.0
+log = structlog.get_logger()
+
 PROBE_SECONDS = 0.2  # readiness is asked by probes that themselves wait a second
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-RESTORE = "Restore a copy made by 'blastd backup', or move the whole state folder away."
 GROUP = 64  # writes of one commit
 READERS = 2  # a list page must not wait behind a big export of events
 FEW_SECONDS = 0.002
@@ -123,6 +127,12 @@ def commit(db: sqlite3.Connection, group: Sequence[Write]) -> None:
             each.error = each.error or error
 
 
+def _locked(group: Sequence[Write]) -> bool:
+    """Tell whether somebody else's lock kept a whole group from being written."""
+    error = group[0].error
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def _tell(group: Sequence[Write]) -> None:
     for each in group:
         if not each.done.done():
@@ -154,6 +164,7 @@ class Database:
     def __init__(self, path: Path, writer: Connection, readers: Sequence[Connection], few: Few) -> None:
         """Take open connections; *few* is used by the event loop itself."""
         self.path = path
+        self.place, self._told_gone = Place(path), False
         self.feed = Feed()
         self._trouble: StoreBroken | None = None
         self._damaged = False
@@ -190,6 +201,9 @@ class Database:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
             raise self._broken(error, "written") from error
+        except StoreGone as error:
+            self._trouble = error
+            raise
         finally:
             self.feed.wake(of)
         if not self._damaged:
@@ -202,8 +216,25 @@ class Database:
         waiting = len(self._writes)  # after that, so that nobody is left
         for first in range(0, waiting, GROUP):
             group = [self._writes.popleft() for _ in range(min(waiting - first, GROUP))]
-            commit(db, group)
+            self._commit(db, group)
+            if _locked(group):  # each that waits would wait as long again, and be refused as well
+                behind = [self._writes.popleft() for _ in range(len(self._writes))]
+                for each in behind:
+                    each.error = group[0].error
+                group += behind
             group[0].done.get_loop().call_soon_threadsafe(_tell, group)
+            if not self._writes:
+                return
+
+    def _commit(self, db: sqlite3.Connection, group: Sequence[Write]) -> None:
+        """Commit *group* to the store that has its name before and after; else each is told that the store is gone."""
+        gone = self.place.gone()
+        if gone is None:
+            commit(db, group)
+            gone = self.place.gone()
+        if gone is not None:
+            for each in group:
+                each.error = gone
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run *work* on a read-only connection, one consistent view. Raises StoreBroken when SQLite can't read."""
@@ -233,10 +264,13 @@ class Database:
         return self._trouble is not None
 
     async def check(self) -> None:
-        """Raise StoreBroken when the last transaction failed and another would, too.
+        """Raise StoreGone when the store is not where it was, StoreBroken when the last write failed and another would, too.
 
         A damaged file stays damaged, whatever pages of it can still be read: the daemon has to start on a whole one.
         """
+        if (gone := await duty(self.place.gone)) is not None:
+            self._trouble = gone
+            raise gone
         if self._trouble is None:
             return
         if not self._damaged:
@@ -261,6 +295,15 @@ class Database:
             self._trouble = StoreBroken(f"The store {self.path.name} can't be {what}: {error}.{mend}")
         return self._trouble
 
+    async def notice(self) -> None:
+        """Say in the log, once each, that the store is gone from its place and that it is back."""
+        gone = await duty(self.place.gone)
+        if gone is not None and not self._told_gone:
+            log.error("store_gone", reason=str(gone))
+        if gone is None and self._told_gone:
+            log.warning("store_back")
+        self._told_gone = gone is not None
+
     async def backup(self, target: Path) -> None:
         """Write a consistent copy of the running store to *target*, which must not exist."""
         await self._writer.give(lambda db: copy(db, target))
@@ -268,7 +311,7 @@ class Database:
 
 def probe(path: Path) -> None:
     """Write to the store what it holds already, through a connection of its own; blocking. Raises sqlite3.DatabaseError."""
-    db = sqlite3.connect(path, isolation_level=None, timeout=PROBE_SECONDS)
+    db = connect.open_file(path, "rw", PROBE_SECONDS)
     try:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("BEGIN IMMEDIATE")
@@ -294,97 +337,34 @@ def copy(db: sqlite3.Connection, target: Path) -> None:
 async def open_database(path: Path, clock: Clock, threads: Threads = system_threads) -> AsyncIterator[Database]:
     """Open the store at *path*, made or migrated if need be. Raises SchemaTooNew, StoreBroken."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    refuse_lost(path)
+    connect.refuse_lost(path)
     async with AsyncExitStack() as stack:
         try:
-            writer = await stack.enter_async_context(Connection(lambda: _writer(path), threads("store-writer", 1)))
+            writer = await stack.enter_async_context(
+                Connection(lambda: connect.writer(path), threads("store-writer", 1))
+            )
             await writer.give(lambda db: migrate.upgrade(db, path))
             readers = [
                 await stack.enter_async_context(
-                    Connection(lambda: _reader(path, BUSY_SECONDS), threads(f"store-reader-{number}", 1))
+                    Connection(lambda: connect.reader(path, BUSY_SECONDS), threads(f"store-reader-{number}", 1))
                 )
                 for number in range(READERS)
             ]
-            few = stack.enter_context(closing(_reader(path, 0)))
+            few = stack.enter_context(closing(connect.reader(path, 0)))
         except sqlite3.DatabaseError as error:
             raise StoreBroken(f"The store {path} can't be opened: {error}. {RESTORE}") from error
         yield Database(path, writer, readers, Few(few, clock))
 
 
-def open_beside(path: Path, *, older: bool = False) -> sqlite3.Connection:
-    """Open the store at *path* as it is for a command beside the daemon, which makes and upgrades none.
-
-    *older*: one of an earlier schema will do. Raises NotFound, StoreBroken, SchemaTooNew, sqlite3.DatabaseError. The
-    caller closes it.
-    """
-    refuse_lost(path)
-    db = _open(path, "rw", BUSY_SECONDS)
-    try:
-        db.row_factory = sqlite3.Row
-        known, at = len(migrate.steps()), migrate.version(db)
-        if at > known:
-            raise migrate.too_new(at)
-        if not at:
-            raise NotFound(f"{path} holds no store yet: 'blastd migrate' or the first 'blastd serve' makes it.")
-        if at < known and not older:
-            raise StoreBroken(f"The store has schema {at} of {known}: run 'blastd migrate', or start the service.")
-        _set_up(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
 def open_sync(path: Path) -> sqlite3.Connection:
     """Open the store, made or brought to the newest schema if need be. The caller closes it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    refuse_lost(path)
-    db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+    connect.refuse_lost(path)
+    db = connect.open_file(path, "rwc", BUSY_SECONDS)
     try:
-        _set_up(db)
+        connect.set_up(db)
         migrate.upgrade(db, path)
     except BaseException:
         db.close()
         raise
     return db
-
-
-def refuse_lost(path: Path) -> None:
-    """Raise StoreBroken for a store that is missing or empty beside searches that it owned.
-
-    A new one would own none of them, and the sweep would remove their files as strangers.
-    """
-    if path.exists() and path.stat().st_size:
-        return
-    jobs = path.parent / "jobs"
-    lost = sum(1 for _ in jobs.iterdir()) if jobs.is_dir() else 0
-    if lost:
-        raise StoreBroken(f"The store {path} is missing or empty, and there are files of {lost} searches. {RESTORE}")
-
-
-def _writer(path: Path) -> sqlite3.Connection:
-    db = _open(path, "rwc", BUSY_SECONDS)
-    try:
-        _set_up(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _reader(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    db = _open(path, "ro", busy_seconds)
-    db.row_factory = sqlite3.Row
-    db.execute("PRAGMA cache_size = -16000")
-    return db
-
-
-def _open(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
-    address = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=busy_seconds)
-
-
-def _set_up(db: sqlite3.Connection) -> None:
-    db.row_factory = sqlite3.Row
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
-        db.execute(f"PRAGMA {pragma}")

@@ -10,14 +10,14 @@ from blastd.aio import duty, offload
 from blastd.clock import Clock, to_ms
 from blastd.core.model import Frozen, Job
 from blastd.metrics import Metrics
-from blastd.store import jobs, leftovers
+from blastd.store import dbtasks, jobs, leftovers
 from blastd.store.files import Files
+from blastd.store.files import remove as remove_path
 from blastd.store.sqlite import Database
 
 log = structlog.get_logger()
 
 PAGE = 200
-TMP_SECONDS = 24 * 3600.0  # uploads and downloads take hours at most
 JUMP_SECONDS = 600.0  # what the clock may run ahead between two passes; summer time does not touch UTC
 TRUST_SECONDS = 24 * 3600.0
 """Nothing is removed by age for so long after the clock jumped ahead: time for whoever runs the machine to set it right."""
@@ -52,6 +52,7 @@ class Retention:
 
     async def run_once(self) -> None:
         """One pass: expiry, then the sweep of strangers; none of it on a clock that has just jumped ahead."""
+        await self._store.check()  # a state that was replaced is not ours to sweep
         if self._clock_is_sound():
             await self.expire(dry_run=self._dry_run)
             await self.sweep()
@@ -107,9 +108,18 @@ class Retention:
             if await self._store.read(lambda db, stranger=stranger: jobs.get(db, stranger)) is None:  # type: ignore[misc]  # as above
                 freed = await offload(self._files.remove_job, stranger)
                 log.info("stranger_removed", job_id=stranger, bytes_freed=freed)
-        await offload(self._files.sweep_tmp, TMP_SECONDS, now)
+        await self.sweep_temporary()
         used = await self._store.read(jobs.fingerprints)
         await offload(self._sweep_generations, used)
+
+    async def sweep_temporary(self) -> None:
+        """Remove what work that was cut off left in `tmp`: what no row names and no process that lives has made."""
+        left = await duty(self._files.temporaries)  # before the rows are read: what comes meanwhile is not in it
+        owned = await self._store.read(dbtasks.inputs)
+        for path in left:
+            if path.name not in owned:
+                await offload(remove_path, path)
+                log.info("temporary_removed", name=path.name)
 
 
 async def remove(store: Database, files: Files, clock: Clock, job: Job, reason: str) -> int:

@@ -14,7 +14,7 @@ from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, o
 from blastd.web.openapi import Route, document
 from blastd.web.packing import pack
 from blastd.web.pages import PageSettings, page_routes
-from blastd.web.problems import problems
+from blastd.web.problems import GONE, problems
 from blastd.web.stalls import STALLS, Runner, Stalls
 
 ROUTES: tuple[Route, ...] = (
@@ -34,6 +34,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app = web.Application(middlewares=[observe, problems, pack, guard], client_max_size=SMALL_BODY)
     app[SERVICES] = services
     app[STALLS] = Stalls(settings.server.stall_seconds)
+    app[GONE] = services.system.gone
     app[OPEN_PATHS] = frozenset(route.path for route in ROUTES if route.open)
     app[events.STREAMS] = events.Streams()
     app[system.DOCUMENT] = msgspec.json.encode(document(ROUTES, services.version))

@@ -23,6 +23,8 @@ RETRY_SECONDS = 30
 """What a client is told to wait when only time can help: long enough for a slot or some disk to become free."""
 
 REQUEST_ID = web.RequestKey("request_id", str)
+GONE: web.AppKey[Callable[[], errors.StoreGone | None]] = web.AppKey("gone")
+"""Asks whether the store is still where it was."""
 STARTED = web.RequestKey("started", web.StreamResponse)
 
 STATUS: dict[type[errors.BlastdError], int] = {
@@ -54,6 +56,7 @@ STATUS: dict[type[errors.BlastdError], int] = {
     errors.Unavailable: 503,
     errors.Exhausted: 503,
     errors.StoreBroken: 503,
+    errors.StoreGone: 503,
     errors.DiskFull: 507,
 }
 
@@ -185,7 +188,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except (ConnectionResetError, BrokenPipeError):
         raise  # the client went away: nobody is left to answer
     except OSError as error:
-        ours = of_machine(error)
+        ours = request.app[GONE]() or of_machine(error)
         return refusal(request, ours) if ours is not None and STARTED not in request else unforeseen(request, error)
     except Exception as error:  # noqa: BLE001  # logged with its traceback
         return unforeseen(request, error)

@@ -31,7 +31,7 @@ from blastd.errors import BlastdError, DatabaseBroken, DiskFull, Exhausted, Stor
 )
 def test_S06_a_disk_that_fails_has_a_code_and_shows_no_path(number: int, kind: type[BlastdError], code: str) -> None:
     error = OSError(number, "said", "/secret/place")
-    ours, trouble = of_machine(error), trouble_of("blastn", error)
+    ours, trouble = of_machine(error), trouble_of("blastn", "/state/jobs/1", error)
     assert type(ours) is kind
     assert ours is not None
     assert (ours.code, trouble.code) == (code, code)
@@ -42,7 +42,14 @@ def test_S06_a_disk_that_fails_has_a_code_and_shows_no_path(number: int, kind: t
 def test_other_errors_of_files_are_not_taken_for_the_disk() -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file", "x")
     assert of_machine(missing) is None
-    assert trouble_of("blastn", missing).code == "engine_error"
+    assert trouble_of("blastn", "/state/jobs/1", missing).code == "engine_error"
+
+
+def test_U19_files_of_a_search_that_are_not_there_were_moved_beneath_it() -> None:
+    missing = FileNotFoundError(errno.ENOENT, "No such file", "/state/jobs/1/units/0.1-3.part")
+    trouble = trouble_of("blastn", "/state/jobs/1", missing)
+    assert (trouble.code, trouble.retryable) == ("store_gone", True)
+    assert "/state" not in trouble.text
 
 
 def test_S06_a_disk_that_takes_no_links_is_not_the_fault_of_the_database(

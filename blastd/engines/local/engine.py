@@ -311,7 +311,7 @@ class LocalEngine:
         except BlastdError as error:  # BLAST+ itself can't be asked
             run.report = units.failed(run.report, Trouble(code=error.code, sentence=str(error), retryable=True))
         except OSError as error:
-            trouble = units.trouble_of(work.job.program, error)
+            trouble = units.trouble_of(work.job.program, work.folder, error)
             if error.errno in SCARCE:
                 run.waits = trouble
             else:

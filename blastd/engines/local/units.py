@@ -19,7 +19,7 @@ from blastd.core import alias, proposals
 from blastd.core.engine import Trouble, UnitReport, Work
 from blastd.core.model import Frozen, Unit, UnitKind, UnitState
 from blastd.durable import of_machine, publish_unit
-from blastd.errors import DiskFull, Exhausted
+from blastd.errors import DiskFull, Exhausted, StoreGone
 
 STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: its beginning and its end
 NO_ROOM_BYTES = 64 * 1024
@@ -130,6 +130,14 @@ def done(one: Running, report: UnitReport, ended: process.Ended, kept: Kept, std
     )
 
 
+MOVED = Trouble(
+    code=StoreGone.code,
+    sentence="The files of the search were moved or removed while it ran.",
+    remedy="Retry when they are back.",
+    retryable=True,
+)
+
+
 def _failed(one: Running, report: UnitReport, error: Failed) -> UnitReport:
     ended = error.ended
     trouble = exits.explain(
@@ -141,8 +149,10 @@ def _failed(one: Running, report: UnitReport, error: Failed) -> UnitReport:
         time_limit_seconds=one.limits.seconds,
         memory_limit_bytes=one.limits.memory_bytes,
     )
+    if not one.stem.parent.is_dir():
+        trouble = MOVED
     # on a full disk BLAST+ aborts, and even its last words find no room
-    if trouble.code == "crashed" and shutil.disk_usage(one.stem.parent).free < NO_ROOM_BYTES:
+    elif trouble.code == "crashed" and shutil.disk_usage(one.stem.parent).free < NO_ROOM_BYTES:
         trouble = exits.no_room(error.program, "the disk is full")
     return replace(
         report,
@@ -297,8 +307,8 @@ def failed(report: UnitReport, trouble: Trouble) -> UnitReport:
     return UnitReport(index=report.index, state=UnitState.FAILED, attempt=report.attempt, trouble=trouble)
 
 
-def trouble_of(program: str, error: OSError) -> Trouble:
-    """Return what to say when files or processes of a unit can't be made."""
+def trouble_of(program: str, folder: str, error: OSError) -> Trouble:
+    """Return what to say when files in a job's *folder* or processes of a unit can't be made."""
     if (ours := of_machine(error)) is not None:
         if isinstance(ours, DiskFull):
             return exits.no_room(program, error.strerror or "")
@@ -306,6 +316,8 @@ def trouble_of(program: str, error: OSError) -> Trouble:
             return waiting(ours)
         remedy = "Retry when the operator has mended it."
         return Trouble(code=ours.code, sentence=str(ours), remedy=remedy, retryable=True)
+    if isinstance(error, FileNotFoundError) and Path(str(error.filename)).is_relative_to(folder):
+        return MOVED
     return Trouble(
         code="engine_error",
         sentence=f"{program} could not be started or its files not written: {error}.",
