@@ -8,7 +8,7 @@ FIGURES := tests/benchmarks/figures.json
 # On the disk of this folder: /tmp may be memory, where a flush costs nothing, or crowded, where each new file costs half a millisecond.
 BENCH := $(CURDIR)/.bench
 
-.PHONY: help run demo test slow check audit table browser cluster crash faults bench bench-smoke bench-cluster load system install dev clean
+.PHONY: help run demo test hammer slow check audit table browser cluster crash faults bench bench-smoke bench-cluster load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -22,6 +22,10 @@ demo: system install ## the same, then stop
 test: system dev check ## lint, types, layers, then the tests (installs BioPerl's RemoteBlast, which one of them runs)
 	@sh config/system.sh libbio-tools-run-remoteblast-perl
 	$(PYTEST) -n 4 --dist worksteal -m "not slow"
+
+hammer: system dev ## `make test` HAMMER_ROUNDS times (10) with both cores busy and every flush slowed; HAMMER are more flags
+	@sh config/system.sh libbio-tools-run-remoteblast-perl gcc
+	$(BIN)/python -m tests.hammer $(if $(HAMMER_ROUNDS),--rounds $(HAMMER_ROUNDS)) $(HAMMER) -- -n 4 --dist worksteal -m "not slow"
 
 slow: system dev ## tests that take longer: broken disks and stores, crashes, large files, restore
 	$(PYTEST) -n 2 --dist worksteal -m slow
@@ -99,4 +103,4 @@ $(VENV)/developed: pyproject.toml
 	@touch $@ $(VENV)/installed
 
 clean: ## remove the environment and the demonstration
-	rm -rf $(VENV) .blastweb .demo $(BENCH)
+	rm -rf $(VENV) .blastweb .demo .hammer $(BENCH)
