@@ -188,10 +188,12 @@ class Database:
         self._writes.append(one)
         try:
             if not self._called:  # else that turn of the thread writes *one*, too
-                self._writer.give(
-                    self._drain
-                )  # not awaited: a caller that is cancelled would take the others' turn away
-                self._called = True
+                self._called = True  # before the thread begins, which takes it back
+                try:
+                    self._writer.give(self._drain)  # not awaited: a cancelled caller would take the others' turn away
+                except sqlite3.ProgrammingError:  # of a closed store
+                    self._called = False
+                    raise
             await one.done  # a caller that is cancelled leaves the write to go on
             if one.error is not None:
                 raise one.error
