@@ -297,6 +297,7 @@ async def _engines(
                 jobs_folder=files.jobs,
                 clock=clock,
                 chance=outside.chance,
+                blast_version=found.version,
             )
         )
     if settings.local.enabled:

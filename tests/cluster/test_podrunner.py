@@ -3,7 +3,10 @@
 import fcntl
 import json
 import os
+import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -56,6 +59,11 @@ class Pod:
     def end(self, seconds: float = 60.0) -> int:
         assert self.process is not None
         return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(20)
 
     @property
     def word(self) -> dict[str, Any]:
@@ -208,6 +216,99 @@ async def test_a_killed_stager_is_followed_by_one_that_keeps_whole_files(bench: 
     names = {path.name for path in (bench.folder / "cache" / bench.database.fingerprint).iterdir()}
     assert {"one.nhr", "one.nsq", ".complete"} <= names
     assert not any(name.endswith(".part") for name in names)
+
+
+def cached(bench: Bench) -> Path:
+    return bench.folder / "cache" / bench.database.fingerprint
+
+
+def empty(folder: Path, how: str) -> None:
+    """Empty a node's cache as people and programs do it."""
+    if how == "files":  # `rm FOLDER/*` leaves what begins with a dot
+        for path in folder.glob("*.n*"):
+            path.unlink()
+    elif how == "marker":
+        (folder / ".complete").unlink()
+    elif how == "folder":
+        shutil.rmtree(folder)
+    else:  # everything, the locks included
+        for path in folder.parent.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.mark.parametrize("how", ["folder", "files", "marker", "everything"])
+async def test_K07_a_cache_that_was_emptied_under_a_warmer_is_filled_again_and_nobody_waits_for_it(
+    bench: Bench, how: str
+) -> None:
+    warmer = (await bench.pod()).start("warm")
+    ready = warmer.folder / "work" / "warm"
+    try:
+        until("the node is warm", ready.exists, 60)
+        empty(cached(bench), how)
+        pod = (await bench.pod()).start()
+        assert pod.end() == 0, pod.log
+        until("it is warm again", lambda: ready.exists() and (cached(bench) / "one.nsq").exists(), 60)
+    finally:
+        warmer.kill()
+
+
+async def test_K07_a_warmer_whose_database_is_gone_is_not_ready(bench: Bench) -> None:
+    warmer = (await bench.pod()).start("warm", BLASTD_PATIENCE="600")
+    ready = warmer.folder / "work" / "warm"
+    try:
+        until("the node is warm", ready.exists, 60)
+        path = warmer.access / "access.json"
+        path.write_text(path.read_text().replace("sig=", "sig=x"))  # it can't be brought again
+        empty(cached(bench), "folder")
+        until("it says so", lambda: not ready.exists(), 60)
+    finally:
+        warmer.kill()
+
+
+async def test_K07_who_searches_in_a_cache_that_is_emptied_keeps_nobody_waiting(bench: Bench) -> None:
+    words = ("-task", "blastn", "-word_size", "4", "-evalue", "1e6")
+    searching = (await bench.pod(SLOW_QUERY[:200_000], words=words)).start()
+    try:
+        until("it searches", (searching.folder / "work" / "out-0").exists, 60, 0.01)
+        empty(cached(bench), "folder")
+        stager = (await bench.pod()).start("stage")
+        assert stager.end() == 0, stager.log
+        assert searching.process is not None
+        if searching.process.poll() is not None:  # BLAST+ had not opened the files yet: another try may pass
+            assert (searching.process.returncode, searching.word["cause"]) == (75, "staging_failed")
+    finally:
+        searching.kill()
+
+
+async def test_K07_a_stager_that_is_frozen_loses_its_turn(bench: Bench) -> None:
+    frozen = await bench.pod()
+    path = frozen.access / "access.json"
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, answers nothing
+        access = json.loads(path.read_text())
+        for name, address in access["databases"][0].items():
+            access["databases"][0][name] = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{silent.getsockname()[1]}", address)
+        path.write_text(json.dumps(access))
+        frozen.start("stage")
+        try:
+            until("it has the lock", lambda: "staging" in frozen.log, 60)
+            assert frozen.process is not None
+            frozen.process.send_signal(signal.SIGSTOP)
+            pod = (await bench.pod()).start("stage", BLASTD_LEASE="1")
+            assert pod.end() == 0, pod.log
+            assert "not waiting for" in pod.log
+        finally:
+            frozen.kill()
+    assert (cached(bench) / ".complete").exists()
+
+
+async def test_U11_another_version_of_blast_in_the_image_is_refused_and_both_are_named(bench: Bench) -> None:
+    pod = await bench.pod()
+    path = pod.access / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"blast_version": "2.1.0+"}))
+    assert pod.start().end() == 43
+    assert pod.word["cause"] == "other_blast"
+    assert re.fullmatch(r"the pod has BLAST\+ 2\.\d+\.\d+\+, blastd has 2\.1\.0\+", pod.word["stderr"])
+    assert await bench.size() is None
 
 
 async def test_old_generations_make_room_and_one_in_use_stays(bench: Bench) -> None:

@@ -37,8 +37,17 @@ from blastd.engines.kubernetes.podplan import (
 class Bootstrap:
     """Makes a job's objects in cluster and storage account."""
 
-    def __init__(self, client: Client, blobs: Blobs, settings: KubernetesSettings, script: str, clock: Clock) -> None:
-        """Take the parts; *script* is the text of the pod's program."""
+    def __init__(
+        self,
+        client: Client,
+        blobs: Blobs,
+        settings: KubernetesSettings,
+        script: str,
+        clock: Clock,
+        blast_version: str = "",
+    ) -> None:
+        """Take the parts; *script* is the text of the pod's program, *blast_version* what its BLAST+ has to be."""
+        self._blast_version = blast_version
         self._client, self._blobs, self._settings, self._clock = client, blobs, settings, clock
         self._script = script
 
@@ -65,7 +74,7 @@ class Bootstrap:
         name = manifests.job_name(job.job_id, job.attempt)
         access = self.access(job.job_id, job.attempt, units_in(plan), databases, self._clock.now())
         its_labels = manifests.labels(job.job_id, job.attempt)
-        await self.put_secret(name, its_labels, access, pod_plan(work, plan, databases))
+        await self.put_secret(name, its_labels, access, pod_plan(work, plan, databases, self._blast_version))
         try:
             made = await self._create(manifests.job(plan, self._settings, self._script))
             await self._client.patch_secret(name, manifests.owned_by(name, made.metadata.uid))

@@ -216,6 +216,11 @@ RUNNER = {
         "The image has no such BLAST+ program",
         "Set kubernetes.image to an image with BLAST+ and python3.",
     ),
+    "other_blast": (
+        "blast_version_differs",
+        "The image has another version of BLAST+ than blastd, so that one result could come from two",
+        "Set kubernetes.image to one with blastd's version, or install the image's version here (blast.bin); then retry.",
+    ),
     "bad_plan": (
         "engine_error",
         "The pod's program failed",

@@ -6,6 +6,8 @@ in the queue and says how far it is.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -26,6 +28,7 @@ from blastd.engines.kubernetes.push import find_manifest, push_database
 log = structlog.get_logger()
 
 NOBODY = JobId("warm")
+SAVE = "save nodes"
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Depot:
         self._script = script
         self._known: dict[str, Manifest] = {}
         self._pushes: dict[str, Push] = {}
+        self._signed: dict[str, datetime] = {}
         self._tasks: Tasks | None = None
         self._tell: Callable[[], None] = lambda: None
 
@@ -129,15 +133,39 @@ class Depot:
             self._add(fingerprint, node)
 
     def look(self, pods: Iterable[PodObject]) -> None:
-        """Note the nodes whose warming pods are ready."""
+        """Note which nodes hold a generation by their warming pods, which are ready while it is there."""
         for pod in pods:
             fingerprint = pod.metadata.annotations.get(manifests.GENERATION, "")
-            if fingerprint and find(pod.status.conditions, "Ready") is not None:
+            if not fingerprint:
+                continue
+            if find(pod.status.conditions, "Ready") is not None:
                 self._add(fingerprint, pod.spec.node_name)
+            elif self.nodes.remove(fingerprint, pod.spec.node_name):
+                self._save()
 
     def _add(self, fingerprint: str, node: str) -> None:
-        if self.nodes.add(fingerprint, node) and self._tasks is not None:
-            self._tasks.start("save nodes", offload_save(self.nodes))
+        if self.nodes.add(fingerprint, node):
+            self._save()
+
+    def _save(self) -> None:
+        if self._tasks is not None and SAVE not in self._tasks:
+            self._tasks.start(SAVE, offload_save(self.nodes))
+
+    async def keep_warm(self, pods: Iterable[PodObject]) -> None:
+        """Renew the access of warming pods, which bring a generation again when it was taken away. Raises BlobFailure."""
+        pods, now = tuple(pods), self._bootstrap.now()
+        self.look(pods)
+        half = timedelta(seconds=self._bootstrap.access_seconds / 2)
+        for fingerprint in {pod.metadata.annotations.get(manifests.GENERATION, "") for pod in pods} - {""}:
+            if fingerprint in self._signed and now - self._signed[fingerprint] < half:
+                continue
+            known = self._known.get(fingerprint) or await find_manifest(self._blobs, fingerprint)
+            if known is not None:
+                await self._bootstrap.renew(manifests.warm_name(fingerprint), self._warm_access(known))
+                self._signed[fingerprint] = now
+
+    def _warm_access(self, manifest: Manifest) -> dict[str, Any]:
+        return self._bootstrap.access(NOBODY, 0, (), [manifest], self._bootstrap.now())
 
     async def warm(self, database: DatabaseAt) -> str:
         """Upload a generation if it is not there, then have every node stage it. Raises ClusterFailure, BlobFailure."""
@@ -146,7 +174,7 @@ class Depot:
             return f"{trouble.sentence} Ask again when it is done."
         name = manifests.warm_name(database.fingerprint)
         await self._bootstrap.ensure_scripts()
-        access = self._bootstrap.access(NOBODY, 0, (), [self._known[database.fingerprint]], self._bootstrap.now())
+        access = self._warm_access(self._known[database.fingerprint])
         files = [
             {"name": one.name, "size": one.size, "sha256": one.sha256}
             for one in self._known[database.fingerprint].files

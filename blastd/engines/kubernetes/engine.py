@@ -68,13 +68,20 @@ class KubernetesEngine:
     outlives = True
 
     def __init__(
-        self, client: Client, blobs: Blobs, settings: KubernetesSettings, folder: Path, clock: Clock, chance: Chance
+        self,
+        client: Client,
+        blobs: Blobs,
+        settings: KubernetesSettings,
+        folder: Path,
+        clock: Clock,
+        chance: Chance,
+        blast_version: str = "",
     ) -> None:
-        """Take the parts; *folder* holds a folder for each job."""
+        """Take the parts; *folder* holds a folder for each job, *blast_version* is what pods have to search with."""
         self._client, self._blobs, self._settings, self._clock, self._folder = client, blobs, settings, clock, folder
         script = resources.files("blastd.engines.kubernetes").joinpath(manifests.SCRIPT).read_text("utf-8")
-        self._bootstrap = Bootstrap(client, blobs, settings, script, clock)
-        self.depot = Depot(client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json"))
+        self._bootstrap = Bootstrap(client, blobs, settings, script, clock, blast_version)
+        self.depot = Depot(client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json", clock))
         self.seen = ClusterView(client, clock, chance.share, self._told, self.depot.look)
         attendant = Attendant(blobs, folder, chance.share)
         self._holdings = Holdings(self.seen, attendant, self.depot, self._bootstrap, clock, self._tell)
@@ -105,7 +112,7 @@ class KubernetesEngine:
                     every(IDLE_SECONDS, self._holdings.look_at_idle, self._clock, "idle-searches"), name="idle"
                 )
                 often = min(RENEW_SECONDS, self._blobs.settings.sas_hours * 900.0)
-                await every(often, self._holdings.renew, self._clock, "renew-access")
+                await every(often, self._renew, self._clock, "renew-access")
             finally:
                 self._tasks = None
                 self._holdings.start_in(None)
@@ -326,6 +333,14 @@ class KubernetesEngine:
         return self.depot.nodes.of(fingerprint)
 
     # ------------------------------------------------------------------ parts
+    async def _renew(self) -> None:
+        """Renew what pods need to reach the storage account."""
+        await self._holdings.renew()
+        try:
+            await self.depot.keep_warm(self.seen.warmers())
+        except (ClusterFailure, BlobFailure) as error:
+            log.warning("warm_access_not_renewed", reason=str(error))
+
     def _told(self, job_id: JobId) -> None:
         """Take news of a Job or of one of its pods."""
         self._holdings.told(job_id)
@@ -352,6 +367,7 @@ async def open_kubernetes(
     jobs_folder: Path,
     clock: Clock,
     chance: Chance,
+    blast_version: str = "",
 ) -> AsyncIterator[KubernetesEngine]:
     """Give the engine; nothing is asked of the cluster yet. *kubeconfig* None: the in-cluster account. Raises ConfigError."""
     access = Access(
@@ -362,4 +378,4 @@ async def open_kubernetes(
     )
     cool = CoolDown(clock, Intervals(), chance.share)
     async with open_client(access, clock, cool) as client, open_blobs(azure) as blobs:
-        yield KubernetesEngine(client, blobs, kubernetes, await duty(jobs_folder.resolve), clock, chance)
+        yield KubernetesEngine(client, blobs, kubernetes, await duty(jobs_folder.resolve), clock, chance, blast_version)

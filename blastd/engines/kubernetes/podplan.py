@@ -88,13 +88,14 @@ def job_plan(work: Work, settings: KubernetesSettings, *, staging: bool) -> JobP
     )
 
 
-def pod_plan(work: Work, plan: JobPlan, manifests: Sequence[Manifest]) -> dict[str, Any]:
-    """Return plan.json."""
+def pod_plan(work: Work, plan: JobPlan, manifests: Sequence[Manifest], blast_version: str = "") -> dict[str, Any]:
+    """Return plan.json; pods refuse to search with another BLAST+ than *blast_version* (empty: any)."""
     job = work.job
     run = missing(work.units)
     places = {units[0]: place for place, units in enumerate(plan.completions)}
     told: dict[str, Any] = {
         "program": job.program,
+        "blast_version": blast_version,
         "molecule": work.databases[0].molecule,
         "argument": work.database_argument,
         "databases": [

@@ -3,7 +3,8 @@
 It ships in a ConfigMap as one file, so that any image with BLAST+ and python3 (3.7 or later) serves. What it is to do stands in two
 files of a Secret: plan.json (the units) and access.json (addresses with SAS, renewed while the job runs). It
 
-- keeps databases in a cache on the node, complete or not at all: a lock, checksums, then a rename;
+- keeps databases in a cache on the node, complete or not at all: a lock, checksums, then a rename; who uses one keeps others
+  from evicting it, and never from bringing it anew;
 - fetches its batch of queries, runs BLAST+ (argv, never a shell), uploads the output as blocks that nobody sees, and
   makes them the unit's result by one conditional write: half a result, or a second one, can't be published;
 - says its last word in /dev/termination-log as JSON: unit, exit_code, cause, stderr, seconds,
@@ -41,6 +42,8 @@ PATIENCE = 120.0  # seconds that a storage account may be away
 REQUEST_SECONDS = 60.0
 PARALLEL = 4  # files of a database fetched at once
 BEAT_SECONDS = 2.0
+LEASE = 60.0  # seconds without a sign of life after which who brings a database has lost its turn
+LOOK_SECONDS = 2.0  # between two looks of a warming pod at its database
 LAST_WORD = 4000  # bytes that Kubernetes keeps of a termination message
 REPORT = 6000  # bytes of a blob's metadata; Azure takes 8 KiB
 MARKER = ".complete"
@@ -77,6 +80,7 @@ class Place:
         self.node = environ.get("BLASTD_NODE", "")
         self.index = int(environ.get("JOB_COMPLETION_INDEX") or 0)
         self.last_word = environ.get("BLASTD_LAST_WORD", "/dev/termination-log")
+        self.lease = float(environ.get("BLASTD_LEASE") or LEASE)
         self.patience = float(environ.get("BLASTD_PATIENCE") or PATIENCE)
 
 
@@ -229,50 +233,77 @@ def fit(report, size):
 
 # ---------------------------------------------------------------------- the node's cache
 class Held:
-    """A shared lock on a cached database; while it is held, nobody evicts it."""
+    """A cached database, kept from being evicted while `use` is locked; `stage` is locked by who brings it."""
 
-    def __init__(self, place, fingerprint):
+    def __init__(self, place, fingerprint, files=()):
+        self.files = files
         self.folder = os.path.join(place.cache, fingerprint)
-        self.part = os.path.join(place.cache, "." + fingerprint + ".part")
+        self.parts = os.path.join(place.cache, "." + fingerprint + ".part")
+        self.part = self.parts + "." + place.pod
         self.holder = os.path.join(place.cache, "." + fingerprint + ".holder")
-        self.file = open(os.path.join(place.cache, "." + fingerprint + ".lock"), "a+")
-
-    def try_lock(self, how):
-        try:
-            fcntl.flock(self.file, how | fcntl.LOCK_NB)
-            return True
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
-            return False
+        self.use = open(os.path.join(place.cache, "." + fingerprint + ".lock"), "a+")
+        self.stage = open(os.path.join(place.cache, "." + fingerprint + ".stage"), "a+")
 
     def complete(self):
-        return os.path.exists(os.path.join(self.folder, MARKER))
+        """Tell whether all files are there, in their sizes; somebody may have removed some and left the marker."""
+        try:
+            os.stat(os.path.join(self.folder, MARKER))
+            return all(
+                os.stat(os.path.join(self.folder, os.path.basename(each["name"]))).st_size == each["size"]
+                for each in self.files
+            )
+        except OSError:
+            return False
+
+    def try_lock(self, how):
+        """Lock it against eviction (shared), or for evicting it; tells whether it is."""
+        return try_lock(self.use, how)
 
     def used(self):
         with contextlib.suppress(OSError):
             os.utime(os.path.join(self.folder, MARKER))
 
     def close(self):
-        self.file.close()
+        self.use.close()
+        self.stage.close()
+
+
+def try_lock(file, how):
+    """Lock a file now or not at all; tells which."""
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+        return True
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        return False
 
 
 def hold(place, number, database, seconds):
-    """Find or bring a database; returns the held lock. *seconds* gets "stage" if it was not there."""
+    """Find or bring a database; returns it, kept from eviction. *seconds* gets "stage" if it was not there.
+
+    Another pod that brings it is waited for while it gives signs of life; one that is silent for LEASE seconds has lost its turn.
+    """
     os.makedirs(place.cache, exist_ok=True)
-    held, said, begun = Held(place, database["fingerprint"]), "", time.monotonic()
+    held, said, begun = Held(place, database["fingerprint"], database["files"]), "", time.monotonic()
     while True:
         if held.complete():
             if held.try_lock(fcntl.LOCK_SH) and held.complete():
                 held.used()
                 return held
-        elif held.try_lock(fcntl.LOCK_EX):
-            if not held.complete():
-                say("staging %s" % database["fingerprint"])
-                bring(place, number, database, held)
-                seconds["download"] = round(time.monotonic() - begun, 3)
+            fcntl.flock(held.use, fcntl.LOCK_UN)
+        elif try_lock(held.stage, fcntl.LOCK_EX):
+            try:
+                if not held.complete():
+                    bring_timed(place, number, database, held, seconds)
+            finally:
+                fcntl.flock(held.stage, fcntl.LOCK_UN)
             seconds["stage"] = round(time.monotonic() - begun, 3)
-            continue  # the lock turns into a shared one above
+            continue
+        elif time.monotonic() - begun > place.lease and silence(held) > place.lease:
+            say("not waiting for %s any longer" % who_holds(held))
+            bring_timed(place, number, database, held, seconds)
+            continue
         else:
             news = who_holds(held)
             if news != said:
@@ -282,20 +313,65 @@ def hold(place, number, database, seconds):
         time.sleep(0.2)
 
 
+def silence(held):
+    """Return the seconds since who brings the database gave a sign of life; without any, for ever."""
+    try:
+        return time.time() - os.stat(held.holder).st_mtime
+    except OSError:
+        return float("inf")
+
+
+def bring_timed(place, number, database, held, seconds):
+    """Bring a database and note how long it took."""
+    begun = time.monotonic()
+    say("staging %s" % database["fingerprint"])
+    bring(place, number, database, held)
+    seconds["download"] = round(time.monotonic() - begun, 3)
+
+
 def who_holds(held):
     """Return what the holder of the lock last said of itself."""
     try:
-        age = time.time() - os.stat(held.holder).st_mtime
         with open(held.holder) as file:
-            return "%s%s" % (file.read(), " (silent for a while)" if age > 10 * BEAT_SECONDS else "")
+            return "%s%s" % (file.read(), " (silent for a while)" if silence(held) > 10 * BEAT_SECONDS else "")
     except OSError:
         return "another pod"
 
 
+def own_part(held):
+    """Make the folder that this pod alone fills, locked while it does; returns the lock."""
+    while True:
+        os.makedirs(held.part, exist_ok=True)
+        lock = os.open(held.part, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.exists(held.part) and os.stat(held.part).st_ino == os.fstat(lock).st_ino:
+            return lock
+        os.close(lock)
+
+
+def take_over(held):
+    """Take the whole files that pods which are gone have brought; the rest of theirs is removed."""
+    cache, prefix = os.path.split(held.parts)
+    for name in os.listdir(cache):
+        theirs = os.path.join(cache, name)
+        if not name.startswith(prefix) or theirs == held.part:
+            continue
+        lock = os.open(theirs, os.O_RDONLY)
+        try:
+            if try_lock(lock, fcntl.LOCK_EX):
+                for file in os.listdir(theirs):
+                    if not file.endswith(".part"):
+                        os.replace(os.path.join(theirs, file), os.path.join(held.part, file))
+                shutil.rmtree(theirs, ignore_errors=True)
+        finally:
+            os.close(lock)
+
+
 def bring(place, number, database, held):
-    """Fetch all files, compare sizes and checksums, then give the folder its name."""
+    """Fetch all files into a folder of this pod, compare sizes and checksums, then give it its name."""
     evict(place, database, held)
-    os.makedirs(held.part, exist_ok=True)
+    lock = own_part(held)
+    take_over(held)
     total, done = sum(each["size"] for each in database["files"]), {}
     over = threading.Event()
 
@@ -318,12 +394,15 @@ def bring(place, number, database, held):
         with open(os.path.join(held.part, MARKER), "w") as file:
             file.write(database["fingerprint"])
         os.sync()
-        shutil.rmtree(held.folder, ignore_errors=True)  # one without its marker
-        os.rename(held.part, held.folder)
+        if not held.complete():
+            shutil.rmtree(held.folder, ignore_errors=True)  # one without its marker
+            os.rename(held.part, held.folder)
+        shutil.rmtree(held.part, ignore_errors=True)  # another was faster
     except OSError as error:
         raise Stop("no_room" if error.errno == errno.ENOSPC else "staging_failed", str(error)) from None
     finally:
         over.set()
+        os.close(lock)
         with contextlib.suppress(OSError):
             os.unlink(held.holder)
 
@@ -413,17 +492,22 @@ class Runner:
         self.volumes = {}
         self.version = ""
         self.child = None
+        self.held = []
 
     def prepare(self, held):
         """Link all databases side by side, so that BLAST+ finds them by their bare names, with the lists of ids."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
+        self.held = held
         for one in held:
             for name in os.listdir(one.folder):
                 if name != MARKER:
                     os.symlink(os.path.join(one.folder, name), os.path.join(self.folder, name))
         self.lists(self.folder)
         self.version = self.ask_version()
+        wanted = self.plan.get("blast_version")
+        if wanted and self.version and self.version != wanted:
+            raise Stop("other_blast", "the pod has BLAST+ %s, blastd has %s" % (self.version, wanted), HOPELESS)
 
     def lists(self, folder):
         for name, text in self.plan.get("lists", {}).items():
@@ -567,6 +651,8 @@ class Runner:
             said = excerpt(file.read(), 64 * 1024)
         if code < 0 and oom_kills() > before:
             raise Stop("out_of_memory", "", 137)
+        if code and not all(each.complete() for each in self.held):
+            raise Stop("staging_failed", "the cache of this node was emptied during the search")
         if code:
             raise Failed(code if code > 0 else 128 - code, said)
         return said
@@ -648,6 +734,22 @@ def load_plan(place):
         raise Stop("bad_plan", "plan.json: %s" % error, HOPELESS) from None
 
 
+def keep_warm(place, plan, held):
+    """Keep databases on the node for ever: ready while they are there, brought again when somebody took them away."""
+    ready = os.path.join(place.work, "warm")
+    while True:
+        open(ready, "w").close()
+        while all(each.complete() for each in held):
+            for each in held:
+                each.used()
+            time.sleep(LOOK_SECONDS)
+        say("the cache of this node was emptied")
+        os.unlink(ready)
+        for each in held:
+            each.close()
+        held = [hold(place, number, each, {}) for number, each in enumerate(plan["databases"])]
+
+
 def work(mode, place, state):
     """Do what *mode* says; *state* gets what the last word needs."""
     plan, seconds = load_plan(place), state["seconds"]
@@ -656,11 +758,7 @@ def work(mode, place, state):
         return
     os.makedirs(place.work, exist_ok=True)
     if mode == "warm":
-        open(os.path.join(place.work, "warm"), "w").close()
-        while True:
-            time.sleep(60)
-            for one in held:
-                one.used()
+        keep_warm(place, plan, held)
     runner = state["runner"] = Runner(place, plan, seconds)
     runner.prepare(held)
     for index in plan["completions"][place.index]:
