@@ -24,8 +24,8 @@ def take(page: Page, daemon: Daemon) -> None:
     page.evaluate("scrollTo(0, 0); document.activeElement.blur(); document.querySelector('textarea').scrollTo(0, 0)")
     page.screenshot(path=SCREENS / "search.png")
     job_id = daemon.run(query, "blastn", "16S_demo", title="first search")["job_id"]
-    page.goto(f"{daemon.url}/jobs/{job_id}#graphic")
-    page.locator("main svg a").nth(10).wait_for()
+    page.goto(f"{daemon.url}/jobs/{job_id}")
+    page.locator("#panel .hrow").nth(10).wait_for()
     page.screenshot(path=SCREENS / "job.png")
 
 
@@ -37,7 +37,7 @@ def main() -> None:
         make(db, db / "16S_demo.fa", "16S_demo", "nucl", "-parse_seqids", "-title", "16S rRNA genes (demonstration)")
         daemon = Daemon(Path(folder) / "state", [db]).start()
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        take(browser.new_context(viewport={"width": 1000, "height": 700}, color_scheme="light").new_page(), daemon)
+        take(browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light").new_page(), daemon)
         browser.close()
         daemon.stop()
 

@@ -454,6 +454,7 @@ async function begin() {
   show($('loaded'))
   paintHead()
   $('time').open = ACTIVE.has(state.job.status)
+  if (!ACTIVE.has(state.job.status)) $('loaded').append(h('section', { class: 'panel' }, $('time'))) // the result comes first
   pickTab = tabs(
     $('tabs'),
     $('panel'),
