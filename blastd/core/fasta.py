@@ -40,7 +40,7 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     are each record's letters as a nucleotide and as a protein program of BLAST+ counts them (`letters_of` chooses).
     `molecule` is a guess: nucl, prot or unknown. `faults` forbid a search whatever the program is; the first 100 are
     kept, `faults_total` counts all; warnings likewise. `foreign` and `dropped` are lines with letters that a nucleotide
-    program drops, for `core.molecule.judge`. `words`, `characters` and `salt` are what `core.standins` needs.
+    program drops, `prose` lines of words that a protein program reads as residues, for `core.molecule.judge`. `words`, `characters` and `salt` are what `core.standins` needs.
     `stopped`: the reading ended early, so that counts are not those of the whole.
     """
 
@@ -61,6 +61,8 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     foreign_letters: int = 0
     dropped: tuple[Fault, ...] = ()
     dropped_letters: int = 0
+    prose: tuple[Fault, ...] = ()
+    ambiguous: frozenset[int] = frozenset()
     words: frozenset[str] = frozenset()
     characters: frozenset[str] = frozenset()
     salt: str = ""
@@ -166,6 +168,8 @@ class Reader:
             foreign_letters=lines.foreign_letters,
             dropped=lines.dropped.all(),
             dropped_letters=lines.dropped_letters,
+            prose=lines.words.all(),
+            ambiguous=frozenset(lines.ambiguous),
             words=titles.words,
             characters=titles.characters,
             salt=titles.salt,

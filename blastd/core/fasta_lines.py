@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from blastd.core.fasta_faults import MOST, Found, printable
+from blastd.core.fasta_prose import WORD_LINE, Prose, blank_line, title_word
 from blastd.core.titles import parse_defline
 
 
@@ -31,6 +32,12 @@ _PLAIN = NUCLEOTIDES + b"\n"
 NOT_NUCLEOTIDES = bytes(set(range(256)) - set(NUCLEOTIDES))
 NOT_RESIDUES = bytes(set(range(256)) - set(RESIDUES))
 _FIND_ODD = re.compile(b"[^" + re.escape(_KNOWN) + b"0-9-]")
+WORDS = (
+    "the line looks like words, of which BLAST+ reads every letter as a residue; put '>' before it if it is a title, and "
+    "remove it if it is not sequence."
+)
+_ODD_SHARE = 0.1
+_MOST_AMBIGUOUS = 10_000
 _LOOKED_AT = 70  # letters of a first line that BLAST+ judges
 
 
@@ -55,6 +62,10 @@ class Lines:
         self._faults, self._warnings = faults, warnings
         self.foreign, self.dropped = Found(located=False), Found(located=False)
         self.letters = self.bases = self.amino = self.foreign_letters = self.dropped_letters = 0
+        self.words = Found()
+        self.ambiguous: set[int] = set()
+        """Records of letters for several bases, as no true nucleotide sequence has many."""
+        self._prose, self._blank_end = Prose(), False
         self.quiet = _PLAIN
         self.column = 0
         """Bytes of the present line that came in pieces before."""
@@ -68,7 +79,11 @@ class Lines:
     def bodies(self, bodies: list[bytes], titles: list[bytes], lines: list[int], first: int) -> list[tuple[int, int]]:
         """Count the letters of several records; *lines* are those of the titles, *first* records came before."""
         joined = b"\n".join(bodies)
-        if not joined.translate(None, self.quiet):
+        if not joined.translate(None, self.quiet) and b"\n\n" not in joined and not WORD_LINE.search(joined):
+            self._blank_end = False
+            if joined.translate(None, _BASES + b"\n"):
+                for at, body in enumerate(bodies):
+                    self._ambiguous(body, first + at + 1)
             self.tally(joined)
             letters = [len(body) - body.count(b"\n") for body in bodies]
             self.letters += sum(letters)
@@ -89,6 +104,7 @@ class Lines:
 
         Return the letters as a nucleotide and as a protein program counts them. *where* is the first line.
         """
+        self._look_at_lines(body, where, before)
         if not body.translate(None, self.quiet):
             letters = len(body) - body.count(b"\n")
             nucleotides = letters if not body.translate(None, _PLAIN) else len(body.translate(None, NOT_NUCLEOTIDES))
@@ -103,6 +119,28 @@ class Lines:
                 nucleotides, residues = nucleotides + some, residues + more
                 self._comment = False
         return nucleotides, residues
+
+    def _look_at_lines(self, body: bytes, where: Place, before: int) -> None:
+        """Note blank lines inside of a sequence, and a title that is taken for one."""
+        at = blank_line(body, after_letters=before > 0, after_blank=self._blank_end)
+        if at is not None:
+            there = Place(record=where.record, title=where.title, line=where.line + at)
+            self._warn("blank_line", "a blank line parts the record here, and BLAST+ reads both parts as one sequence; if "
+                       "this is another one, put a title line, which begins with '>', before it.", there)  # fmt: skip
+        if not before and title_word(body):
+            self.words.add("words", WORDS, where.record, where.record_id, where.line, each="record")
+        self._blank_end = body.endswith(b"\n")
+        self._ambiguous(body, where.record)
+
+    def _ambiguous(self, body: bytes, record: int) -> None:
+        """Note a record that may be a protein although each of its letters may be a nucleotide, like a protamine."""
+        odd = body.translate(None, _BASES + b"\n")
+        if (
+            len(odd) > _ODD_SHARE * len(body)
+            and len(self.ambiguous) < _MOST_AMBIGUOUS
+            and not odd.translate(None, _PLAIN)
+        ):
+            self.ambiguous.add(record)
 
     def piece(self, piece: bytes, where: Place, before: int, *, last: bool) -> tuple[int, int]:
         """Count a piece of a line; *last* ends the line."""
@@ -128,6 +166,8 @@ class Lines:
         nucleotides, residues = len(line.translate(None, NOT_NUCLEOTIDES)), len(line.translate(None, NOT_RESIDUES))
         self.letters += residues
         self.tally(line)
+        if (b" " in line or b"\t" in line) and self._prose.is_words(line):
+            self.words.add("words", WORDS, where.record, where.record_id, where.line)
         if odd := line.translate(None, _KNOWN):
             self._odd(line, odd, where)
             if not before and not self.column:

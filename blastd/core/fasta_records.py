@@ -6,6 +6,7 @@ from itertools import accumulate
 
 from blastd.core.fasta_faults import Found, Limits
 from blastd.core.fasta_lines import Lines, Place
+from blastd.core.fasta_prose import pir_title
 from blastd.core.titles import Titles, parse_defline
 
 # The end of a title that is rather a sequence: BLAST+ itself warns at 20 nucleotides.
@@ -113,6 +114,11 @@ class Records:
                              "sequence of its own; put a title before it, or remove it.", 1, "", self._title_line)  # fmt: skip
         if not first:
             self.first_id = parse_defline(titles[0])[0] or "Query_1"
+        for at, title in enumerate(titles):
+            if pir_title(title, bodies[at]):
+                self._faults.add("pir", "the record is in PIR form, whose second line is a title that BLAST+ would read as "
+                                 "sequence; make it FASTA: one title line, and no '*' at the end.",
+                                 first + at + 1, parse_defline(title)[0], lines[at] + 1)  # fmt: skip
         counted = self.lines.bodies(bodies, titles, lines, first)
         nucleotides, residues = [some for some, _ in counted], [more for _, more in counted]
         begins = list(accumulate([len(piece) + 2 for piece in pieces], initial=self._at))

@@ -40,6 +40,10 @@ class Scanned(Protocol):
     def foreign(self) -> tuple[Fault, ...]: ...  # noqa: D102
     @property
     def dropped(self) -> tuple[Fault, ...]: ...  # noqa: D102
+    @property
+    def prose(self) -> tuple[Fault, ...]: ...  # noqa: D102
+    @property
+    def ambiguous(self) -> frozenset[int]: ...  # noqa: D102
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,8 +87,10 @@ def judge(scan: Scanned, wanted: str, *, molecule_check: bool = True) -> Judgeme
         warnings = [warning for warning in warnings if warning.code != "pyrrolysine"]
         (faults if molecule_check else warnings).extend(_foreign(fault) for fault in scan.foreign)
         warnings.extend(_dropped(fault) for fault in scan.dropped)
-    elif molecule_check and scan.molecule == PROTEIN:
-        warnings.extend(_nucleotides_among(scan))
+    else:
+        warnings.extend(scan.prose)
+        if molecule_check and scan.molecule == PROTEIN:
+            warnings.extend(_nucleotides_among(scan))
     letters = scan.nucleotides if wanted == NUCLEOTIDE else scan.residues
     return Judgement(faults=tuple(faults[:MOST]), warnings=tuple(warnings[:MOST]), letters=letters)
 
@@ -118,5 +124,5 @@ def _nucleotides_among(scan: Scanned) -> list[Fault]:
     return [
         Fault(code="molecule", sentence=f"Record {number} looks like nucleotides among proteins.", record=number)
         for number, (bases, letters) in pairs
-        if bases == letters >= _LONG_LETTERS
+        if bases == letters >= _LONG_LETTERS and number not in scan.ambiguous
     ][:MOST]
