@@ -26,7 +26,8 @@ SLOW: dict[str, Any] = {"program": "tblastx", "database": "slow", "options": {"e
 
 def make(folder: Path, fasta: Path, name: str, kind: str, *more: str) -> None:
     """Build one database in *folder*."""
-    argv = ["makeblastdb", "-in", str(fasta), "-dbtype", kind, "-out", name, *more]
+    out = f"/proc/self/cwd/{name}"  # 2.16 fails in folders with blanks, so the folder is called otherwise
+    argv = ["makeblastdb", "-in", str(fasta), "-dbtype", kind, "-out", out, *more]
     subprocess.run(argv, cwd=folder, check=True, capture_output=True)
 
 

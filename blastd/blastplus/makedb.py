@@ -8,9 +8,10 @@ from pathlib import Path
 from blastd.aio import duty, offload
 from blastd.blastplus import blastdb
 from blastd.blastplus.blastdb import Database, Found
+from blastd.blastplus.remarks import hear
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
-from blastd.core.model import Frozen
+from blastd.core.model import Frozen, Warned
 from blastd.errors import BlastdError, Conflict, DatabaseBroken
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -20,6 +21,8 @@ MADE_BY = ".made-by"
 ASIDE = re.compile(r"\.\.(.+)-[0-9a-f]{32}")
 """What a database is called while another one takes its place; no name begins with a dot."""
 LONG_ID = re.compile(r"id is too long\. Its length is (\d+).*?(?:is:|:)?\s*(\S+)?$", re.MULTILINE)
+HERE = Path("/proc/self/cwd")
+"""What Linux calls the folder in which a process runs, whatever its name is."""
 WITHOUT_IDS = "or build with parse_seqids false (hit sequences are then found by position)"
 Progress = Callable[[float], Awaitable[None]]
 
@@ -42,21 +45,28 @@ class Order(Frozen, frozen=True, kw_only=True):
     task_id: str = ""
 
 
-async def make(order: Order, root: Path, tools: Tools, seconds: float, chance: Chance) -> Database:
+class Made(Frozen, frozen=True, kw_only=True):
+    """A database that was made, and what makeblastdb said of it."""
+
+    database: Database
+    warnings: tuple[Warned, ...] = ()
+
+
+async def make(order: Order, root: Path, tools: Tools, seconds: float, chance: Chance) -> Made:
     """Make the database *order.name* under *root* and return it as the catalogue would; *chance* names what is half made.
 
     Raises BuildFailed with the cause and the way out, Conflict when the name is taken and `replace` is not asked for.
     """
     final = root / order.name
     if order.task_id and await duty(_maker, final) == order.task_id:
-        return await _look(order, final, tools)
+        return Made(database=await _look(order, final, tools))
     if final.exists() and not order.replace:
         raise Conflict(f"There is a database {order.name} already: choose another name, or ask to replace it.")
     work = root / f".{order.name}-{chance.uuid().hex}"
     await duty(work.mkdir, parents=True)
     try:
-        await _build(order, work, tools, seconds)
-        made = await _look(order, work, tools)
+        warnings = await _build(order, work, tools, seconds)
+        made = Made(database=await _look(order, work, tools), warnings=warnings)
         await duty((work / MADE_BY).write_text, order.task_id)
         await offload(_place, work, final, chance)
     finally:
@@ -83,16 +93,32 @@ async def _look(order: Order, folder: Path, tools: Tools) -> Database:
     return made
 
 
-async def _build(order: Order, work: Path, tools: Tools, seconds: float) -> None:
+async def _build(order: Order, work: Path, tools: Tools, seconds: float) -> tuple[Warned, ...]:
+    """Run makeblastdb in *work*; returns what it said of a database that it made. Raises BuildFailed."""
     link = work / "input.fa"
     await duty(link.symlink_to, order.fasta.absolute())
-    words = ["-in", "input.fa", "-dbtype", order.molecule, "-title", order.title or order.name, "-out", order.name]
+    words = [
+        "-in",
+        "input.fa",
+        "-dbtype",
+        order.molecule,
+        "-title",
+        order.title or order.name,
+        "-out",
+        _out(order.name, work),
+    ]
     words += ["-parse_seqids"] if order.parse_seqids else []
     ran = await tools.run("makeblastdb", words, cwd=work, seconds=seconds)
     await duty(link.unlink)
     text = (ran.stderr + ran.stdout).decode("utf-8", "replace")
     if ran.exit_code != 0:
         raise BuildFailed(await offload(explain, text, order.fasta, order.parse_seqids))
+    return hear(ran.stderr.decode("utf-8", "replace")).warnings
+
+
+def _out(name: str, work: Path) -> str:
+    """Return where makeblastdb writes, seen from *work*: 2.16 and 2.17 fail, after all is written, in folders with blanks."""
+    return f"{HERE}/{name}" if " " in str(work.absolute()) and HERE.exists() else name
 
 
 def explain(text: str, fasta: Path, parsed: bool) -> str:

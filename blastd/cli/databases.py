@@ -60,6 +60,7 @@ def make(given: argparse.Namespace) -> int:
             "name": given.name,
             "title": given.title,
             "parse_seqids": str(not given.no_parse_seqids).lower(),
+            "molecule_check": str(not given.no_molecule_check).lower(),
         }
         wanted["molecule"] = {"nucl": "nucleotide", "prot": "protein"}[given.type]
         task = json.loads(await client.raw("POST", "api/blast/databases", params=wanted, data=joined(files)))["task"]
@@ -73,6 +74,8 @@ def make(given: argparse.Namespace) -> int:
             task = json.loads(await client.raw("GET", f"api/blast/database-tasks/{segment(task['id'])}"))["task"]
         if given.json:
             print(json.dumps(task, indent=2))
+        for warned in task.get("warnings", []):
+            say(f"warning: {warned['text']}")
         if task["status"] == "failed":
             say(task["error"])
             return ExitCode.FAILED

@@ -289,6 +289,11 @@ def _db(commands: Sub) -> None:
     make.add_argument(
         "--no-parse-seqids", action="store_true", help="keep ids as they are, without reading NCBI's forms"
     )
+    make.add_argument(
+        "--no-molecule-check",
+        action="store_true",
+        help="take the file although its letters look like the other molecule",
+    )
     _client(make)
     rescan = _command(inner, "rescan", databases.rescan, "look through the database folders now", "blastd db rescan")
     _client(rescan)

@@ -12,7 +12,7 @@ import msgspec
 from blastd.core.fasta_faults import MOST, Fault, place
 
 NUCLEOTIDE, PROTEIN, UNKNOWN = "nucl", "prot", "unknown"
-_NAMES = {NUCLEOTIDE: "nucleotides", PROTEIN: "protein"}
+NAMES = {NUCLEOTIDE: "nucleotides", PROTEIN: "protein"}
 _PROGRAMS = {NUCLEOTIDE: "blastp or tblastn", PROTEIN: "blastn, blastx or tblastx"}
 # Share of A, C, G, T, U and N from which letters are nucleotides: IUPAC codes are rarer, silk (GAGAGS) stays under it.
 _BASES_SHARE = 0.9
@@ -68,7 +68,7 @@ def mismatch(scan: Scanned, wanted: str) -> Fault | None:
     if scan.molecule in {wanted, UNKNOWN}:
         return None
     text = (
-        f"The query looks like {_NAMES[scan.molecule]}, and this program wants {_NAMES[wanted]}. Use {_PROGRAMS[wanted]}; "
+        f"The query looks like {NAMES[scan.molecule]}, and this program wants {NAMES[wanted]}. Use {_PROGRAMS[wanted]}; "
         "or, if the query is right, set 'molecule_check' to false."
     )
     return Fault(code="molecule", sentence=text)

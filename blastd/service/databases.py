@@ -20,7 +20,7 @@ from blastd.blastplus.makedb import BuildFailed, Order, check_name
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
 from blastd.clock import Clock
-from blastd.core.model import Frozen
+from blastd.core.model import Frozen, Warned
 from blastd.errors import (
     BlastdError,
     Conflict,
@@ -33,6 +33,7 @@ from blastd.errors import (
     ToolFailed,
 )
 from blastd.service.access import Identity
+from blastd.service.making import AT_ONCE_BYTES, Examined, examine, together
 from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask
 from blastd.store.files import Files
@@ -66,6 +67,7 @@ class NewDatabase(Frozen, frozen=True, kw_only=True):
     molecule: str = ""
     parse_seqids: bool = True
     replace: bool = False
+    molecule_check: bool = True
 
 
 class Databases:
@@ -224,19 +226,26 @@ class Databases:
             raise Conflict(
                 f"There is a database {wanted.name} already: choose another name, or ask to replace one of yours."
             )
+        small = (await duty(wanted.upload.stat)).st_size <= AT_ONCE_BYTES
+        seen = Examined()
+        if small:
+            seen = await offload(examine, wanted.upload, wanted.molecule, molecule_check=wanted.molecule_check)
+            if seen.faults:
+                raise Invalid([("/file", text) for text in seen.faults])
         task_id, now = self._chance.uuid().hex, self._clock.now()
         kept = self._files.temporary()  # a name of this process until the row owns it: no sweep takes it in between
         await duty(wanted.upload.rename, kept)
         settings: dict[str, Any] = {
             "fasta": kept.name, "title": wanted.title, "molecule": wanted.molecule,
             "parse_seqids": wanted.parse_seqids, "replace": wanted.replace,
+            "molecule_check": wanted.molecule_check, "examined": small,
         }  # fmt: skip
 
         def write(db: sqlite3.Connection) -> None:
             before = dbtasks.maker(db, wanted.name)
             if before is not None and before != who.owner and not who.admin:
                 raise Forbidden(f"The database {wanted.name} is somebody else's: choose another name, or ask an admin.")
-            dbtasks.insert(db, task_id, who.owner, wanted.name, settings, now)
+            dbtasks.insert(db, task_id, who.owner, wanted.name, settings, now, seen.warnings)
 
         try:
             await self._store.write(write)
@@ -283,7 +292,10 @@ class Databases:
             task_id=task.task_id,
         )
         failed: BaseException | None = None
+        warnings = list(task.warnings)
         try:
+            if not settings.get("examined"):
+                warnings += await self._examined(order, molecule_check=bool(settings.get("molecule_check", True)))
             async with asyncio.TaskGroup() as group:
                 progress = group.create_task(self._progress(task, fasta), name=f"progress-{task.task_id}")
                 try:
@@ -294,13 +306,21 @@ class Databases:
             failed = _first(errors)
         if failed is not None:
             code = failed.code if isinstance(failed, BlastdError) else BuildFailed.code
-            await self._end(task, fasta, error_code=code, error=str(failed))
+            await self._end(task, fasta, warnings, error_code=code, error=str(failed))
             log.info("database_not_made", name=task.name, code=code)
             return
         await self.rescan()
         current = self.current(task.name)
-        await self._end(task, fasta, fingerprint=current.fingerprint if current is not None else made.fingerprint)
-        log.info("database_made", name=task.name, sequences=made.sequences)
+        found = current if current is not None else made.database
+        await self._end(task, fasta, [*warnings, *made.warnings], fingerprint=found.fingerprint)
+        log.info("database_made", name=task.name, sequences=found.sequences, warnings=len(warnings))
+
+    async def _examined(self, order: Order, *, molecule_check: bool) -> tuple[Warned, ...]:
+        """Return the warnings of a file that was too large to be looked at before it was accepted. Raises BuildFailed."""
+        seen = await offload(examine, order.fasta, order.molecule, molecule_check=molecule_check)
+        if seen.faults:
+            raise BuildFailed(together(seen.faults))
+        return seen.warnings
 
     async def _progress(self, task: DatabaseTask, fasta: Path) -> None:
         begin = self._clock.monotonic()
@@ -315,9 +335,10 @@ class Databases:
                 await self._store.write(lambda db, share=share, now=now: dbtasks.progress(db, task.task_id, share, now))  # type: ignore[misc]  # a lambda with defaults
             await asyncio.sleep(PROGRESS_SECONDS)
 
-    async def _end(self, task: DatabaseTask, fasta: Path, **result: str) -> None:
+    async def _end(self, task: DatabaseTask, fasta: Path, warnings: Sequence[Warned], **result: str) -> None:
         now: datetime = self._clock.now()
-        await self._store.write(lambda db: dbtasks.end(db, task.task_id, now, **result))
+        once = tuple(dict.fromkeys(warnings))
+        await self._store.write(lambda db: dbtasks.end(db, task.task_id, now, warnings=once, **result))
         await duty(fasta.unlink, missing_ok=True)
 
 

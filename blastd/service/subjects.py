@@ -12,15 +12,16 @@ from typing import Protocol
 
 from blastd.aio import duty, offload
 from blastd.blastplus import blastdb, makedb
-from blastd.blastplus.blastdb import Database
-from blastd.blastplus.makedb import BuildFailed, Order
+from blastd.blastplus.makedb import BuildFailed, Made, Order
 from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
 from blastd.core.fasta import Limits
+from blastd.core.model import Warned
 from blastd.core.offered import TITLES
 from blastd.core.programs import molecules
 from blastd.service.intake import Intake, take_in
+from blastd.service.making import of_file
 from blastd.store.files import Files
 
 Faults = list[tuple[str, str]]
@@ -61,9 +62,12 @@ class Subjects:
         upload = given.subject or target
         return await offload(take_in, upload, target, wanted, limits, check=given.molecule_check)
 
-    async def database(self, given: Given, own: Intake, fasta: Path) -> tuple[Database | None, Faults]:
-        """Return the subjects, normalised in *fasta*, as a pinned database, or why there is none. Raises DatabaseBroken, ToolFailed."""
-        faults = [("/subject", f"Subject: {text}") for text in own.faults]
+    async def database(self, given: Given, own: Intake, fasta: Path) -> tuple[Made | None, Faults]:
+        """Return the subjects, normalised in *fasta*, as a pinned database with its warnings, or why there is none.
+
+        Raises DatabaseBroken, ToolFailed.
+        """
+        faults = [("/subject", f"Subject: {of_file(text)}") for text in own.faults]
         if given.databases:
             faults.append(("/database", "Name a database or send subjects, not both."))
         if given.engine not in (None, ENGINE):
@@ -80,11 +84,13 @@ class Subjects:
         )
         await duty(folder.mkdir)
         try:
-            await makedb.make(order, folder, self._tools, SECONDS, self._chance)
+            made = await makedb.make(order, folder, self._tools, SECONDS, self._chance)
             found = (await blastdb.scan([folder / name], self._tools)).databases[name]
             await self._shelf.pin(found)
         except BuildFailed as error:
             return None, [("/subject", str(error))]
         finally:
             await offload(shutil.rmtree, folder, ignore_errors=True)
-        return found, []
+        said = [Warned(text=f"Subject: {of_file(warned.text)}") for warned in own.warnings]
+        said += [Warned(text=f"Subject: {warned.text}", source=warned.source) for warned in made.warnings]
+        return Made(database=found, warnings=tuple(said)), []

@@ -17,9 +17,10 @@ from typing import Any, cast
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from blastd.aio import by_size, duty
-from blastd.blastplus.blastdb import Database as BlastDatabase
+from blastd.blastplus.makedb import Made
 from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import LimitsSettings
@@ -179,7 +180,7 @@ class Submit:
     ) -> Accepted:
         wrong = self._webhook_fault(given.webhook) if given.webhook else None
         known = [("/webhook", wrong)] if wrong else []
-        made: BlastDatabase | None = None
+        made: Made | None = None
         if own is not None:
             made, faults = await self._subjects.database(given, own, subject)
             known += faults
@@ -191,12 +192,14 @@ class Submit:
             query_loc=given.query_loc,
             engine=given.engine if own is None or given.engine else SUBJECT_ENGINE,
             subjects=own is not None,
-            own=made,
+            own=made.database if made is not None else None,
         )
         checked = await self._checks.check(asked, intake, known)
         key = _reuse_key(intake, checked)
         job_id, now = ids.job_id(self._chance.uuid()), self._clock.now()
         job = self._job(job_id, who.owner, given, intake, checked, key, now)
+        if made is not None:
+            job = replace(job, warnings=(*job.warnings, *made.warnings))
         its_units = self._checks.units(job_id, checked.plan)
         if given.reuse and (same := await self._reuse.find(who.owner, key)) is not None:
             reused = await self._reuse.take(same, job)

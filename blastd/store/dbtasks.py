@@ -1,16 +1,18 @@
 """The table of databases in the making."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from blastd.clock import from_ms, to_ms
 from blastd.core.ids import Owner
-from blastd.core.model import Frozen
+from blastd.core.model import Frozen, Warned
 from blastd.store.rows import dump, load, moment
 
-INSERT = """INSERT INTO database_task (task_id, owner, name, status, progress, settings, created_at, updated_at)
-            VALUES (:task_id, :owner, :name, 'queued', 0, :settings, :now, :now)"""
+MOST_WARNINGS = 500  # of one task: nobody reads more
+INSERT = """INSERT INTO database_task (task_id, owner, name, status, progress, settings, warnings, created_at, updated_at)
+            VALUES (:task_id, :owner, :name, 'queued', 0, :settings, :warnings, :now, :now)"""
 GET = "SELECT * FROM database_task WHERE task_id = :task_id"
 PAGE = "SELECT * FROM database_task ORDER BY created_at DESC, task_id LIMIT :limit"
 UNFINISHED = "SELECT * FROM database_task WHERE status IN ('queued', 'running') ORDER BY created_at LIMIT :limit"
@@ -21,7 +23,7 @@ MAKER = """SELECT owner FROM database_task WHERE name = :name AND status <> 'fai
 PROGRESS = """UPDATE database_task SET status = 'running', progress = max(progress, :progress), updated_at = :now
               WHERE task_id = :task_id AND finished_at IS NULL"""
 END = """UPDATE database_task SET status = :status, progress = :progress, error_code = :error_code, error = :error,
-         fingerprint = :fingerprint, updated_at = :now, finished_at = :now WHERE task_id = :task_id AND finished_at IS NULL"""
+         fingerprint = :fingerprint, warnings = :warnings, updated_at = :now, finished_at = :now WHERE task_id = :task_id AND finished_at IS NULL"""
 
 
 PAGE_ROWS = 1000
@@ -42,13 +44,21 @@ class DatabaseTask(Frozen, frozen=True, kw_only=True):
     updated_at: datetime
     finished_at: datetime | None
     fingerprint: str | None
+    warnings: tuple[Warned, ...] = ()
 
 
 def insert(
-    db: sqlite3.Connection, task_id: str, owner: Owner, name: str, settings: dict[str, Any], now: datetime
+    db: sqlite3.Connection,
+    task_id: str,
+    owner: Owner,
+    name: str,
+    settings: dict[str, Any],
+    now: datetime,
+    warnings: Sequence[Warned] = (),
 ) -> None:
     """Add a task that waits."""
     values = {"task_id": task_id, "owner": owner, "name": name, "settings": dump(settings), "now": to_ms(now)}
+    values |= {"warnings": dump(warnings[:MOST_WARNINGS])}
     db.execute(INSERT, values)
 
 
@@ -96,8 +106,9 @@ def end(
     fingerprint: str | None = None,
     error_code: str | None = None,
     error: str | None = None,
+    warnings: Sequence[Warned] = (),
 ) -> None:
-    """End a task: completed with the fingerprint made, or failed with cause."""
+    """End a task: completed with the fingerprint made, or failed with cause; *warnings* are all of them."""
     db.execute(
         END,
         {
@@ -107,6 +118,7 @@ def end(
             "error_code": error_code,
             "error": error,
             "fingerprint": fingerprint,
+            "warnings": dump(warnings[:MOST_WARNINGS]),
             "now": to_ms(now),
         },
     )
@@ -127,4 +139,5 @@ def task_from(row: sqlite3.Row) -> DatabaseTask:
         updated_at=from_ms(row["updated_at"]),
         finished_at=moment(row["finished_at"]),
         fingerprint=row["fingerprint"],
+        warnings=load(row["warnings"], tuple[Warned, ...]),
     )

@@ -90,6 +90,7 @@ async def make_database(request: web.Request) -> web.Response:
                 molecule=LETTERS.get(given.molecule.strip().lower(), ""),
                 parse_seqids=given.parse_seqids,
                 replace=given.replace,
+                molecule_check=given.molecule_check,
             ),
         )
     finally:
@@ -151,6 +152,7 @@ def task_view(task: DatabaseTask, base: str) -> wire.TaskView:
         updated_at=wire.moment(task.updated_at),
         finished_at=wire.maybe(task.finished_at),
         fingerprint=task.fingerprint,
+        warnings=[rows.warning_view(warned) for warned in task.warnings],
         links={
             "self": f"{base}/api/blast/database-tasks/{task.task_id}",
             "database": f"{base}/api/blast/databases/{task.name}",

@@ -85,7 +85,7 @@ async def test_C09_an_order_whose_database_is_in_place_has_done_its_work(found_t
     order = Order(fasta=DB / "nt.fa", name="own", title="", molecule="nucl", parse_seqids=True, task_id="1")
     made = await makedb.make(order, tmp_path, found_tools, 60, SystemChance())
     again = await makedb.make(order, tmp_path, found_tools, 60, SystemChance())
-    assert again.fingerprint == made.fingerprint
+    assert again.database.fingerprint == made.database.fingerprint
     other = Order(fasta=DB / "nt.fa", name="own", title="", molecule="nucl", parse_seqids=True, task_id="2")
     with pytest.raises(Conflict):
         await makedb.make(other, tmp_path, found_tools, 60, SystemChance())

@@ -264,6 +264,12 @@ async function follow(task, say) {
   await load()
   if (now.status === 'failed')
     throw new Problem(422, { detail: now.error ?? 'makeblastdb failed.', code: now.error_code })
+  const said = now.warnings ?? []
+  $('task-warnings').replaceChildren(
+    h('p', {}, `${task.name} is ready, with ${plural(said.length, 'warning')}:`),
+    h('ul', {}, ...said.slice(0, 50).map(one => h('li', {}, one.text))),
+  )
+  show($('task-warnings'), said.length > 0)
   toast(`${task.name} is ready`)
   $('make').reset()
   seen = null

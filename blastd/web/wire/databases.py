@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from blastd.web.wire.base import Moment, Request, Wire
+from blastd.web.wire.jobs import WarningView
 
 
 class DatabaseView(Wire, frozen=True, kw_only=True):
@@ -45,6 +46,9 @@ class DatabaseBody(Request, frozen=True, kw_only=True):
     replace: Annotated[bool, Meta(description="Whether a database of this name that was made here is replaced.")] = (
         False
     )
+    molecule_check: Annotated[
+        bool, Meta(description="Whether a file that is not of the molecule, as its letters say, is refused.")
+    ] = True
 
 
 class TaskView(Wire, frozen=True, kw_only=True):
@@ -61,6 +65,7 @@ class TaskView(Wire, frozen=True, kw_only=True):
     updated_at: Moment
     finished_at: Moment | None
     fingerprint: str | None
+    warnings: Annotated[list[WarningView], Meta(description="What the scan of the file, and makeblastdb, said of it.")]
     links: dict[str, str]
 
 
