@@ -32,6 +32,30 @@ class Clock(Protocol):
         """Wait for *event* at most *seconds*; True if it came."""
 
 
+class Steady:
+    """The clock of day as it was at one moment, driven on by seconds that never jump.
+
+    What lies between two of its times has really passed, whoever sets the clock of the machine meanwhile.
+    """
+
+    def __init__(self, clock: Clock, not_before: datetime) -> None:
+        """Begin now, or at *not_before* when the clock of day is behind what is known to have been."""
+        self._clock, self._since = clock, clock.monotonic()
+        self._begun = to_ms(max(clock.now(), not_before))
+
+    def now(self) -> datetime:
+        """Return the time in UTC, whole milliseconds."""
+        return from_ms(self._begun + round((self._clock.monotonic() - self._since) * 1000))
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return self._clock.monotonic()
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+        """Wait for *event* at most *seconds*; True if it came."""
+        return await self._clock.wait(event, seconds)
+
+
 class SystemClock:
     """The clock of this machine."""
 

@@ -42,6 +42,7 @@ from blastd.tracking.look import Looks
 from blastd.tracking.reconcile import Reconciler
 from blastd.tracking.retention import Retention
 from blastd.tracking.settle import SETTLE_SECONDS, Settler
+from blastd.tracking.times import Times
 from blastd.tracking.tracker import Tracker
 from blastd.web.app import make_app, make_runner
 
@@ -246,9 +247,10 @@ def _tracker(
         memory_limit_bytes=settings.local.memory_limit_bytes or None,
     )
     policy = settings.tracking.intervals()
-    launcher = Launcher(store, files, shelf, clock, limits)
-    finisher = Finisher(store, files, shelf, clock, metrics)
-    looks = Looks(store, engines, launcher, finisher, clock, chance, policy, metrics)
+    times = Times(clock)
+    launcher = Launcher(store, files, shelf, clock, times, limits)
+    finisher = Finisher(store, files, shelf, times, metrics)
+    looks = Looks(store, engines, launcher, finisher, clock, times, chance, policy, metrics)
     return Tracker(store, engines, looks, clock, policy, metrics)
 
 

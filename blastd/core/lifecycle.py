@@ -57,6 +57,9 @@ STATUS_OF: dict[Phase, Status] = {
 VERSION_TRIES = 5
 """Tries at a unit after which it is no longer repeated because of its BLAST+: nodes with two versions would never end."""
 
+WAITING = frozenset({Phase.QUEUED, Phase.SUBMITTED})
+"""What an engine says of a search that waits in its queue, or in that of the cluster."""
+
 BEFORE_SUBMIT = frozenset({Phase.QUEUED, Phase.PREPARING, Phase.WARMING_UP, Phase.CONFIGURING, Phase.SUBMITTING})
 
 
@@ -184,7 +187,13 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
     phase = job.phase if job.phase is Phase.CANCELLING else seen.phase
     status = job.status if phase is Phase.CANCELLING else STATUS_OF[phase]
     done = sum(unit.state is UnitState.DONE for unit in after.values())
-    steps = timeline.merge(_taken(job, now), seen.steps)
+    handed = [report.started_at for report in seen.steps if report.name is StepName.SUBMITTING and report.started_at]
+    steps = timeline.merge(_taken(job, min([now, *handed])), seen.steps)
+    if seen.phase in WAITING and timeline.status_of(steps, StepName.RUNNING) is StepStatus.PENDING:
+        steps = timeline.wait(timeline.end(steps, StepName.SUBMITTING, now), now)
+    elif seen.phase is Phase.STAGING_DB:
+        staged = [report.started_at for report in seen.steps if report.name is StepName.STAGING_DB]
+        steps = timeline.go_on(steps, staged[0] if staged and staged[0] is not None else now)
     if phase in (Phase.RUNNING, Phase.RESULTS_PENDING):
         began = min((unit.started_at for unit in after.values() if unit.started_at), default=None)
         if began is not None:
@@ -207,7 +216,8 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
         "error": seen.trouble.text if seen.trouble is not None else None,
     }
     if status is Status.RUNNING and job.started_at is None:
-        wanted["started_at"] = min((u.started_at for u in after.values() if u.started_at), default=now)
+        began = min((unit.started_at for unit in after.values() if unit.started_at), default=now)
+        wanted["started_at"] = max(began, job.created_at)
     fields: dict[str, Any] = {name: value for name, value in wanted.items() if getattr(job, name) != value}
     if phase is job.phase and (not fields or (fields.keys() == {"queue_position"} and job.queue_position is not None)):
         return None  # a place that only moves up is written for all who wait at once (`Tracker`), not for each reader
@@ -252,13 +262,15 @@ def submitting(job: Job, now: datetime) -> Change:
     A job that could not be handed over goes on saying why until it is: the next try may last, and fail as the one before.
     """
     steps = _handing(job, now)
-    waits = job.waiting_for if job.waiting_for == job.error_code else None
-    return Change(status=Status.QUEUED, phase=Phase.SUBMITTING, fields={"steps": steps, "waiting_for": waits})
+    told = job.waiting_for if waits(job) else None
+    return Change(status=Status.QUEUED, phase=Phase.SUBMITTING, fields={"steps": steps, "waiting_for": told})
 
 
 def _handing(job: Job, now: datetime) -> tuple[Step, ...]:
-    """Note that *job* is being handed over."""
+    """Note that *job* is being handed over, after it waited for that, perhaps."""
     steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
+    if timeline.status_of(steps, StepName.SUBMITTING) is StepStatus.PENDING:
+        steps = timeline.go_on(steps, now)
     return timeline.start(steps, StepName.SUBMITTING, now)
 
 
@@ -271,15 +283,23 @@ def waiting(job: Job, trouble: Trouble, now: datetime) -> Change | None:
     """Return the change that says what keeps *job* from being handed over; None if the row says so already."""
     if job.waiting_for == trouble.code and job.error == trouble.text:
         return None
-    fields = {"waiting_for": trouble.code, "error_code": trouble.code, "error": trouble.text, "observed_at": now}
+    steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
+    steps = timeline.wait(timeline.take_back(steps, StepName.SUBMITTING), now)
+    fields: dict[str, Any] = {"waiting_for": trouble.code, "error_code": trouble.code, "error": trouble.text}
+    fields |= {"observed_at": now, "steps": steps}
     return Change(
         status=Status.QUEUED, phase=Phase.QUEUED, kind="waiting", fields=fields, data={"trouble": trouble.code}
     )
 
 
-def handed_over(job: Job, now: datetime) -> Change:
-    """Return the move of a job that its engine has taken over."""
-    steps = timeline.end(job.steps, StepName.SUBMITTING, now)
+def waits(job: Job) -> bool:
+    """Tell whether *job* waits for what kept it from being handed over the last time."""
+    return job.waiting_for is not None and job.waiting_for == job.error_code
+
+
+def handed_over(job: Job, begun: datetime, now: datetime) -> Change:
+    """Return the move of a job that its engine has taken over between *begun* and *now*."""
+    steps = timeline.end(_handing(job, begun), StepName.SUBMITTING, now)
     clean = {"steps": steps, "error_code": None, "error": None, "waiting_for": None}
     return Change(status=Status.QUEUED, phase=Phase.SUBMITTED, fields=clean)
 
@@ -291,7 +311,7 @@ def completed(job: Job, now: datetime, by: str, fields: dict[str, object], units
     begun = min(starts, default=now)
     steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, begun)
     if starts:
-        steps = timeline.end(steps, StepName.SUBMITTING, min(starts))
+        steps = timeline.go_on(timeline.end(steps, StepName.SUBMITTING, min(starts)), min(starts))
         steps = timeline.start(steps, StepName.RUNNING, min(starts))
     if ends:
         steps = timeline.end(steps, StepName.RUNNING, max(ends))
@@ -303,7 +323,7 @@ def completed(job: Job, now: datetime, by: str, fields: dict[str, object], units
         fields=_ended(job, now, by)
         | {
             "steps": timeline.close(steps, now, None),
-            "started_at": job.started_at or min(starts, default=None),
+            "started_at": job.started_at or max((job.created_at, min(starts)) if starts else (), default=None),
             "units_done": job.units_total,
             "error_code": None,
             "error": None,
@@ -333,6 +353,7 @@ def _computing(steps: Sequence[Step], began: datetime) -> tuple[Step, ...]:
     """Note that BLAST+ runs since *began*: what handed it over has ended."""
     handing = any(step.name is StepName.SUBMITTING and step.status is StepStatus.RUNNING for step in steps)
     steps = timeline.end(steps, StepName.SUBMITTING, began) if handing else steps
+    steps = timeline.go_on(steps, began)
     return timeline.start(steps, StepName.RUNNING, began)
 
 

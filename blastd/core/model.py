@@ -58,6 +58,8 @@ class StepName(StrEnum):
     CONFIGURING = "configuring"
     STAGING_DB = "staging_db"
     SUBMITTING = "submitting"
+    WAITING = "waiting"
+    """In a queue; there only if there was one."""
     RUNNING = "running"
     EXPORTING = "exporting"
 

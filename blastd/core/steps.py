@@ -13,7 +13,7 @@ NEVER = "the search ended before this step"
 
 def begin() -> tuple[Step, ...]:
     """Return the timeline of a job that has just been accepted."""
-    return tuple(Step(name=name) for name in StepName)
+    return tuple(Step(name=name) for name in StepName if name is not StepName.WAITING)
 
 
 def start(steps: Sequence[Step], name: StepName, at: datetime) -> tuple[Step, ...]:
@@ -24,6 +24,34 @@ def start(steps: Sequence[Step], name: StepName, at: datetime) -> tuple[Step, ..
         else step
         for step in steps
     )
+
+
+def wait(steps: Sequence[Step], at: datetime) -> tuple[Step, ...]:
+    """Note that the search waits in a queue since *at*: a stretch of its own, no part of a step."""
+    if any(step.name is StepName.WAITING for step in steps):
+        return start(steps, StepName.WAITING, at)
+    place = next((number for number, step in enumerate(steps) if step.name is StepName.RUNNING), len(steps))
+    return (*steps[:place], Step(name=StepName.WAITING, status=StepStatus.RUNNING, started_at=at), *steps[place:])
+
+
+def go_on(steps: Sequence[Step], at: datetime) -> tuple[Step, ...]:
+    """Note that the search waits no longer, since *at*."""
+    return end(steps, StepName.WAITING, at)
+
+
+def take_back(steps: Sequence[Step], name: StepName) -> tuple[Step, ...]:
+    """Note that *name*, which runs, has not begun after all."""
+    return tuple(Step(name=name) if step.name is name and step.status is StepStatus.RUNNING else step for step in steps)
+
+
+def status_of(steps: Sequence[Step], name: StepName) -> StepStatus | None:
+    """Return where a step stands, None for one that is not there."""
+    return next((step.status for step in steps if step.name is name), None)
+
+
+def latest(steps: Sequence[Step], at: datetime) -> datetime:
+    """Return the latest time of *steps* and *at*."""
+    return max([at, *(time for step in steps for time in (step.started_at, step.ended_at) if time is not None)])
 
 
 def end(steps: Sequence[Step], name: StepName, at: datetime, parts: dict[str, float] | None = None) -> tuple[Step, ...]:
@@ -98,6 +126,7 @@ def reopen(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(
         step if step.name is StepName.PREPARING and step.status is StepStatus.DONE else Step(name=step.name)
         for step in steps
+        if step.name is not StepName.WAITING
     )
 
 

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from blastd.aio import by_size
 from blastd.blastplus.shelf import Shelf
-from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Trouble
 from blastd.core.lifecycle import Decision
@@ -19,6 +18,7 @@ from blastd.results.assemble import Assembled, assemble
 from blastd.store import jobs
 from blastd.store.files import Files
 from blastd.store.sqlite import Database
+from blastd.tracking.times import Times
 
 log = structlog.get_logger()
 
@@ -28,9 +28,9 @@ MEDIA_TYPE = "text/tab-separated-values; charset=utf-8"
 class Finisher:
     """Completes jobs whose units have all ended well."""
 
-    def __init__(self, store: Database, files: Files, shelf: Shelf, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, store: Database, files: Files, shelf: Shelf, times: Times, metrics: Metrics) -> None:
         """Take the parts."""
-        self._store, self._files, self._shelf, self._clock, self._metrics = store, files, shelf, clock, metrics
+        self._store, self._files, self._shelf, self._times, self._metrics = store, files, shelf, times, metrics
 
     async def finish(
         self, engine: Engine, job: Job, its_units: Sequence[Unit], decision: Decision, version: str | None, by: str
@@ -68,7 +68,7 @@ class Finisher:
         version: str | None,
         by: str,
     ) -> Job | Lost:
-        now = self._clock.now()
+        now = self._times.now(job)
         artifacts = [
             Artifact(
                 job_id=job.job_id,
@@ -107,7 +107,7 @@ class Finisher:
 
     async def _pending(self, job: Job, its_units: Sequence[Unit], decision: Decision, trouble: Trouble) -> Job | Lost:
         """Say that compute has ended and what keeps the results away; the next look tries again."""
-        now = self._clock.now()
+        now = self._times.now(job)
         fields = dict(decision.change.fields) if decision.change is not None else {}
         fields |= {"error_code": trouble.code, "error": trouble.text}
         if job.phase is Phase.RESULTS_PENDING and job.error == trouble.text:
@@ -118,7 +118,7 @@ class Finisher:
         return await self._store.write(lambda db: jobs.move(db, job, change, now, its_units))
 
     async def _fail(self, job: Job, its_units: Sequence[Unit], trouble: Trouble, by: str) -> Job | Lost:
-        now = self._clock.now()
+        now = self._times.now(job)
         change = lifecycle.failed(job, trouble, now, by)
         return await self._store.write(lambda db: jobs.move(db, job, change, now, its_units))
 

@@ -22,6 +22,7 @@ from blastd.errors import BlastdError, Exhausted
 from blastd.store import jobs
 from blastd.store.files import ASCII_QUERY, QUERY, Files
 from blastd.store.sqlite import Database
+from blastd.tracking.times import Times
 
 log = structlog.get_logger()
 
@@ -36,20 +37,28 @@ class LaunchSettings(Frozen, frozen=True, kw_only=True):
 class Launcher:
     """Makes the Work of a job and hands it to its engine."""
 
-    def __init__(self, store: Database, files: Files, shelf: Shelf, clock: Clock, settings: LaunchSettings) -> None:
+    def __init__(
+        self, store: Database, files: Files, shelf: Shelf, clock: Clock, times: Times, settings: LaunchSettings
+    ) -> None:
         """Take the parts."""
-        self._store, self._files, self._shelf, self._clock, self._settings = store, files, shelf, clock, settings
+        self._store, self._files, self._shelf, self._times, self._settings = store, files, shelf, times, settings
         self._begun = clock.now()
 
     async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | Lost:
         """Hand *job* with its units over and return its row; Missed.LOST when somebody else moved it on."""
-        if engine.outlives and job.phase in lifecycle.BEFORE_SUBMIT and job.phase is not Phase.SUBMITTING:
-            intended = await self._move(job, lifecycle.submitting(job, self._clock.now()))
+        if (
+            engine.outlives
+            and job.phase in lifecycle.BEFORE_SUBMIT
+            and job.phase is not Phase.SUBMITTING
+            and not lifecycle.waits(job)
+        ):
+            intended = await self._move(job, lifecycle.submitting(job, self._times.now(job)))
             if intended is Missed.LOST:
                 return Missed.LOST
             job = intended
+        begun = self._times.now(job)
         trouble = await self._hand_over(engine, job, its_units)
-        now = self._clock.now()
+        now = self._times.now(job)
         if trouble is not None and not trouble.retryable:
             return await self._move(job, lifecycle.failed(job, trouble, now, "process"))
         if trouble is not None:
@@ -57,7 +66,7 @@ class Launcher:
             return job if change is None else await self._move(job, change)
         if isinstance(engine.glance(job), Present):
             return job  # what the engine says of it follows at once and makes the next move
-        return await self._move(job, lifecycle.handed_over(job, now))
+        return await self._move(job, lifecycle.handed_over(job, begun, now))
 
     async def tidy(self, job: Job) -> None:
         """Remove half files that a crash left of *job*, of which nothing runs. Raises OSError."""
@@ -102,7 +111,7 @@ class Launcher:
         )
 
     async def _move(self, job: Job, change: Change) -> Job | Lost:
-        now = self._clock.now()
+        now = self._times.now(job)
         return await self._store.write(lambda db: jobs.move(db, job, change, now))
 
 

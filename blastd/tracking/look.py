@@ -26,6 +26,7 @@ from blastd.store import jobs, leftovers, units
 from blastd.store.sqlite import Database
 from blastd.tracking.finish import Finisher
 from blastd.tracking.launch import Launcher
+from blastd.tracking.times import Times
 
 log = structlog.get_logger()
 
@@ -42,13 +43,14 @@ class Looks:
         launcher: Launcher,
         finisher: Finisher,
         clock: Clock,
+        times: Times,
         chance: Chance,
         policy: Intervals,
         metrics: Metrics,
     ) -> None:
         """Take the parts; nothing is asked yet."""
         self._store, self._engines, self._clock, self._policy = store, engines, clock, policy
-        self._chance = chance
+        self._chance, self._times = chance, times
         self._launcher, self._finisher, self._metrics = launcher, finisher, metrics
         self._last: dict[JobId, float] = {}
         self._settled: dict[JobId, tuple[Job, Observation]] = {}
@@ -97,6 +99,7 @@ class Looks:
         """Drop what is known of a job that has ended."""
         self._last.pop(job_id, None)
         self._settled.pop(job_id, None)
+        self._times.forget(job_id)
 
     # ------------------------------------------------------------------ steps of a look
     async def _advance(self, job: Job, its_units: list[Unit], by: str) -> Job | Gone | Lost:
@@ -158,7 +161,7 @@ class Looks:
     async def _apply(self, job: Job, its_units: list[Unit], seen: Observation, by: str) -> Job | Gone | Lost:
         """Decide and move, again while somebody else was faster: what was seen is told in the end."""
         for _ in range(TRIES):
-            now = self._clock.now()
+            now = self._times.now(job)
             decision = lifecycle.decide(job, its_units, seen, now, by)
             if decision.next is Next.LAUNCH:
                 engine = self._engines[job.engine]
@@ -212,7 +215,7 @@ class Looks:
             await self._launcher.tidy(job)
         except OSError as error:  # nothing of it runs, and its files go with the job at the latest
             log.warning("job_not_tidied", job_id=job.job_id, reason=str(error))
-        now = self._clock.now()
+        now = self._times.now(job)
         moved = await self._move(job, Decision(change=lifecycle.cancelled(job, now)), now)
         if moved is not Missed.LOST:
             await self._after(moved)

@@ -212,7 +212,8 @@ def test_a_search_that_fails_as_it_is_taken_says_so_at_its_handing_over() -> Non
 
 
 def test_a_place_that_moves_up_is_not_for_each_reader_to_write() -> None:
-    taken = lifecycle.submitting(job(), T0).fields["steps"]
+    taken = steps.end(lifecycle.submitting(job(), T0).fields["steps"], StepName.SUBMITTING, T0)
+    taken = steps.wait(taken, T0)
     waits = job(phase=Phase.QUEUED, waiting_for="slot", queue_position=3, steps=taken)
     seen = Present(phase=Phase.QUEUED, waiting_for="slot", queue_position=2)
     assert lifecycle.decide(waits, (unit(0),), seen, at(1), "process").change is None
@@ -335,5 +336,46 @@ def test_a_search_that_could_not_be_handed_over_says_why_while_it_is_tried_again
     held = job(waiting_for="cluster_unreachable", error_code="cluster_unreachable", error=away.text)
     assert lifecycle.submitting(held, T0).fields["waiting_for"] == "cluster_unreachable"
     assert lifecycle.waiting(held, away, T0) is None
-    assert lifecycle.handed_over(held, T0).fields["waiting_for"] is None
+    assert lifecycle.handed_over(held, T0, T0).fields["waiting_for"] is None
     assert lifecycle.submitting(job(waiting_for="slot"), T0).fields["waiting_for"] is None
+
+
+def test_time_in_the_queue_is_a_stretch_of_its_own_and_no_part_of_a_step() -> None:
+    row = job(phase=Phase.QUEUED, steps=steps.begin())
+    assert StepName.WAITING not in {step.name for step in row.steps}
+    for second, position in ((1, 7), (2, 3), (5, 1)):
+        seen = Present(phase=Phase.QUEUED, waiting_for="slot", queue_position=position)
+        change = lifecycle.decide(row, (unit(0),), seen, at(second), "process").change
+        row = row if change is None else replace(row, phase=change.phase or row.phase, **change.fields)
+    begun = UnitReport(index=0, state=UnitState.RUNNING, attempt=1, started_at=at(20))
+    change = lifecycle.decide(row, (unit(0),), Present(phase=Phase.RUNNING, units=(begun,)), at(21), "process").change
+    assert change is not None
+    shown = {step.name: step for step in change.fields["steps"]}
+    assert [shown[name].duration_ms for name in (StepName.PREPARING, StepName.SUBMITTING, StepName.WAITING)] == [
+        1000,
+        0,
+        19_000,
+    ]
+    assert shown[StepName.RUNNING].started_at == at(20)
+    assert list(shown).index(StepName.WAITING) == list(shown).index(StepName.RUNNING) - 1
+    again = steps.reopen(change.fields["steps"])
+    assert StepName.WAITING not in {step.name for step in again}
+
+
+def test_a_search_that_can_not_be_handed_over_waits_and_its_phase_does_not_bounce() -> None:
+    row = job(phase=Phase.QUEUED, steps=steps.begin())
+    intent = lifecycle.submitting(row, at(1))
+    row = replace(row, phase=Phase.SUBMITTING, **intent.fields)
+    phases = []
+    for second in range(2, 6):
+        trouble = Trouble(code="database_upload", sentence=f"{second * 10}%", retryable=True)
+        change = lifecycle.waiting(row, trouble, at(second))
+        assert change is not None
+        row = replace(row, phase=change.phase or row.phase, **change.fields)
+        phases.append(row.phase)
+        assert lifecycle.waits(row)  # the next try tells no intent anew
+    assert phases == [Phase.QUEUED] * 4
+    change = lifecycle.handed_over(row, at(10), at(13))
+    shown = {step.name: step for step in change.fields["steps"]}
+    assert (shown[StepName.WAITING].started_at, shown[StepName.WAITING].ended_at) == (at(2), at(10))
+    assert (shown[StepName.SUBMITTING].started_at, shown[StepName.SUBMITTING].ended_at) == (at(10), at(13))

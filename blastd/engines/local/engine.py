@@ -12,11 +12,12 @@ from itertools import count
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from blastd.aio import News, Tasks, owning_tasks
 from blastd.blastplus import process
-from blastd.clock import Clock
-from blastd.core import sharing
+from blastd.clock import Clock, Steady
+from blastd.core import sharing, steps
 from blastd.core.engine import (
     Absent,
     External,
@@ -75,6 +76,7 @@ class Held:
     """
 
     work: Work
+    time: Steady
     reports: dict[int, UnitReport]
     tasks: dict[str, None] = field(default_factory=dict)
     trouble: Trouble | None = None
@@ -167,7 +169,7 @@ class LocalEngine:
             if unit.state is not UnitState.DONE
         }
         done = [unit.index for unit in work.units if unit.state is UnitState.DONE]
-        self._held[job.job_id] = Held(work, reports)
+        self._held[job.job_id] = Held(work, Steady(self._clock, steps.latest(job.steps, job.created_at)), reports)
         missing = [unit for unit in work.units if unit.index in reports]
         self._slots.add(job.job_id, job.owner, job.priority, missing, done, sharing.kind_of(work) if missing else None)
         self._fill()
@@ -270,7 +272,11 @@ class LocalEngine:
             work = self._held[job_id].work
             name = f"shared-{job_id}-{work.job.attempt}"
             stop = partial(self._tasks.cancel, name)
-            shared = Shared(self._machine, [(held.work, its_unit) for held, its_unit in members], stop)
+            shared = Shared(
+                replace(self._machine, clock=self._held[job_id].time),
+                [(held.work, its_unit) for held, its_unit in members],
+                stop,
+            )
             self._tasks.start(name, shared.run(), partial(self._shared_ended, shared, sharing.kind_of(work)))
             for held, its_unit in members:
                 self._start(self._tasks, held, its_unit, shared)
@@ -278,7 +284,7 @@ class LocalEngine:
     def _start(self, tasks: Tasks, held: Held, unit: Unit, shared: Shared | None = None) -> None:
         name = f"unit-{held.work.job.job_id}-{held.work.job.attempt}-{unit.index}"
         report = UnitReport(
-            index=unit.index, state=UnitState.RUNNING, attempt=unit.attempt + 1, started_at=self._clock.now()
+            index=unit.index, state=UnitState.RUNNING, attempt=unit.attempt + 1, started_at=held.time.now()
         )
         held.tasks[name] = None
         held.reports[unit.index] = report
@@ -303,7 +309,7 @@ class LocalEngine:
         work = run.held.work
         try:
             if shared is None:
-                run.report = await units.run(self._machine, work, run.unit, run.report)
+                run.report = await units.run(replace(self._machine, clock=run.held.time), work, run.unit, run.report)
             else:
                 run.report = await shared.report(work, run.unit, run.report)
         except Exhausted as error:
@@ -322,7 +328,7 @@ class LocalEngine:
         held, job_id, report = run.held, run.held.work.job.job_id, run.report
         if isinstance(error, asyncio.CancelledError):
             report = UnitReport(
-                index=report.index, state=UnitState.CANCELLED, attempt=report.attempt, ended_at=self._clock.now()
+                index=report.index, state=UnitState.CANCELLED, attempt=report.attempt, ended_at=held.time.now()
             )
         elif error is not None:
             report = units.failed(report, units.broken(error))

@@ -376,6 +376,7 @@ const STEP_WORDS = {
   configuring: 'Configuring',
   staging_db: 'Staging the database',
   submitting: 'Submitting',
+  waiting: 'Waiting',
   submitted: 'Handed to the engine',
   running: 'Searching',
   exporting: 'Collecting results',
