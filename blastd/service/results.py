@@ -78,6 +78,11 @@ class Results:
             if not done:
                 raise self._not_ready(job)
             return Ready(job=job, folder=self._files.job_folder(job.job_id), units=tuple(done), complete=False)
+        if job.source == "external":
+            raise ResultGone(
+                f"The run {job.title!r} was started outside blastd and ended well; its results are where who started it "
+                "keeps them, not here."
+            )
         its_units, its_artifacts = await self._rows(job)
         folder = self._files.job_folder(job.job_id)
         outputs = [one for one in its_artifacts if one.name.startswith("units/")]

@@ -25,6 +25,11 @@ log = structlog.get_logger()
 MEDIA_TYPE = "text/tab-separated-values; charset=utf-8"
 
 
+def foreign(job: Job) -> bool:
+    """Tell whether somebody else started *job*: which databases it searched is not known, and its results are not here."""
+    return job.source == "external"
+
+
 class Finisher:
     """Completes jobs whose units have all ended well."""
 
@@ -44,7 +49,7 @@ class Finisher:
         if trouble is not None:
             return await self._pending(job, its_units, decision, trouble)
         try:
-            changed = await self._shelf.changed(job.databases)
+            changed = None if foreign(job) else await self._shelf.changed(job.databases)
             if changed is not None:
                 return await self._fail(job, its_units, changed, by)
             size = sum(unit.output_bytes or 0 for unit in its_units)
@@ -84,7 +89,7 @@ class Finisher:
         ]
         ran = next((unit.blast_version for unit in its_units if unit.blast_version), None)
         fields: dict[str, object] = {
-            "hits": assembled.hits,
+            "hits": None if foreign(job) else assembled.hits,
             "limit_reached": assembled.limit_reached,
             "warnings": (*job.warnings, *assembled.warnings),
             "blast_version": ran or version or job.blast_version,

@@ -153,6 +153,50 @@ def test_T19_a_run_of_somebody_else_is_adopted_once_and_cancellable(make: Make, 
     until("its pods are gone", lambda: not cluster.items("pods", "elb-job-id=job-7"))
 
 
+def foreign_job(image: str, run: str, command: list[str], **pod: Any) -> dict[str, Any]:
+    """Return a Job as ElasticBLAST would make it."""
+    labels = {"app": "blast", "elb-job-id": run, "program": "blastp", "db": "nr"}
+    box: dict[str, Any] = {"name": "blast", "image": image, "command": command}
+    if "cpu" in pod:
+        box["resources"] = {"requests": {"cpu": pod.pop("cpu")}}
+    spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [box]} | pod
+    body = {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": spec}}
+    return {"metadata": {"name": f"blast-batch-{run}", "labels": labels}, "spec": body}
+
+
+def test_K14_runs_of_somebody_else_end_as_they_end_and_pending_ones_wait(make: Make, cluster: Cluster) -> None:
+    own = make(BLASTD_TRACKING__RECONCILE_SECONDS="1").start()
+    image = own.environ["BLASTD_KUBERNETES__IMAGE"]
+    bodies = [
+        foreign_job(image, "good", ["true"]),
+        foreign_job(image, "bad", ["false"]),
+        foreign_job(image, "waits", ["true"], nodeSelector={"no": "such-node"}),
+        foreign_job(image, "rejected", ["true"], nodeName="node-1", cpu="1000"),
+    ]
+    for body in bodies:
+        cluster.ask("POST", cluster.path("jobs"), body)
+
+    def row(run: str) -> dict[str, Any] | None:
+        rows = own.get("/api/blast/jobs").json["jobs"]
+        return next((one for one in rows if one["source"] == "external" and one["title"].endswith(f" {run}")), None)
+
+    rows = {run: until(f"{run} is listed", partial(row, run), 60) for run in ("good", "bad", "waits", "rejected")}
+    good = own.ended(rows["good"]["job_id"], 120)
+    assert (good["status"], good["error"], good["hits"]) == ("completed", None, None), good
+    results = own.get(f"/api/blast/jobs/{good['job_id']}/results?format=tabular")
+    assert results.status == 410
+    assert "started outside blastd" in results.json["detail"]
+    bad = own.ended(rows["bad"]["job_id"], 120)
+    assert (bad["status"], bad["error_code"]) == ("failed", "backoff_limit_exceeded"), bad
+    rejected = own.ended(rows["rejected"]["job_id"], 120)
+    assert rejected["status"] == "failed"
+    assert "OutOfcpu" in rejected["error"], rejected
+    waiting = held_up(own, rows["waits"]["job_id"], "unschedulable")
+    assert (waiting["phase"], waiting["started_at"]) == ("submitted", None)
+    cancelled(own, waiting["job_id"])
+    until("its pods are gone", lambda: not cluster.items("pods", "elb-job-id=waits"), 60)
+
+
 def test_access_is_renewed_before_it_ends(make: Make, cluster: Cluster) -> None:
     own = make(BLASTD_AZURE__SAS_HOURS="0.003").start()
     row = own.submit(SLOW_QUERY, **SLOW)

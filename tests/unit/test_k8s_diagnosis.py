@@ -13,6 +13,9 @@ from blastd.engines.kubernetes.objects import EventObject, JobObject, PodObject
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
+REJECTED = (*causes.REJECTIONS, "SomethingNew")
+"""Reasons with which a kubelet rejects a pod, and one that a later version may bring."""
+
 
 def pod(**status: Any) -> PodObject:
     given = {"metadata": {"name": "p-0-x", "creationTimestamp": "2026-01-01T11:59:00Z"}, "spec": {"nodeName": "n1"}}
@@ -130,6 +133,7 @@ def test_volume_that_cant_be_mounted_is_told_after_a_while() -> None:
         (ended(137, "OOMKilled"), "out_of_memory"),
         (ended(137, "Error", '{"exit_code": 137, "cause": "out_of_memory"}'), "out_of_memory"),
         (pod(phase="Failed", reason="Evicted", message="low on memory"), "evicted"),
+        *((pod(phase="Failed", reason=reason, message="Node said no"), "pod_rejected") for reason in REJECTED),
         (
             ended(137, conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}]),
             "node_lost",

@@ -75,3 +75,21 @@ def test_fields_that_are_not_used_are_dropped() -> None:
         b'"status": {"uncountedTerminatedPods": {}}}'
     )
     assert b"big" not in msgspec.json.encode(msgspec.json.decode(raw, type=JobObject))
+
+
+def test_U18_an_object_that_was_deleted_before_its_creation_was_answered_is_not_put_back() -> None:
+    """The list that dropped it is newer than the answer that names it."""
+    seen, told = view()
+    seen.replace([], "9")
+    seen.put(job("a", 5))
+    assert len(seen) == 0
+    assert told == []
+
+
+def test_U18_an_object_made_after_a_list_began_outlives_that_list() -> None:
+    seen, _ = view()
+    seen.put(job("a", 10))
+    seen.replace([], "9")
+    assert list(seen.of("a")) == ["a"]
+    seen.replace([], "11")
+    assert len(seen) == 0

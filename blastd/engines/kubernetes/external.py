@@ -74,10 +74,7 @@ def observed(
 ) -> Present:
     """Return the observation of a run; *pods* are those of each Job by its name."""
     run: Run = run_facts(jobs, pods)
-    steps = [
-        StepReport(name=name, skip_reason=NOT_OURS)
-        for name in (StepName.WARMING_UP, StepName.CONFIGURING, StepName.STAGING_DB)
-    ]
+    steps = [StepReport(name=name, skip_reason=NOT_OURS) for name in StepName if name is not StepName.RUNNING]
     if run.started_at is not None:
         steps.append(StepReport(name=StepName.RUNNING, started_at=run.started_at, ended_at=run.ended_at))
     trouble = None
