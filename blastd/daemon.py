@@ -179,6 +179,7 @@ async def _parts(
         clock,
         settings.retention.days,
         dry_run=settings.retention.dry_run,
+        generations_days=settings.retention.generations_days,
         sweep_generations=shelf.sweep,
         metrics=metrics,
     )

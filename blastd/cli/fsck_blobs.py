@@ -23,7 +23,7 @@ from blastd.engines.kubernetes.podplan import Manifest, database_blob, query_blo
 from blastd.engines.kubernetes.push import MANIFEST, find_manifest
 from blastd.errors import ConfigError
 from blastd.service.fsck import REMOVE, Finding, Report
-from blastd.store import jobs, leftovers, units
+from blastd.store import jobs, leftovers, removal, units
 from blastd.store.files import STRANGER_SECONDS
 
 ENGINE = "kubernetes"
@@ -108,7 +108,7 @@ def _strangers(db: sqlite3.Connection, container: str, blobs: Sequence[Found], t
             continue
         row = jobs.get(db, identifier)
         path = f"blob:{container}/{blob.name}"
-        if row is None and not jobs.is_gone(db, identifier):
+        if row is None and not removal.is_gone(db, identifier):
             detail = "no row of this store knows its search"
             yield Finding(kind="blob_unowned", path=path, detail=detail, mend=OTHERS, job_id=identifier)
         elif row is None or row.status.terminal:

@@ -78,5 +78,6 @@ def open_file(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
 def set_up(db: sqlite3.Connection) -> None:
     """Set what all who write share: a commit is durable before it is reported."""
     db.row_factory = sqlite3.Row
+    db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file; an old one reuses what is free in it
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
         db.execute(f"PRAGMA {pragma}")

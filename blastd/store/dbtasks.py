@@ -25,6 +25,11 @@ PROGRESS = """UPDATE database_task SET status = 'running', progress = max(progre
 END = """UPDATE database_task SET status = :status, progress = :progress, error_code = :error_code, error = :error,
          fingerprint = :fingerprint, warnings = :warnings, updated_at = :now, finished_at = :now WHERE task_id = :task_id AND finished_at IS NULL"""
 
+FORGET = """DELETE FROM database_task WHERE task_id IN
+            (SELECT task_id FROM database_task AS old WHERE finished_at < :before AND (status = 'failed' OR EXISTS
+             (SELECT 1 FROM database_task AS newer WHERE newer.name = old.name AND newer.created_at > old.created_at
+              AND newer.status = 'completed')) ORDER BY finished_at LIMIT :limit)"""
+
 
 PAGE_ROWS = 1000
 
@@ -141,3 +146,8 @@ def task_from(row: sqlite3.Row) -> DatabaseTask:
         fingerprint=row["fingerprint"],
         warnings=load(row["warnings"], tuple[Warned, ...]),
     )
+
+
+def forget(db: sqlite3.Connection, before: datetime, limit: int) -> int:
+    """Forget up to *limit* tasks that ended before a time, but not the last good one of a name, which says whose it is."""
+    return db.execute(FORGET, {"before": to_ms(before), "limit": limit}).rowcount

@@ -19,6 +19,7 @@ AFTER_OWNER = "SELECT * FROM event WHERE owner = :owner AND event_id > :after OR
 AFTER_JOB = "SELECT * FROM event WHERE job_id = :job_id AND event_id > :after ORDER BY event_id LIMIT :limit"
 ALL_OF_JOB = "SELECT * FROM event WHERE job_id = :job_id ORDER BY event_id"
 KINDS = "SELECT kind, count(*) AS number, max(event_id) AS last FROM event WHERE event_id > :after GROUP BY kind"
+FORGET = "DELETE FROM event WHERE job_id = :job_id"
 LAST = "SELECT coalesce(max(event_id), 0) FROM event"
 ADD = """INSERT INTO event (job_id, owner, at, kind, status, phase, data)
          VALUES (:job_id, :owner, :now, :kind, :status, :phase, :data)"""
@@ -71,6 +72,11 @@ def kinds_after(db: sqlite3.Connection, event_id: int) -> tuple[dict[str, int], 
     """Return how many events of each kind came after *event_id*, and the id of the newest."""
     rows = db.execute(KINDS, {"after": event_id}).fetchall()
     return {row["kind"]: row["number"] for row in rows}, max((row["last"] for row in rows), default=event_id)
+
+
+def forget(db: sqlite3.Connection, job_id: JobId) -> None:
+    """Remove the events of a job that goes."""
+    db.execute(FORGET, {"job_id": job_id})
 
 
 def last_id(db: sqlite3.Connection) -> int:

@@ -120,13 +120,18 @@ class Files:
             if PART.fullmatch(path.name):
                 remove(path)
 
-    def strangers(self, known: set[str], now_seconds: float) -> list[JobId]:
-        """Return job folders that no row owns and that are older than a submit can take."""
-        return [
-            JobId(entry.name)
-            for entry in self.jobs.iterdir()
-            if entry.name not in known and now_seconds - entry.lstat().st_mtime > STRANGER_SECONDS
-        ]
+    def old_folders(self, now_seconds: float, size: int) -> Iterator[list[str]]:
+        """Yield the names of folders of jobs that are older than a submit can take, *size* at once."""
+        names: list[str] = []
+        with os.scandir(self.jobs) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    if now_seconds - entry.stat(follow_symlinks=False).st_mtime > STRANGER_SECONDS:
+                        names.append(entry.name)
+                if len(names) == size:
+                    yield names
+                    names = []
+        yield names
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -60,8 +60,6 @@ INSERT = f"""INSERT INTO job ({", ".join(COLUMNS)}, database_names)
 GET = "SELECT * FROM job WHERE job_id = :job_id"
 IN_RANGE = "SELECT * FROM job WHERE job_id BETWEEN :low AND :high AND (:owner IS NULL OR owner = :owner) LIMIT 2"
 GONE_IN_RANGE = "SELECT * FROM gone WHERE job_id BETWEEN :low AND :high AND (:owner IS NULL OR owner = :owner) LIMIT 1"
-IS_GONE = "SELECT 1 FROM gone WHERE job_id = :job_id"
-ANY_GONE = "SELECT 1 FROM gone LIMIT 1"
 ACTIVE = "SELECT job_id FROM job WHERE status = :status ORDER BY created_at LIMIT :limit"
 COUNTS = "SELECT status, sum(jobs) AS jobs FROM job_count GROUP BY status"
 COUNTS_OWNER = "SELECT status, jobs FROM job_count WHERE owner = :owner"
@@ -72,14 +70,13 @@ REMEMBER = "INSERT INTO idempotency VALUES (:owner, :key, :body_sha256, :job_id,
 WARN = (
     "UPDATE job SET warnings = :warnings, version = version + 1, updated_at = :now WHERE job_id = :job_id RETURNING *"
 )
-REMOVE = "DELETE FROM job WHERE job_id = :job_id AND status IN ('completed', 'failed', 'cancelled')"
 UNBURY = "DELETE FROM gone WHERE job_id = :job_id"
-BURY = "INSERT OR IGNORE INTO gone VALUES (:job_id, :owner, :now, :reason)"
 FINISHED_BEFORE = "SELECT * FROM job WHERE finished_at < :before ORDER BY finished_at LIMIT :limit"
 POSITIONS = """UPDATE job SET queue_position = places.value, updated_at = :now
                FROM json_each(:places) AS places
                WHERE job_id = places.key AND status = 'queued' AND queue_position IS NOT places.value"""
-FINGERPRINTS = "SELECT DISTINCT json_extract(d.value, '$.fingerprint') FROM job, json_each(job.databases) AS d"
+FINGERPRINTS = """SELECT DISTINCT json_extract(d.value, '$.fingerprint') FROM job, json_each(job.databases) AS d
+                  WHERE :since IS NULL OR finished_at IS NULL OR finished_at >= :since"""
 ALL_IDS = "SELECT job_id FROM job WHERE job_id > :after ORDER BY job_id LIMIT :limit"
 EXTERNALS = "SELECT * FROM job WHERE source = 'external' AND status = :status ORDER BY created_at LIMIT :limit"
 
@@ -290,8 +287,7 @@ def move(
     event_id = add_event(db, job, change.kind, now, change.data)
     if job.status.terminal:
         outbox.put(db, job, event_id, now)
-        if job.engine in leftovers.OUTSIDE:
-            leftovers.add(db, job, now)
+        leftovers.add(db, job, now)
     return job
 
 
@@ -335,25 +331,6 @@ def reusable(db: sqlite3.Connection, owner: Owner, key: str) -> Job | None:
     return None if row is None else job_from(row)
 
 
-def remove(db: sqlite3.Connection, job: Job, reason: str, now: datetime) -> bool:
-    """Remove an ended job for good; False if it is not ended (any more) or gone already."""
-    if db.execute(REMOVE, {"job_id": job.job_id}).rowcount == 0:
-        return False
-    db.execute(BURY, {"job_id": job.job_id, "owner": job.owner, "now": to_ms(now), "reason": reason})
-    add_event(db, job, reason, now, {})
-    return True
-
-
-def any_gone(db: sqlite3.Connection) -> bool:
-    """Tell whether any job was ever removed from this store."""
-    return db.execute(ANY_GONE).fetchone() is not None
-
-
-def is_gone(db: sqlite3.Connection, identifier: JobId) -> bool:
-    """Tell whether a job of this id was removed."""
-    return db.execute(IS_GONE, {"job_id": identifier}).fetchone() is not None
-
-
 def finished_before(db: sqlite3.Connection, before: datetime, limit: int) -> list[Job]:
     """Return up to *limit* jobs that ended before a time, oldest first."""
     return [job_from(row) for row in db.execute(FINISHED_BEFORE, {"before": to_ms(before), "limit": limit})]
@@ -367,9 +344,9 @@ def set_positions(db: sqlite3.Connection, positions: dict[JobId, int], now: date
     db.execute(POSITIONS, {"places": msgspec.json.encode(positions).decode(), "now": to_ms(now)})
 
 
-def fingerprints(db: sqlite3.Connection) -> set[str]:
-    """Return the fingerprints of all databases that some job searched."""
-    return {row[0] for row in db.execute(FINGERPRINTS)}
+def fingerprints(db: sqlite3.Connection, since: datetime | None = None) -> set[str]:
+    """Return the fingerprints of all databases that some job searched which has not ended before *since* (None: any)."""
+    return {row[0] for row in db.execute(FINGERPRINTS, {"since": ms(since)})}
 
 
 def ids_after(db: sqlite3.Connection, identifier: str, limit: int) -> list[JobId]:

@@ -17,8 +17,9 @@ OUTSIDE = frozenset({"kubernetes"})
 
 
 def add(db: sqlite3.Connection, job: Job, now: datetime) -> None:
-    """Note that the engine of *job* has to be told to let go."""
-    db.execute(ADD, {"job_id": job.job_id, "engine": job.engine, "row": dump(job), "now": to_ms(now)})
+    """Note that the engine of *job* has to be told to let go, if it leaves objects outside."""
+    if job.engine in OUTSIDE:
+        db.execute(ADD, {"job_id": job.job_id, "engine": job.engine, "row": dump(job), "now": to_ms(now)})
 
 
 def page(db: sqlite3.Connection, limit: int = 500) -> list[Job]:

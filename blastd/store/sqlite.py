@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 PROBE_SECONDS = 0.2  # readiness is asked by probes that themselves wait a second
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+INCREMENTAL = 2  # of PRAGMA auto_vacuum
 GROUP = 64  # writes of one commit
 READERS = 2  # a list page must not wait behind a big export of events
 FEW_SECONDS = 0.002
@@ -321,6 +322,18 @@ def probe(path: Path) -> None:
         db.execute("COMMIT")
     finally:
         db.close()
+
+
+def shrink(db: sqlite3.Connection, pages: int) -> bool:
+    """Give up to *pages* free pages back to the disk; False when few are left, which new rows will take.
+
+    A store that was made before this could be set keeps its size and reuses its pages.
+    """
+    free, total = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
+    if free <= max(total // 10, pages) or db.execute("PRAGMA auto_vacuum").fetchone()[0] != INCREMENTAL:
+        return False
+    db.execute(f"PRAGMA incremental_vacuum({int(pages)})").fetchall()
+    return True
 
 
 def copy(db: sqlite3.Connection, target: Path) -> None:

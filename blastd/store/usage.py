@@ -11,6 +11,8 @@ BUCKET_MS = 60_000
 ADD = """INSERT INTO usage (owner, at, letters) VALUES (:owner, :at, :letters)
          ON CONFLICT DO UPDATE SET letters = letters + excluded.letters"""
 FORGET = "DELETE FROM usage WHERE owner = :owner AND at <= :before"
+FORGET_ALL = """DELETE FROM usage WHERE (owner, at) IN
+                (SELECT owner, at FROM usage WHERE at <= :before ORDER BY at LIMIT :limit)"""
 SINCE = "SELECT at, letters FROM usage WHERE owner = :owner AND at > :before ORDER BY at LIMIT 2000"
 
 
@@ -26,6 +28,11 @@ def add(db: sqlite3.Connection, owner: Owner, letters: int, now: datetime) -> No
     at = to_ms(now) // BUCKET_MS * BUCKET_MS
     db.execute(FORGET, {"owner": owner, "before": _before(now)})
     db.execute(ADD, {"owner": owner, "at": at, "letters": letters})
+
+
+def forget(db: sqlite3.Connection, now: datetime, limit: int) -> int:
+    """Forget up to *limit* buckets that no window holds any longer, whoever's they are; returns how many."""
+    return db.execute(FORGET_ALL, {"before": _before(now), "limit": limit}).rowcount
 
 
 def _before(now: datetime) -> int:

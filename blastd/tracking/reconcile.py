@@ -16,7 +16,7 @@ from blastd.core.engine import Engine, External
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import DatabaseRef, Job, Phase, QueryInfo, Status
 from blastd.metrics import Metrics
-from blastd.store import jobs, leftovers
+from blastd.store import jobs, leftovers, removal
 from blastd.store.sqlite import Database
 from blastd.tracking.tracker import Tracker
 
@@ -80,7 +80,7 @@ class Reconciler:
             steps=steps.begin(),
             engine_ref=run.ref,
         )
-        if await self._store.read(lambda db: jobs.get(db, job_id) or jobs.is_gone(db, job_id)):
+        if await self._store.read(lambda db: jobs.get(db, job_id) or removal.is_gone(db, job_id)):
             self._adopted.add(job_id)
             return
         await self._store.write(lambda db: jobs.insert(db, job, [], now))

@@ -155,7 +155,9 @@ CONTROL = (
         "a new attempt is stored, nobody was told",
         needs="retry",
     ),
-    Moment("removing", "blastd.store.jobs:remove", "after", "the row is gone, the transaction is open", needs="delete"),
+    Moment(
+        "removing", "blastd.store.removal:remove", "after", "the row is gone, the transaction is open", needs="delete"
+    ),
     Moment(
         "removed",
         "blastd.store.files:Files.remove_job",
