@@ -8,7 +8,7 @@ FIGURES := tests/benchmarks/figures.json
 # On the disk of this folder: /tmp may be memory, where a flush costs nothing, or crowded, where each new file costs half a millisecond.
 BENCH := $(CURDIR)/.bench
 
-.PHONY: help run demo test hammer slow check audit table browser cluster crash faults bench bench-smoke bench-cluster load system install dev clean
+.PHONY: help run demo test hammer schedules slow check audit table browser cluster crash faults bench bench-smoke bench-cluster load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -26,6 +26,10 @@ test: system dev check ## lint, types, layers, then the tests (installs BioPerl'
 hammer: system dev ## `make test` HAMMER_ROUNDS times (10) with both cores busy and every flush slowed; HAMMER are more flags
 	@sh config/system.sh libbio-tools-run-remoteblast-perl gcc
 	$(BIN)/python -m tests.hammer $(if $(HAMMER_ROUNDS),--rounds $(HAMMER_ROUNDS)) $(HAMMER) -- -n 4 --dist worksteal -m "not slow"
+
+SCHEDULES ?= 1 5000
+schedules: system dev ## live 5,000 schedules of virtual time; SCHEDULES="FIRST COUNT [--kind K] [--bold] [--trace]" says others (tests/schedules/README.md)
+	$(BIN)/python -m tests.schedules $(SCHEDULES) --jobs 2
 
 slow: system dev ## tests that take longer: broken disks and stores, crashes, large files, restore
 	$(PYTEST) -n 2 --dist worksteal -m slow

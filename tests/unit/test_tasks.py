@@ -6,10 +6,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import pytest
 
 from blastd.aio import FAVOURS, Pool, Tasks, offload, owning_tasks
+from blastd.engines.local.shared import Shared
+from blastd.engines.local.units import Machine
 
 
 class Broken(Exception):
@@ -174,3 +177,24 @@ async def test_threads_that_are_made_ahead_do_work() -> None:
 async def test_an_error_in_a_thread_is_raised_where_it_is_waited_for() -> None:
     with pytest.raises(ZeroDivisionError):
         await offload(lambda: 1 // 0)
+
+
+async def test_a_search_cancelled_before_its_first_step_leaves_the_common_process_first() -> None:
+    """Its task has not come to wait for the common process, which would publish its output after `cancelled`."""
+    stopped: list[str] = []
+    ended: list[BaseException | None] = []
+    shared = Shared(cast("Machine", None), [], lambda: stopped.append("stop"))
+    shared.left(ended.append, asyncio.CancelledError())
+    await asyncio.sleep(0)
+    assert (stopped, ended) == (["stop"], [])
+    shared.ended(None)
+    await asyncio.sleep(0)
+    assert len(ended) == 1
+
+
+async def test_a_search_that_ended_by_itself_leaves_the_common_process_to_the_others() -> None:
+    stopped: list[str] = []
+    ended: list[BaseException | None] = []
+    shared = Shared(cast("Machine", None), [], lambda: stopped.append("stop"))
+    shared.left(ended.append, None)
+    assert (stopped, ended) == ([], [None])

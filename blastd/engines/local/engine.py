@@ -290,7 +290,8 @@ class LocalEngine:
         held.reports[unit.index] = report
         self._tell(held.work.job.job_id)
         run = Run(held, unit, report, name)
-        tasks.start(name, self._unit(run, shared), partial(self._unit_ended, run))
+        ended = partial(self._unit_ended, run)
+        tasks.start(name, self._unit(run, shared), ended if shared is None else partial(shared.left, ended))
 
     def _most(self, job_id: JobId) -> int:
         """Return how many searches of this one's kind may share a process now."""

@@ -68,6 +68,17 @@ class Shared:
         async with self._alone:
             return await units.run(self._machine, work, unit, report)
 
+    def left(self, then: Callable[[BaseException | None], None], error: BaseException | None) -> None:
+        """Call *then* with the *error* that ended the task of one of the searches, once nothing of it runs here any more.
+
+        A task that was cancelled before its first step has not come to `report`: its search is in the common process still.
+        """
+        if self._over.done() or not isinstance(error, asyncio.CancelledError):
+            then(error)
+            return
+        self._stop()
+        self._over.add_done_callback(lambda _: then(error))
+
     async def _stopped(self) -> None:
         await asyncio.wait({self._over})
 
