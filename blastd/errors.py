@@ -82,6 +82,12 @@ class BadRequest(BlastdError):
     code = "bad_request"
 
 
+class UnsupportedEncoding(BadRequest):
+    """The body is encoded in a way that is not read here."""
+
+    code = "unsupported_media_type"
+
+
 class Invalid(BlastdError):
     """The request was understood, but some of it is not acceptable."""
 

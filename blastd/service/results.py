@@ -101,7 +101,7 @@ class Results:
             detail = f"The search is {job.phase}: {far['units_done']} of {far['units_total']} parts are done."
         else:
             detail = f"The search has {job.status}, so it has no results. {job.error or ''}".strip()
-        return NotReady(detail, progress=far, phase=job.phase)
+        return NotReady(detail, progress=far, phase=job.phase, active=not job.status.terminal)
 
     async def _rows(self, job: Job) -> tuple[list[Unit], list[Artifact]]:
         def read(db: sqlite3.Connection) -> tuple[list[Unit], list[Artifact]]:

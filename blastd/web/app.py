@@ -13,8 +13,9 @@ from blastd.web import databases, events, jobs, ncbi, results, submit, system
 from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
 from blastd.web.openapi import Route, document
 from blastd.web.packing import pack
-from blastd.web.pages import PageSettings, page_routes
-from blastd.web.problems import GONE, problems
+from blastd.web.pages import Pages, PageSettings, page_routes
+from blastd.web.problems import GONE, NOWHERE, Handler, problems
+from blastd.web.rows import base_of
 from blastd.web.stalls import STALLS, Runner, Stalls
 
 ROUTES: tuple[Route, ...] = (
@@ -29,9 +30,22 @@ SMALL_BODY = 1 << 20
 """For bodies that aiohttp itself reads (a list of subjects); all others have limits of their own in `web/bodies.py`."""
 
 
+normalize = web.normalize_path_middleware(append_slash=False, remove_slash=True, merge_slashes=True)
+
+
+@web.middleware
+async def straighten(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Send who asks with a slash at the end, or with two in a row, to the address that is meant."""
+    try:
+        return await normalize(request, handler)
+    except web.HTTPPermanentRedirect as error:
+        error.headers["Location"] = base_of(request) + error.headers["Location"]
+        raise
+
+
 def make_app(services: Services, settings: Settings) -> web.Application:
     """Return the application that serves *services*."""
-    app = web.Application(middlewares=[observe, problems, pack, guard], client_max_size=SMALL_BODY)
+    app = web.Application(middlewares=[observe, problems, straighten, pack, guard], client_max_size=SMALL_BODY)
     app[SERVICES] = services
     app[STALLS] = Stalls(settings.server.stall_seconds)
     app[GONE] = services.system.gone
@@ -42,13 +56,15 @@ def make_app(services: Services, settings: Settings) -> web.Application:
         app.router.add_route(route.method, route.path, route.handler)
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, route.handler)
-    pages = PageSettings(
+    page_settings = PageSettings(
         version=services.version,
         base_path=settings.server.base_path or None,
         tokens=not settings.server.loopback,
         session_seconds=settings.server.session_hours * 3600,
     )
-    app.router.add_routes(page_routes(pages, services.access.valid))
+    pages = Pages(page_settings, services.access.valid)
+    app[NOWHERE] = pages.nowhere
+    app.router.add_routes(page_routes(pages))
     app.router.add_routes(ncbi.routes())
     app.on_response_prepare.append(finish_headers)
     return app

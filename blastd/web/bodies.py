@@ -16,7 +16,7 @@ from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.http import HttpProcessingError
 
 from blastd.aio import duty, offload
-from blastd.errors import BadRequest, TooLarge
+from blastd.errors import BadRequest, TooLarge, UnsupportedEncoding
 from blastd.web import wire
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ async def plain(blocks: AsyncIterable[bytes], encoding: str, limit: int) -> Asyn
     """Yield the plain bytes of a body that is gzip or not. Raises TooLarge beyond *limit* bytes, packed or not."""
     encoding = encoding.strip().lower()
     if encoding not in ENCODINGS:
-        raise BadRequest(f"Content-Encoding {encoding[:40]!r} is not known here: send plain bytes or gzip.")
+        raise UnsupportedEncoding(f"Content-Encoding {encoding[:40]!r} is not known here: send plain bytes or gzip.")
     packed = unfolded = 0
     start: bytes | None = b""
     packer: Gzip | None = None

@@ -14,6 +14,7 @@ from blastd.web.openapi import Route
 from blastd.web.replies import matches, not_modified, reply
 
 JOB = "/api/blast/jobs/{id}"
+MOST_WAIT_SECONDS = 60
 POLL_SECONDS = "1"
 """Retry-After of an accepted search: most are short, and a poll is cheap."""
 
@@ -79,16 +80,26 @@ async def get_job(request: web.Request) -> web.Response:
     """Answer one job, at once or once it has changed."""
     services, text = request.app[SERVICES], request.match_info["id"]
     query = wire.decode_query(wire.WaitQuery, request.query, request.query.items())
-    if query.wait > 0:
+    seconds = query.wait or preferred_wait(request)
+    if seconds > 0:
         seen = edition_in(request.headers.get("If-None-Match", ""), text)
-        parts = await services.jobs.wait(
-            request[IDENTITY], text, query.wait, seen, lambda: request.transport is not None
-        )
+        parts = await services.jobs.wait(request[IDENTITY], text, seconds, seen, lambda: request.transport is not None)
     else:
         parts = await services.jobs.show(request[IDENTITY], text)
     if matches(request, tag_of(parts.job)):
         return not_modified(tag_of(parts.job))
     return reply(detail(request, parts), headers={"ETag": tag_of(parts.job)})
+
+
+def preferred_wait(request: web.Request) -> float:
+    """Return the seconds of `Prefer: wait=N` (RFC 7240 4.3), as many as `?wait=` allows; 0 where nothing is preferred."""
+    for header in request.headers.getall("Prefer", ()):
+        for preference in header.split(","):
+            name, _, value = preference.partition(";")[0].partition("=")
+            seconds = value.strip().strip('"')
+            if name.strip().lower() == "wait" and seconds.isdecimal():
+                return float(min(int(seconds[:6]), MOST_WAIT_SECONDS))
+    return 0.0
 
 
 def detail(request: web.Request, parts: JobParts) -> wire.JobDetail:

@@ -158,6 +158,10 @@ class Pages:
 
         return handler
 
+    def nowhere(self, request: web.Request) -> web.Response:
+        """Show that an address leads nowhere."""
+        return self.render(request, "nowhere.html", {"title": "Not found", "here": "", "path": request.path[:200]}, 404)
+
     async def start(self, request: web.Request) -> web.Response:
         """Send the browser from the bare address to the search page."""
         base = base_path(request, self.settings.base_path)
@@ -200,9 +204,8 @@ class Pages:
         )
 
 
-def page_routes(settings: PageSettings, check_token: CheckToken) -> list[web.RouteDef]:
+def page_routes(pages: Pages) -> list[web.RouteDef]:
     """Return the routes of all pages and their static files."""
-    pages = Pages(settings, check_token)
     routes = [
         web.get(path, pages.page(template, title, "/" + path.split("/")[1]))
         for path, (template, title) in PAGES.items()

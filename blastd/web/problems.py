@@ -22,14 +22,20 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 30
 """What a client is told to wait when only time can help: long enough for a slot or some disk to become free."""
 
+NOT_YET_SECONDS = 2
+"""What a client is told to wait for the result of a search that goes on."""
+
 REQUEST_ID = web.RequestKey("request_id", str)
 GONE: web.AppKey[Callable[[], errors.StoreGone | None]] = web.AppKey("gone")
 """Asks whether the store is still where it was."""
+NOWHERE: web.AppKey[Callable[[web.Request], web.Response]] = web.AppKey("nowhere")
+"""Makes the page of an address that leads nowhere."""
 STARTED = web.RequestKey("started", web.StreamResponse)
 
 STATUS: dict[type[errors.BlastdError], int] = {
     errors.BlastdError: 500,
     errors.BadRequest: 400,
+    errors.UnsupportedEncoding: 415,
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
@@ -148,6 +154,10 @@ def refusal(request: web.Request, error: errors.BlastdError) -> web.Response:
         log.warning("request_refused", code=error.code, error=str(error))
     faults = error.faults if isinstance(error, errors.Invalid) else ()
     headers = {"Content-Range": f"bytes */{error.facts['size_bytes']}"} if "size_bytes" in error.facts else {}
+    if isinstance(error, errors.NotReady) and error.facts.get("active"):
+        headers["Retry-After"] = str(NOT_YET_SECONDS)
+    if isinstance(error, errors.UnsupportedEncoding):
+        headers["Accept-Encoding"] = "gzip, deflate, identity"
     if "retry_after_seconds" in error.facts:
         headers["Retry-After"] = str(error.facts["retry_after_seconds"])
     answer = problem(request, status, error.code, str(error), faults=faults, facts=error.facts, headers=headers)
@@ -155,13 +165,24 @@ def refusal(request: web.Request, error: errors.BlastdError) -> web.Response:
 
 
 def foreign(request: web.Request, error: web.HTTPException) -> web.Response:
-    """Return the answer for what aiohttp refuses: no such route, no such method, a body that is too large."""
+    """Return the answer for what aiohttp refuses: no such route, no such method, a body that is too large.
+
+    A person's browser gets a page for an address that leads nowhere.
+    """
+    if error.status == HTTPStatus.NOT_FOUND and NOWHERE in request.app and for_people(request):
+        return request.app[NOWHERE](request)
     detail = {
         404: f"There is nothing at {mask(request.path)}.",
         405: f"{request.method} is not possible here.",
     }.get(error.status, error.reason)
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     return problem(request, error.status, CODES.get(error.status, "http_error"), detail, headers=headers)
+
+
+def for_people(request: web.Request) -> bool:
+    """Tell whether a browser asks for a page, as one does when somebody types an address."""
+    reads = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
+    return reads and not request.path.startswith(("/api/", "/static/"))
 
 
 def cut_off(request: web.Request) -> web.StreamResponse:

@@ -12,9 +12,9 @@ from aiohttp import BodyPartReader, hdrs, web
 
 from blastd.aio import duty
 from blastd.errors import BadRequest, Faults, Invalid
-from blastd.service.submit import Submission
+from blastd.service.submit import Accepted, Submission
 from blastd.web import bodies, wire
-from blastd.web.jobs import accepted
+from blastd.web.jobs import accepted, preferred_wait
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
 from blastd.web.session import CSRF_HEADER, CSRF_VALUE
@@ -39,7 +39,7 @@ async def submit(request: web.Request) -> web.Response:
         await services.submit.admit(who)
     if is_json(request):
         found = await services.submit.submit(who, submission(request, await from_json(request, limit), key))
-        return accepted(request, found.job, 200 if found.replayed else 202)
+        return await answer(request, found)
     upload = services.submit.temporary()
     try:
         search = await read_search(request, upload, limit)
@@ -48,7 +48,25 @@ async def submit(request: web.Request) -> web.Response:
         for file in (upload, subject_of(upload)):
             if file.exists():  # refused before the service took it
                 await duty(file.unlink, missing_ok=True)
-    return accepted(request, found.job, 200 if found.replayed else 202)
+    return await answer(request, found)
+
+
+async def answer(request: web.Request, found: Accepted) -> web.Response:
+    """Answer with the row of the search: as it is, or as it is after the time that the client prefers to wait."""
+    services, seconds, job = request.app[SERVICES], preferred_wait(request), found.job
+    until = services.clock.monotonic() + seconds
+    while not job.status.terminal and not services.stopping.is_set() and request.transport is not None:
+        left = until - services.clock.monotonic()
+        if left <= 0:
+            break
+        parts = await services.jobs.wait(
+            request[IDENTITY], job.job_id, left, job.edition, lambda: request.transport is not None
+        )
+        job = parts.job
+    response = accepted(request, job, 200 if found.replayed else 202)
+    if seconds > 0:
+        response.headers["Preference-Applied"] = f"wait={seconds:.0f}"
+    return response
 
 
 def is_json(request: web.Request) -> bool:

@@ -1,5 +1,6 @@
 """From what was received to a request type, with every fault at once."""
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -133,7 +134,8 @@ def _string_end(body: bytes, at: int) -> int:
 
 
 def decode_json(body: bytes) -> dict[str, object]:
-    """Return the JSON object of a body. Raises BadRequest when it is not one."""
+    """Return the JSON object of a body, which may begin with a byte order mark. Raises BadRequest when it is not one."""
+    body = body.removeprefix(codecs.BOM_UTF8)
     check_members(body)
     try:
         value = msgspec.json.decode(body)
