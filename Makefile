@@ -8,7 +8,7 @@ FIGURES := tests/benchmarks/figures.json
 # On the disk of this folder: /tmp may be memory, where a flush costs nothing, or crowded, where each new file costs half a millisecond.
 BENCH := $(CURDIR)/.bench
 
-.PHONY: help run demo test hammer schedules slow check audit table browser cluster crash faults bench bench-smoke bench-cluster load system install dev clean
+.PHONY: help run demo test hammer schedules slow check audit table browser cluster crash storm faults bench bench-smoke bench-cluster load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -56,6 +56,9 @@ cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says 
 crash: system dev $(if $(CRASH_CLUSTER),$(AZURITE)) ## kill -9 at every named and at random moments of a load; CRASH_ROUNDS, CRASH_SEED, CRASH_MOMENTS, CRASH_CLUSTER=1
 	BLASTD_TEST_AZURITE=$${BLASTD_TEST_AZURITE:-$(CURDIR)/$(AZURITE)} $(BIN)/python -m tests.crash.campaign \
 		$(if $(CRASH_CLUSTER),--cluster) $(if $(CRASH_ROUNDS),--rounds $(CRASH_ROUNDS)) $(if $(CRASH_SEED),--seed $(CRASH_SEED)) $(if $(CRASH_MOMENTS),--moments $(CRASH_MOMENTS))
+
+storm: system dev ## crowds of searches on every surface, kill -9, SIGSTOP, rebuilt databases, a full disk; STORM_SECONDS (300), STORM_SEED
+	$(BIN)/python -m tests.storm --disk $(if $(STORM_SECONDS),--seconds $(STORM_SECONDS)) $(if $(STORM_SEED),--seed $(STORM_SEED))
 
 faults: system dev ## full and read-only disk, locked and damaged store, stopped daemon, clock; FAULT_SEED, FAULT_ROUNDS, FAULT_SECONDS, FAULTS
 	FAULT_SECONDS=$${FAULT_SECONDS:-60} FAULT_ROUNDS=$${FAULT_ROUNDS:-20} $(PYTEST) -o timeout=900 tests/acceptance -k "S06 and ($${FAULTS:-test})"

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 30.0
-WAIT_SECONDS = 60.0
+from tests.patience import PATIENCE_SECONDS
+
 PROBLEM = "application/problem+json"
 
 
@@ -22,7 +22,7 @@ def cli(*words: str, environ: Mapping[str, str] | None = None) -> subprocess.Com
     """Run a command of blastd."""
     argv = [sys.executable, "-m", "blastd.cli.main", *words]
     given = os.environ | dict(environ or {})
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=given)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, env=given)
 
 
 def make_token(state: Path, owner: str, role: str = "user", *more: str) -> str:
@@ -84,7 +84,7 @@ class Daemon:
         """Start and wait until it listens."""
         begin = self.log.stat().st_size if self.log.exists() else 0
         process = self.begin(*flags)
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
             text = self.log.read_bytes()[begin:].decode("utf-8", "replace")
             if (match := re.search(r'"url": ?"(http://[^"]+)"', text)) is not None:
@@ -93,7 +93,7 @@ class Daemon:
             if process.poll() is not None:
                 raise AssertionError(f"blastd ended with {process.returncode}: {text[-2000:]}")
             time.sleep(0.02)
-        raise AssertionError(f"blastd did not listen within {START_SECONDS} s: {text[-2000:]}")
+        raise AssertionError(f"blastd did not listen within {PATIENCE_SECONDS} s: {text[-2000:]}")
 
     def kill(self) -> None:
         """kill -9, as a crash does."""
@@ -106,7 +106,7 @@ class Daemon:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def ask(
         self,
@@ -115,7 +115,7 @@ class Daemon:
         body: bytes | Any | None = None,
         headers: Mapping[str, str] | None = None,
         *,
-        seconds: float = 30.0,
+        seconds: float = PATIENCE_SECONDS,
     ) -> Answer:
         """Send a request; a body that is not bytes goes as JSON. An error status is an answer, too."""
         given = dict(headers or {})
@@ -154,7 +154,7 @@ class Daemon:
         row: dict[str, Any] = answer.json
         return row
 
-    def ended(self, job_id: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
+    def ended(self, job_id: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Wait for the end of a job through `?wait=` and return its row."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

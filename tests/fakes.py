@@ -8,6 +8,7 @@ from blastd.clock import SystemClock
 from blastd.core.engine import Absent, External, Health, Observation, Present, Trouble, Unknown, Work
 from blastd.core.ids import JobId
 from blastd.core.model import Job, Phase
+from tests.patience import rest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -38,13 +39,13 @@ class FakeClock:
         return event.is_set()
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
-        """Move time on in steps, and let everybody who waits for it run."""
+        """Move time on in steps, and let everybody who waits for it come to rest."""
         until = self.seconds + seconds
         while self.seconds < until:
             self.seconds = min(self.seconds + step, until)
             self._moved.set()
             self._moved = asyncio.Event()
-            await settle()
+            await rest()
 
 
 class JumpyClock(SystemClock):
@@ -60,12 +61,6 @@ class JumpyClock(SystemClock):
 
     def monotonic(self) -> float:
         return super().monotonic() + self.later
-
-
-async def settle() -> None:
-    """Let tasks and the store's threads come to rest."""
-    for _ in range(12):
-        await asyncio.sleep(0.001)
 
 
 class FaultyEngine:

@@ -6,15 +6,19 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.patience import PATIENCE_SECONDS
+
 
 class Receiver:
-    """Answers the next status of *answers* (the last one for ever); `got` holds headers and bodies in order."""
+    """Answers the next status of *answers* (the last one for ever); `got` holds headers and bodies in order, `open` cleared keeps answers back."""
 
     def __init__(self, *answers: int, port: int = 0, seconds: float = 0.0) -> None:
         self.answers, self.seconds = list(answers or (204,)), seconds
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.paths: list[str] = []
         self._came = threading.Condition()
+        self.open = threading.Event()
+        self.open.set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -26,6 +30,7 @@ class Receiver:
                     receiver._came.notify_all()
                 status = receiver.answers.pop(0) if len(receiver.answers) > 1 else receiver.answers[0]
                 threading.Event().wait(receiver.seconds)
+                receiver.open.wait(PATIENCE_SECONDS)
                 self.send_response(status)
                 if 300 <= status < 400:
                     self.send_header("Location", f"http://127.0.0.1:{receiver.port}/redirected")
@@ -46,7 +51,7 @@ class Receiver:
     def told(self) -> list[Any]:
         return [json.loads(body) for _, body in self.got]
 
-    def wait_for(self, number: int, seconds: float = 30.0) -> None:
+    def wait_for(self, number: int, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until so many messages came; blocking."""
         with self._came:
             assert self._came.wait_for(lambda: len(self.got) >= number, seconds), self.told

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from blastd.clock import SystemClock
 from blastd.config import load
 from blastd.daemon import Parts, build, running
+from tests.patience import PATIENCE_SECONDS, watch_threads
 
 API = "/api/blast/jobs"
 QUIET: dict[str, object] = {
@@ -56,7 +57,7 @@ class Service:
 
     async def ended(self, job_id: str, **how: Any) -> dict[str, Any]:
         """Return the row once the job has ended."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 answer = await self.get(f"{API}/{job_id}?wait=20", **how)
                 assert answer.status == 200, answer.text
@@ -87,13 +88,14 @@ class Answer:
 
 
 @asynccontextmanager
-async def serving(  # clock and without are Any, since mypy would give them a place in **flags of any dict
-    state: Path, folders: list[Path], *, clock: Any = None, without: Any = (), **flags: Any
+async def serving(  # Any, since mypy would give the named ones a place in **flags of any dict
+    state: Path, folders: list[Path], *, clock: Any = None, engines: Any = None, without: Any = (), **flags: Any
 ) -> AsyncIterator[Service]:
     """Run a service on *state* with the databases of *folders*, but the roots *without*; *flags* like server__base_path."""
     given = {name.replace("__", "."): value for name, value in flags.items()}
     settings = load(None, {}, QUIET | {"store.state_dir": state, "databases.dirs": folders} | given)
-    async with build(settings, clock or SystemClock()) as made:
+    watch_threads()
+    async with build(settings, clock or SystemClock(), engines) as made:
         parts = replace(made, roots={name: work for name, work in made.roots.items() if name not in without})
         async with running(parts) as url, aiohttp.ClientSession() as http:
             yield Service(url, parts, http)

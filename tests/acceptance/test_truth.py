@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 import urllib.request
 from datetime import datetime
 from itertools import pairwise
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS, until
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, NO_HITS_QUERY, SLOW, SLOW_QUERY
 
@@ -56,14 +56,12 @@ def at(text: str) -> datetime:
 
 def test_T01_accepted_job_is_there_at_once_and_after_a_crash(fresh: Daemon) -> None:
     fresh.start()
-    begin = time.perf_counter()
     answer = fresh.post("/api/blast/jobs", {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY})
-    took = time.perf_counter() - begin
     assert answer.status == 202
     job_id = answer.json["job_id"]
     assert answer.headers["Location"].endswith(f"/api/blast/jobs/{job_id}")
     assert answer.headers["Retry-After"].isdigit()
-    assert took < 2.0, "202 is for accepting, not for searching"
+    assert answer.json["status"] == "queued", "202 is for accepting, not for searching"
     fresh.kill()
     fresh.start()
     assert fresh.job(job_id)["job_id"] == job_id
@@ -78,8 +76,8 @@ def test_T06_every_surface_says_completed_without_anybody_asking(daemon: Daemon)
     assert row["status"] == listed["status"] == "completed"
     assert events[-1]["status"] == "completed"
     ended = next(step["ended_at"] for step in row["steps"] if step["name"] == "running")
-    lag = (at(row["finished_at"]) - at(ended)).total_seconds()
-    assert 0 <= lag < 1.0
+    assert at(row["finished_at"]) >= at(ended)
+    assert row["observed_by"] == "process", "told by the process that ended, not found by somebody who looked"
 
 
 def stream(daemon: Daemon, path: str, until: str, after: int | None = None) -> list[dict[str, Any]]:
@@ -88,7 +86,7 @@ def stream(daemon: Daemon, path: str, until: str, after: int | None = None) -> l
     if daemon.token:
         headers["Authorization"] = f"Bearer {daemon.token}"
     found: list[dict[str, Any]] = []
-    with urllib.request.urlopen(urllib.request.Request(daemon.url + path, headers=headers), timeout=30) as response:
+    with urllib.request.urlopen(urllib.request.Request(daemon.url + path, headers=headers), timeout=PATIENCE_SECONDS) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")
         identifier = None
         for raw in response:
@@ -150,14 +148,6 @@ def test_T09_waiting_for_a_slot_is_queued_with_a_place(slow: Daemon) -> None:
     assert row["started_at"] is None
     for job in (third, second, first):
         slow.post(f"/api/blast/jobs/{job}/cancel")
-
-
-def until(condition: Any, seconds: float = 10.0) -> None:
-    """Ask again until *condition* holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.05)
 
 
 def test_T10_failed_has_a_code_and_a_sentence_and_completed_has_none(daemon: Daemon) -> None:
@@ -240,7 +230,7 @@ def test_T20_a_slow_reader_harms_nobody(daemon: Daemon) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE_SECONDS)
         assert rows == ["completed"] * 5
 
 

@@ -25,6 +25,7 @@ from blastd.store import jobs, sqlite
 from blastd.store.files import Files
 from tests.daemon import Daemon
 from tests.databases import DB, LAMBDA_QUERY, SLOW, SLOW_QUERY
+from tests.patience import PATIENCE_SECONDS, eventually, until
 from tests.service import API, Service, serving
 
 CHILD = """
@@ -46,13 +47,6 @@ def named(name: str) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def until(condition: object, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]  # any function
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_C09_a_tool_dies_with_the_daemon(tmp_path: Path) -> None:
@@ -139,12 +133,12 @@ async def test_C12_a_submit_cancelled_while_its_row_is_written_keeps_its_files(s
     given = Submission(program="blastn", databases=("tnt",), upload=upload, reuse=False)
     who, free = Identity(owner=Owner("local"), role="admin"), threading.Event()
     async with asyncio.TaskGroup() as group:
-        busy = group.create_task(service.store.write(lambda _db: free.wait(20)))
+        busy = group.create_task(service.store.write(lambda _db: free.wait(PATIENCE_SECONDS)))
         task = group.create_task(service.services.submit.submit(who, given))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not (placed := list(service.files.jobs.glob("*/query.fa"))):  # noqa: ASYNC110  # a thread makes it
                 await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)  # from the file to the write is one step
+        await eventually(lambda: asyncio.sleep(0, service.store._writes))  # its row waits behind the busy one
         task.cancel()
         await asyncio.sleep(0)
         free.set()
@@ -160,14 +154,15 @@ async def test_T09_after_a_restart_a_search_that_ran_says_at_once_that_it_waits(
 ) -> None:
     """Nobody reads it meanwhile: rows are looked up in the store."""
     state = tmp_path / "state"
+    some = ">".join(SLOW_QUERY.split(">")[:9])  # fewer than half the slots
     async with serving(state, [database_folder], local__slots=20) as service:
-        accepted = [JobId((await service.submit(SLOW_QUERY, **SLOW))["job_id"]) for _ in range(2)]
+        accepted = [JobId((await service.submit(some, **SLOW))["job_id"]) for _ in range(2)]
         for job_id in accepted:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while (await service.get(f"{API}/{job_id}?wait=1")).json["status"] != "running":
                     pass
     async with serving(state, [database_folder], local__slots=1) as service:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 rows = [await service.store.read(lambda db, job_id=job_id: jobs.get(db, job_id)) for job_id in accepted]  # type: ignore[misc]  # a lambda with defaults
                 waits = [row.waiting_for for row in rows if row is not None and row.status == "queued"]

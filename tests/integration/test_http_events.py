@@ -14,6 +14,7 @@ from blastd.core.ids import Owner
 from blastd.store import jobs, tokens
 from blastd.store.sqlite import open_sync
 from tests.databases import LAMBDA_QUERY
+from tests.patience import PATIENCE_SECONDS, rest
 from tests.service import API, Service
 
 EVENTS = "/api/blast/events"
@@ -25,7 +26,7 @@ async def heard(
     """Listen until *ends* searches have ended; returns the events with the ids of their lines."""
     found: list[Any] = []
     given = {"Accept": "text/event-stream"} | dict(headers or {})
-    async with asyncio.timeout(60), service.http.get(service.url + EVENTS, headers=given) as stream:
+    async with asyncio.timeout(PATIENCE_SECONDS), service.http.get(service.url + EVENTS, headers=given) as stream:
         assert stream.status == 200
         identifier = 0
         async for line in stream.content:
@@ -80,7 +81,7 @@ async def test_events_that_a_command_beside_the_service_writes_are_heard(service
     async with asyncio.TaskGroup() as group:
         listeners = [group.create_task(heard(service, 1, ready)) for _ in range(2)]
         await ready.wait()
-        await asyncio.sleep(0.2)  # both have read that there is nothing
+        await rest()  # both have read that there is nothing
         with closing(open_sync(service.store.path)) as db:
             job = jobs.get(db, row["job_id"])
             assert job is not None

@@ -16,6 +16,7 @@ from blastd.core.model import Unit
 from blastd.core.tabular import RICH_SPEC
 from blastd.store import jobs, units
 from tests.databases import DB, NO_HITS_QUERY, SLOW, SLOW_QUERY
+from tests.patience import eventually
 from tests.service import API, Service, serving
 
 PROGRAMS = [
@@ -107,12 +108,12 @@ async def test_searches_of_one_process_have_the_bytes_of_a_search_alone(
 async def test_T09_a_search_that_waits_says_so_though_nobody_asks(tmp_path: Path, database_folder: Path) -> None:
     async with one_slot(tmp_path / "state", database_folder) as (service, _):
         found = await submit(service, queries("nt", 1, 3))
-        for _ in range(100):  # of a hundredth of a second: the truth within a second
+
+        async def all_wait() -> bool:
             rows = [await service.store.read(partial(jobs.get, identifier=JobId(it))) for it in found]
-            if all(row is not None and row.waiting_for == "slot" and row.phase == "queued" for row in rows):
-                return
-            await asyncio.sleep(0.01)
-        assert rows == []
+            return all(row is not None and row.waiting_for == "slot" and row.phase == "queued" for row in rows)
+
+        await eventually(all_wait)
 
 
 async def test_a_cancelled_one_stops_the_process_and_the_others_run_alone(
@@ -122,10 +123,11 @@ async def test_a_cancelled_one_stops_the_process_and_the_others_run_alone(
     async with one_slot(tmp_path / "state", database_folder) as (service, holder):
         found = await submit(service, texts, program="tblastx", database="slow", options={"evalue": "1e-30"})
         await let_go(service, holder)
-        for _ in range(3000):
-            if (await its_unit(service, found[1])).state != "waiting":
-                break
-            await asyncio.sleep(0.01)
+
+        async def begun() -> bool:
+            return (await its_unit(service, found[1])).state != "waiting"
+
+        await eventually(begun)
         await let_go(service, found[1])
         rows = [await service.ended(job_id) for job_id in found]
         assert rows[1]["status"] in ("cancelled", "completed")

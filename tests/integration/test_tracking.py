@@ -1,7 +1,7 @@
 """T and C on a real store, with an engine and a clock that do what a test says: throttle, pollers, ends, absence, cancels."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import pairwise
@@ -24,7 +24,8 @@ from blastd.durable import digest
 from blastd.service.access import Identity
 from blastd.service.jobs import JobFilter
 from blastd.store import events, jobs
-from tests.fakes import START, FakeClock, FaultyEngine, settle
+from tests.fakes import START, FakeClock, FaultyEngine
+from tests.patience import eventually, rest, watch_threads
 
 WHO = Identity(owner=Owner("anna"), role="admin")
 NO_HITS = f"# BLASTN 2.12.0+\n# Query: q\n# Database: db\n# 0 hits found\n{TRAILER}1 queries\n"
@@ -77,7 +78,7 @@ class World:
         self.engine.answer = Present(phase=phase)
         if follow:
             self.tracker.follow(job_id)
-            await settle()
+            await rest()
         return job_id
 
     async def row(self, job_id: JobId) -> Job:
@@ -108,7 +109,7 @@ class World:
         name, found = f"look-{job_id}", False
         while name in self.tracker._tasks:
             found = True
-            await settle()
+            await rest()
         return found
 
     async def cancelled(self, job_id: JobId) -> None:
@@ -118,14 +119,8 @@ class World:
         async def ended() -> bool:
             return (await self.row(job_id)).status is Status.CANCELLED
 
-        await self.until(ended)
-        await settle()  # the engine is told after the row
-
-    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Wait for what tasks do without time passing."""
-        async with asyncio.timeout(20):
-            while not await condition():
-                await settle()
+        await eventually(ended)
+        await rest()  # the engine is told after the row
 
     def done(self, job_id: JobId) -> Present:
         """Return what an engine says of a job that ended well."""
@@ -142,6 +137,7 @@ class World:
 async def tracking(state: Path, before: Callable[[World], None] = lambda _world: None) -> AsyncIterator[World]:
     """Run the tracker on *state*; *before* prepares what it begins with."""
     settings = load(None, {}, {"store.state_dir": state})
+    watch_threads()
     clock = FakeClock()
     engine = Watched(clock)
     async with build(settings, clock, {"faulty": engine}) as parts:
@@ -149,7 +145,7 @@ async def tracking(state: Path, before: Callable[[World], None] = lambda _world:
         before(world)
         run = asyncio.ensure_future(parts.tracker.run())
         try:
-            await settle()
+            await rest()
             yield world
         finally:
             run.cancel()
@@ -255,7 +251,7 @@ async def test_T05_a_poller_of_an_unknown_job_ends_quietly(world: World) -> None
     async def gone() -> bool:
         return not world.tracker.follows(stranger)
 
-    await world.until(gone)
+    await eventually(gone)
     assert world.tracker.pollers == 0
     assert world.engine.observed == []
     assert b"blastd_poller_failures_total 0.0" in world.metrics.render("text/plain")[0]
@@ -296,7 +292,7 @@ async def test_T05_after_180_rounds_the_poller_retires_and_the_job_still_ends(wo
     async def ended() -> bool:
         return (await world.row(job_id)).status is Status.COMPLETED
 
-    await world.until(ended)
+    await eventually(ended)
 
 
 LATE: dict[str, Observation] = {
@@ -335,7 +331,7 @@ async def test_T10_an_observation_that_was_under_way_when_the_job_ended_changes_
     world.engine.answer = LATE["failed"]
     world.engine.gate.clear()
     look = asyncio.ensure_future(world.tracker.look(job_id, "poll"))
-    await settle()
+    await rest()
     assert world.engine.observed == [job_id]
     now = world.clock.now()
     running = await world.row(job_id)
@@ -371,7 +367,7 @@ async def test_T13_an_engine_that_is_away_makes_rows_stale_and_cools_down_as_a_w
         await world.clock.pass_time(5, 5)
         return not any([(await world.row(job_id)).stale for job_id in followed])
 
-    await world.until(fresh)
+    await eventually(fresh)
     assert world.clock.monotonic() - back <= 120
     for job_id in followed:
         row = await world.row(job_id)
@@ -416,7 +412,7 @@ async def test_C04_a_cancel_that_is_refused_stays_cancelling_and_is_tried_again(
     await world.clock.pass_time(20, 5)
     world.engine.cancel_works = False
     await world.jobs.cancel(WHO, job_id)
-    await settle()
+    await rest()
     for _ in range(12):
         row = await world.listed(job_id)
         assert (row.status, row.phase) == (Status.RUNNING, Phase.CANCELLING)
@@ -428,7 +424,7 @@ async def test_C04_a_cancel_that_is_refused_stays_cancelling_and_is_tried_again(
         await world.clock.pass_time(5, 5)
         return (await world.row(job_id)).status.terminal
 
-    await world.until(ended)
+    await eventually(ended)
     row = await world.row(job_id)
     assert (row.status, row.phase, row.error) == (Status.CANCELLED, Phase.CANCELLED, None)
     assert [event.kind for event in await world.events(job_id)].count("cancelled") == 1
@@ -444,7 +440,7 @@ async def test_S06_a_poller_waits_while_the_store_is_locked(tmp_path: Path) -> N
         other = sqlite3.connect(world.store.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         world.tracker.follow(job_id)
-        await asyncio.sleep(6)
+        await rest()  # its thread waits for the lock as long as SQLite does, then it waits for time
         assert world.tracker.follows(job_id)
         assert (await world.row(job_id)).status is Status.RUNNING
         other.execute("ROLLBACK")
@@ -454,4 +450,4 @@ async def test_S06_a_poller_waits_while_the_store_is_locked(tmp_path: Path) -> N
             await world.clock.pass_time(5, 5)
             return (await world.row(job_id)).status is Status.COMPLETED
 
-        await world.until(ended)
+        await eventually(ended)

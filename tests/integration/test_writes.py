@@ -3,8 +3,9 @@
 import asyncio
 import sqlite3
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from blastd.clock import SystemClock
 from blastd.errors import StoreBroken, TooMany
 from blastd.store.sqlite import GROUP, Database, open_database
+from tests.patience import PATIENCE_SECONDS, eventually
 
 Work = Callable[[sqlite3.Connection], object]
 
@@ -31,24 +33,48 @@ async def names(store: Database) -> list[str]:
     return await store.read(lambda db: [row[0] for row in db.execute("SELECT name FROM kept ORDER BY rowid")])
 
 
-def busy(commits: list[str]) -> Work:
-    """Return a write that holds the writer up, and counts the commits from now on."""
+class Gate:
+    """A write that has begun when `begun` is set, and ends when `free` is."""
 
-    def work(db: sqlite3.Connection) -> None:
-        db.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
-        time.sleep(0.2)
+    def __init__(self, work: Work = lambda _db: None) -> None:
+        self.begun, self.free, self._work = threading.Event(), threading.Event(), work
 
-    return work
+    def write(self, db: sqlite3.Connection) -> None:
+        self._work(db)
+        self.begun.set()
+        assert self.free.wait(PATIENCE_SECONDS)
+
+
+@asynccontextmanager
+async def held(store: Database, work: Work = lambda _db: None) -> AsyncIterator[None]:
+    """Have a write in hand that does *work* and ends with the block: what comes meanwhile waits for the writer."""
+    gate = Gate(work)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(store.write(gate.write))
+        await asyncio.to_thread(gate.begun.wait, PATIENCE_SECONDS)
+        try:
+            yield
+        finally:
+            gate.free.set()
+
+
+async def waiting(store: Database, *works: Work) -> list[asyncio.Task[object]]:
+    """Return tasks that have given their writes to the store, in this order."""
+    tasks = [asyncio.create_task(store.write(work)) for work in works]
+    await asyncio.sleep(0)  # the first step of each
+    return tasks
 
 
 async def test_writes_that_wait_share_commits_in_their_order(store: Database) -> None:
     commits: list[str] = []
     count = GROUP + 10
-    first = asyncio.create_task(store.write(busy(commits)))
-    await asyncio.sleep(0.05)
-    found = await asyncio.gather(*(store.write(keep(str(number))) for number in range(count)))
-    await first
-    assert found == [1] * count
+
+    def count_commits(db: sqlite3.Connection) -> None:
+        db.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
+
+    async with held(store, count_commits):
+        tasks = await waiting(store, *(keep(str(number)) for number in range(count)))
+    assert await asyncio.gather(*tasks) == [1] * count
     assert await names(store) == [str(number) for number in range(count)]
     assert len(commits) == 3, "the first, a full group, the rest"
 
@@ -58,11 +84,9 @@ async def test_failed_write_fails_alone(store: Database) -> None:
         db.execute("INSERT INTO kept VALUES ('half')")
         raise TooMany("no room")
 
-    first = asyncio.create_task(store.write(busy([])))
-    await asyncio.sleep(0.05)
-    writes = [keep("a"), refuse, keep("a"), keep("b")]
-    found = await asyncio.gather(*map(store.write, writes), return_exceptions=True)
-    await first
+    async with held(store):
+        tasks = await waiting(store, keep("a"), refuse, keep("a"), keep("b"))
+    found = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(one) for one in found] == [int, TooMany, sqlite3.IntegrityError, int]
     assert await names(store) == ["a", "b"]
 
@@ -72,23 +96,19 @@ async def test_commit_that_fails_fails_for_all_and_leaves_nothing(store: Databas
         db.execute("ROLLBACK")  # as SQLite itself does on a full disk or a broken one
         db.execute("INSERT INTO no_such_table VALUES (1)")
 
-    first = asyncio.create_task(store.write(busy([])))
-    await asyncio.sleep(0.05)
-    found = await asyncio.gather(*map(store.write, [keep("a"), undone, keep("b")]), return_exceptions=True)
-    await first
+    async with held(store):
+        tasks = await waiting(store, keep("a"), undone, keep("b"))
+    found = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(one) for one in found] == [StoreBroken] * 3
     assert await names(store) == []
     assert await store.write(keep("c")) == 1
 
 
 async def test_cancelled_caller_leaves_the_others_their_writes(store: Database) -> None:
-    first = asyncio.create_task(store.write(busy([])))
-    await asyncio.sleep(0.05)
-    tasks = [asyncio.create_task(store.write(keep(name))) for name in "abc"]
-    await asyncio.sleep(0)
-    tasks[1].cancel()
+    async with held(store):
+        tasks = await waiting(store, *map(keep, "abc"))
+        tasks[1].cancel()
     found = await asyncio.gather(*tasks, return_exceptions=True)
-    await first
     assert [type(one) for one in found] == [int, asyncio.CancelledError, int]
     assert {"a", "c"} <= set(await names(store))
 
@@ -104,20 +124,21 @@ async def test_few_rows_are_read_on_the_loop(store: Database) -> None:
 
 
 async def test_what_takes_long_is_read_in_a_thread_while_the_loop_goes_on(store: Database) -> None:
-    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT count(*) FROM n"
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     threads: list[int] = []
+    told = threading.Event()
 
-    def count(db: sqlite3.Connection) -> int:
+    def count(db: sqlite3.Connection) -> bool:
         threads.append(threading.get_ident())
-        return int(db.execute(endless).fetchone()[0])
+        if threads[-1] == threading.main_thread().ident:
+            db.execute(endless).fetchone()
+        return told.wait(PATIENCE_SECONDS)  # by the loop, which goes on
 
-    begin = time.monotonic()
     task = asyncio.create_task(store.read_few(count))
-    await asyncio.sleep(0)
-    held_up = time.monotonic() - begin
-    assert await task == 3_000_000
+    await eventually(lambda: asyncio.sleep(0, len(threads) == 2))
+    told.set()
+    assert await task
     assert threads[0] == threading.get_ident() != threads[1]
-    assert held_up < (time.monotonic() - begin) / 3
 
 
 async def test_an_error_of_a_few_rows_leaves_the_connection_as_it_was(store: Database) -> None:
@@ -143,41 +164,38 @@ async def test_writes_of_a_crowd_take_few_turns_of_the_thread(store: Database, m
         drain(db)
 
     monkeypatch.setattr(store, "_drain", counted)
-    first = asyncio.create_task(store.write(busy([])))
-    await asyncio.sleep(0.05)
-    await asyncio.gather(first, *(store.write(keep(str(number))) for number in range(3 * GROUP)))
+    async with held(store):
+        tasks = await waiting(store, *(keep(str(number)) for number in range(3 * GROUP)))
+    await asyncio.gather(*tasks)
     assert len(await names(store)) == 3 * GROUP
     assert len(turns) == 2, "one that was busy, one for all who came meanwhile"
 
 
 async def test_nobody_waits_for_those_who_come_later(store: Database) -> None:
     """The one whose call the thread answers is told with its own commit, however many come meanwhile."""
-    first = asyncio.create_task(store.write(keep("first")))
-    later: list[asyncio.Task[object]] = []
-
-    async def come() -> None:
-        while not first.done() and len(later) < 1000:
-            later.append(asyncio.create_task(store.write(keep(str(len(later))))))
-            await asyncio.sleep(0)
-
-    async with asyncio.timeout(20):
-        await come()
-        await asyncio.gather(*later)
-    assert first.done()
-    assert len(later) < 1000
-    assert len(await names(store)) == len(later) + 1
+    gates = [Gate() for _ in range(20)]
+    try:
+        own = asyncio.create_task(store.write(gates[0].write))
+        for gate, later in pairwise(gates):
+            await asyncio.to_thread(gate.begun.wait, PATIENCE_SECONDS)
+            (next_one,) = await waiting(store, later.write)
+            gate.free.set()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await own
+            assert not next_one.done()
+            own = next_one
+    finally:
+        for gate in gates:
+            gate.free.set()
+    await own
 
 
 async def test_a_caller_who_goes_leaves_nobody_waiting(store: Database) -> None:
-    first = asyncio.create_task(store.write(busy([])))
-    await asyncio.sleep(0.05)
-    caller = asyncio.create_task(store.write(keep("caller")))
-    others = [asyncio.create_task(store.write(keep(str(number)))) for number in range(3)]
-    await asyncio.sleep(0)
-    caller.cancel()
-    async with asyncio.timeout(5):
+    async with held(store):
+        caller, *others = await waiting(store, keep("caller"), *(keep(str(number)) for number in range(3)))
+        caller.cancel()
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await asyncio.gather(*others) == [1, 1, 1]
-    await first
     assert await names(store) == ["caller", "0", "1", "2"]
 
 
@@ -186,5 +204,5 @@ async def test_a_closed_store_refuses_at_once(tmp_path: Path) -> None:
         pass
     for _ in range(2):
         with pytest.raises(StoreBroken, match="closed"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await store.write(keep("late"))

@@ -1,7 +1,5 @@
 """Durable files."""
 
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,30 +7,26 @@ import pytest
 
 from blastd import durable
 from blastd.durable import SharedFlush, put
+from tests.patience import until
 
 
 def test_a_flush_serves_all_who_asked_before_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[float] = []
+    """The first one flushes until the others have asked: they are served together, by a flush that begins after that."""
+    flushes: list[int] = []
 
     def slow(folder: Path) -> None:
         assert folder == tmp_path
-        begun.append(time.monotonic())
-        time.sleep(0.05)
+        flushes.append(shared._asked)
+        if len(flushes) == 1:
+            until(lambda: shared._asked == 8)
 
     monkeypatch.setattr(durable, "flush_folder", slow)
-    shared, start = SharedFlush(tmp_path), threading.Barrier(8)
-
-    def ask(_: int) -> tuple[float, float]:
-        start.wait()
-        asked = time.monotonic()
-        shared.flush()
-        return asked, time.monotonic()
-
+    shared = SharedFlush(tmp_path)
     with ThreadPoolExecutor(8) as pool:
-        waits = list(pool.map(ask, range(8)))
-    assert len(begun) < 8
-    for asked, done in waits:  # each was served by a flush that began after it had asked
-        assert any(asked <= at and at + 0.05 <= done + 0.001 for at in begun)
+        for _ in range(8):
+            pool.submit(shared.flush)
+    assert len(flushes) == 2
+    assert flushes[1] == 8
 
 
 def test_a_flush_that_failed_serves_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

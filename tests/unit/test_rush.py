@@ -5,6 +5,7 @@ import time
 
 from blastd.core.ids import JobId
 from blastd.service.rush import LATE_SECONDS, SLICE, SLICE_SECONDS, WAIT_SECONDS, Rush
+from tests.patience import PATIENCE_SECONDS
 
 
 async def test_a_search_alone_starts_with_its_answer() -> None:
@@ -44,7 +45,7 @@ async def test_many_start_some_at_a_time_in_their_order() -> None:
         for name in names:
             rush.accepted(name)
     assert started == names[:SLICE]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(started) < len(names):  # noqa: ASYNC110  # nothing tells of a start
             await asyncio.sleep(SLICE_SECONDS)
     assert started == names
@@ -53,11 +54,11 @@ async def test_many_start_some_at_a_time_in_their_order() -> None:
 async def test_a_loop_that_is_late_answers_before_it_starts_more_and_starts_them_all_the_same() -> None:
     started: list[tuple[float, JobId]] = []
     rush = Rush(lambda job_id: started.append((time.monotonic(), job_id)))
+    begin = time.monotonic()
     with rush.request():
         for number in range(SLICE + 1):
             rush.accepted(JobId(str(number)))
-    begin = time.monotonic()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(started) <= SLICE:
             time.sleep(SLICE_SECONDS + 3 * LATE_SECONDS)  # noqa: ASYNC251  # this is what makes the loop late
             await asyncio.sleep(0)
