@@ -18,9 +18,9 @@ LOOK_SECONDS = 0.02
 _in_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, set[asyncio.Future[Any]]] = WeakKeyDictionary()
 
 
-def until(condition: Callable[[], object]) -> None:
+def until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
     """Look again until *condition* holds; blocking."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come true"
         time.sleep(LOOK_SECONDS)
@@ -29,7 +29,7 @@ def until(condition: Callable[[], object]) -> None:
 async def eventually(condition: Callable[[], Awaitable[object]]) -> None:
     """Look again until *condition* holds."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.patience import until
 from tests.daemon import Daemon
 from tests.databases import CASES, LAMBDA_QUERY, SLOW, SLOW_QUERY
+from tests.patience import until
 
 
 def test_R08_43_missing_species_names_are_told_by_the_catalogue(daemon: Daemon) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from tests.acceptance.test_faults import JOBS, SEARCH, SECONDS, down, locked, running, start, stopped
-from tests.acceptance.test_truth import children_of, until
+from tests.acceptance.test_truth import children_of
 from tests.daemon import Answer, Daemon, is_problem
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 from tests.mounts import filled, read_only, small
+from tests.patience import until
 
 pytestmark = pytest.mark.slow
 

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 
 from blastd.tracking.retention import TRUST_SECONDS
-from tests.acceptance.test_truth import until
 from tests.daemon import Answer, Daemon, cli, is_problem
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 from tests.fakes import JumpyClock
+from tests.patience import until
 from tests.service import Service, serving
 
 pytestmark = pytest.mark.slow

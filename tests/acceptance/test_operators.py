@@ -12,9 +12,9 @@ import pytest
 from blastd import signals
 from blastd.store import private
 from tests.acceptance.test_faults import JOBS, down
-from tests.acceptance.test_truth import until
 from tests.daemon import Daemon, cli, is_problem
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
+from tests.patience import until
 
 SEARCH = {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY, "reuse": False}
 

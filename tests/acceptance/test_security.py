@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from tests.patience import PATIENCE_SECONDS, until
 from tests.daemon import Answer, Daemon, cli, is_problem, make_token
 from tests.databases import DB, LAMBDA_QUERY, NO_HITS_QUERY, SLOW, SLOW_QUERY
+from tests.patience import PATIENCE_SECONDS, until
 
 JOBS = "/api/blast/jobs"
 CGI = "/blast/Blast.cgi"

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_SECONDS, until
 from tests.daemon import Daemon, cli
 from tests.databases import DB, LAMBDA_QUERY, NO_HITS_QUERY, SLOW, SLOW_QUERY, make
+from tests.patience import PATIENCE_SECONDS, until
 
 JOBS = "/api/blast/jobs"
 
@@ -70,7 +70,9 @@ def test_S06_a_locked_store_is_waited_for(fresh: Daemon) -> None:
         target=lambda: results.append(fresh.post(JOBS, {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY}))
     )
     thread.start()
-    time.sleep(1.0)  # of a lock that the submit meets on most machines; without it this shows less, and holds all the same
+    time.sleep(
+        1.0
+    )  # of a lock that the submit meets on most machines; without it this shows less, and holds all the same
     other.execute("ROLLBACK")
     other.close()
     thread.join(PATIENCE_SECONDS)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_SECONDS, until
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, NO_HITS_QUERY, SLOW, SLOW_QUERY
+from tests.patience import PATIENCE_SECONDS, until
 
 ENDS = ("completed", "failed", "cancelled")
 ROW_FIELDS = [
@@ -86,7 +86,9 @@ def stream(daemon: Daemon, path: str, until: str, after: int | None = None) -> l
     if daemon.token:
         headers["Authorization"] = f"Bearer {daemon.token}"
     found: list[dict[str, Any]] = []
-    with urllib.request.urlopen(urllib.request.Request(daemon.url + path, headers=headers), timeout=PATIENCE_SECONDS) as response:
+    with urllib.request.urlopen(
+        urllib.request.Request(daemon.url + path, headers=headers), timeout=PATIENCE_SECONDS
+    ) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")
         identifier = None
         for raw in response:

@@ -14,8 +14,8 @@ from blastd.core.ids import JobId
 from blastd.core.model import Change, Job, Missed, Phase, Status
 from blastd.errors import StoreBroken
 from blastd.store import jobs
-from tests.fakes import settle
 from tests.integration.test_tracking import WHO, World, tracking
+from tests.patience import eventually, rest
 
 
 @pytest_asyncio.fixture
@@ -61,7 +61,7 @@ async def test_U01_an_end_that_meets_other_writes_is_told_at_once(world: World, 
         if rivals:
             rivals -= 1
             place(world, job_id, chance.randrange(1, 99))
-            await settle()
+            await rest()
             if chance.random() < 0.6:
                 now, other = world.clock.now(), await world.row(job.job_id)
                 await world.store.write(lambda db: jobs.move(db, other, Change(kind="rival"), now))
@@ -74,7 +74,7 @@ async def test_U01_an_end_that_meets_other_writes_is_told_at_once(world: World, 
     async def ended() -> bool:
         return (await world.row(job_id)).status is Status.COMPLETED
 
-    await world.until(ended)  # without time passing: neither a poll nor reconcile helps
+    await eventually(ended)  # without time passing: neither a poll nor reconcile helps
 
 
 async def test_U01_a_poller_goes_on_while_others_are_always_faster(world: World) -> None:
@@ -95,8 +95,8 @@ async def test_U01_a_poller_goes_on_while_others_are_always_faster(world: World)
     async def tried() -> bool:
         return len(await world.events(job_id)) > 24
 
-    await world.until(tried)
-    await settle()
+    await eventually(tried)
+    await rest()
     assert world.tracker.follows(job_id)
     busy = False
 
@@ -104,7 +104,7 @@ async def test_U01_a_poller_goes_on_while_others_are_always_faster(world: World)
         await world.clock.pass_time(0.2, 0.1)
         return (await world.row(job_id)).status is Status.COMPLETED
 
-    await world.until(ended)
+    await eventually(ended)
     assert world.clock.monotonic() < 5  # not by the poll of a phase, nor by reconcile
 
 
@@ -175,6 +175,6 @@ async def test_U01_a_cancel_that_meets_places_and_moves_ends(world: World) -> No
     async def ended() -> bool:
         return all([(await world.row(job_id)).status is Status.CANCELLED for job_id in job_ids])
 
-    await world.until(ended)
+    await eventually(ended)
     await world.clock.pass_time(1)
     assert world.tracker.pollers == 0

@@ -1,6 +1,5 @@
 """Tiny searches that wait run in one BLAST+ process, and each has the bytes that it has alone."""
 
-import asyncio
 import random
 import subprocess
 from collections.abc import AsyncIterator, Sequence

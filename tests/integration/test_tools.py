@@ -15,8 +15,8 @@ from blastd.blastplus.tools import Ran, Tools
 from blastd.core.options import Option
 from blastd.core.programs import Catalogue, Program, Search, check, default_of
 from blastd.errors import ToolFailed, Unavailable
-from tests.patience import PATIENCE_SECONDS
 from tests.databases import CASES, DB, make
+from tests.patience import PATIENCE_SECONDS
 
 Run = Callable[..., Awaitable[Ran]]
 SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"

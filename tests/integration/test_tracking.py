@@ -1,7 +1,7 @@
 """T and C on a real store, with an engine and a clock that do what a test says: throttle, pollers, ends, absence, cancels."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import pairwise

@@ -79,7 +79,9 @@ async def test_searches_sent_together_are_answered_before_they_are_followed(
         start(job_id)
 
     monkeypatch.setattr(rush, "_start", noted)
-    monkeypatch.setattr("blastd.service.rush.WAIT_SECONDS", PATIENCE_SECONDS)  # nothing but the last answer lets them go
+    monkeypatch.setattr(
+        "blastd.service.rush.WAIT_SECONDS", PATIENCE_SECONDS
+    )  # nothing but the last answer lets them go
     rows = await asyncio.gather(*(service.submit(LAMBDA_QUERY, reuse=False, title=str(n)) for n in range(20)))
     for row in rows:
         assert (await service.ended(row["job_id"]))["status"] == "completed"

@@ -175,7 +175,7 @@ async def test_nobody_waits_for_those_who_come_later(store: Database) -> None:
     """The one whose call the thread answers is told with its own commit, however many come meanwhile."""
     gates = [Gate() for _ in range(20)]
     try:
-        own = asyncio.create_task(store.write(gates[0].write))
+        (own,) = await waiting(store, gates[0].write)
         for gate, later in pairwise(gates):
             await asyncio.to_thread(gate.begun.wait, PATIENCE_SECONDS)
             (next_one,) = await waiting(store, later.write)
