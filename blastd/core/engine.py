@@ -6,7 +6,7 @@ it puts the id of a job that changed into `changes`, and the tracker looks.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from blastd.core.alias import Layout
 from blastd.core.ids import JobId
@@ -14,12 +14,16 @@ from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
 
 
 class Trouble(Frozen, frozen=True, kw_only=True):
-    """A failure or a reason to wait: a short stable code, one sentence with the cause, what to do."""
+    """A failure or a reason to wait: a short stable code, one sentence with the cause, what to do.
+
+    `step`: what is done meanwhile for the search, so that it does not wait; None: nothing is.
+    """
 
     code: str
     sentence: str
     remedy: str = ""
     retryable: bool = False
+    step: StepName | None = None
 
     @property
     def text(self) -> str:
@@ -211,3 +215,11 @@ class Engine(Protocol):
 
     def health(self) -> Health:
         """Say how the engine is, without asking outside."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """An engine that needs something to be in its place before it can take a search over: a database, far away."""
+
+    async def prepare(self, work: Work) -> Trouble | None:
+        """See to it that *work* can be taken over; Trouble says what is done or waited for. Asked again until it is None."""

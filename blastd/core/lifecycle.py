@@ -60,6 +60,7 @@ VERSION_TRIES = 5
 WAITING = frozenset({Phase.QUEUED, Phase.SUBMITTED})
 """What an engine says of a search that waits in its queue, or in that of the cluster."""
 
+BEFORE_HANDING = frozenset({Phase.QUEUED, Phase.PREPARING, Phase.WARMING_UP, Phase.CONFIGURING})
 BEFORE_SUBMIT = frozenset({Phase.QUEUED, Phase.PREPARING, Phase.WARMING_UP, Phase.CONFIGURING, Phase.SUBMITTING})
 
 
@@ -256,6 +257,11 @@ def merge_units(units: Sequence[Unit], reports: Sequence[UnitReport]) -> tuple[U
     return tuple(changed)
 
 
+def intends(job: Job) -> bool:
+    """Tell whether the row has yet to say that *job* is handed over; one that waits for that says so already."""
+    return job.phase in BEFORE_SUBMIT and job.phase is not Phase.SUBMITTING and not waits(job)
+
+
 def submitting(job: Job, now: datetime) -> Change:
     """Return the intent to hand *job* to its engine: committed before anything outside is made.
 
@@ -271,12 +277,14 @@ def _handing(job: Job, now: datetime) -> tuple[Step, ...]:
     steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
     if timeline.status_of(steps, StepName.SUBMITTING) is StepStatus.PENDING:
         steps = timeline.go_on(steps, now)
+    if timeline.status_of(steps, StepName.WARMING_UP) is StepStatus.RUNNING:
+        steps = timeline.end(steps, StepName.WARMING_UP, now)
     return timeline.start(steps, StepName.SUBMITTING, now)
 
 
 def _taken(job: Job, now: datetime) -> tuple[Step, ...]:
     """Return the steps of a job that was handed over, with or without a word of it before."""
-    return _handing(job, now) if job.phase in (Phase.QUEUED, Phase.PREPARING) else tuple(job.steps)
+    return _handing(job, now) if job.phase in BEFORE_HANDING else tuple(job.steps)
 
 
 def waiting(job: Job, trouble: Trouble, now: datetime) -> Change | None:
@@ -284,12 +292,15 @@ def waiting(job: Job, trouble: Trouble, now: datetime) -> Change | None:
     if job.waiting_for == trouble.code and job.error == trouble.text:
         return None
     steps = timeline.end(timeline.start(job.steps, StepName.PREPARING, job.created_at), StepName.PREPARING, now)
-    steps = timeline.wait(timeline.take_back(steps, StepName.SUBMITTING), now)
+    steps = timeline.take_back(steps, StepName.SUBMITTING)
+    if trouble.step is None:
+        steps = timeline.wait(timeline.take_back(steps, StepName.WARMING_UP), now)
+    else:
+        steps = timeline.start(timeline.go_on(steps, now), trouble.step, now)
+    phase = Phase.QUEUED if trouble.step is None else Phase(trouble.step)
     fields: dict[str, Any] = {"waiting_for": trouble.code, "error_code": trouble.code, "error": trouble.text}
     fields |= {"observed_at": now, "steps": steps}
-    return Change(
-        status=Status.QUEUED, phase=Phase.QUEUED, kind="waiting", fields=fields, data={"trouble": trouble.code}
-    )
+    return Change(status=Status.QUEUED, phase=phase, kind="waiting", fields=fields, data={"trouble": trouble.code})
 
 
 def waits(job: Job) -> bool:

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from blastd.aio import duty
 from blastd.blastplus import command
 from blastd.blastplus.shelf import Shelf
 from blastd.clock import Clock
 from blastd.core import lifecycle
-from blastd.core.engine import Engine, Present, Trouble, Work
-from blastd.core.model import Change, Frozen, Job, Lost, Missed, Phase, Unit
+from blastd.core.engine import Engine, Prepares, Present, Trouble, Work
+from blastd.core.model import Change, Frozen, Job, Lost, Missed, Unit
 from blastd.core.tabular import RICH_SPEC
 from blastd.durable import of_machine
 from blastd.errors import BlastdError, Exhausted
@@ -46,18 +47,14 @@ class Launcher:
 
     async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | Lost:
         """Hand *job* with its units over and return its row; Missed.LOST when somebody else moved it on."""
-        if (
-            engine.outlives
-            and job.phase in lifecycle.BEFORE_SUBMIT
-            and job.phase is not Phase.SUBMITTING
-            and not lifecycle.waits(job)
-        ):
+        work = await self._prepared(engine, job, its_units)
+        if isinstance(work, Work) and engine.outlives and lifecycle.intends(job):
             intended = await self._move(job, lifecycle.submitting(job, self._times.now(job)))
             if intended is Missed.LOST:
                 return Missed.LOST
-            job = intended
+            job, work = intended, replace(work, job=intended)
         begun = self._times.now(job)
-        trouble = await self._hand_over(engine, job, its_units)
+        trouble = await engine.submit(work) if isinstance(work, Work) else work
         now = self._times.now(job)
         if trouble is not None and not trouble.retryable:
             return await self._move(job, lifecycle.failed(job, trouble, now, "process"))
@@ -72,7 +69,8 @@ class Launcher:
         """Remove half files that a crash left of *job*, of which nothing runs. Raises OSError."""
         await duty(self._files.tidy_units, job.job_id)
 
-    async def _hand_over(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Trouble | None:
+    async def _prepared(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Work | Trouble:
+        """Return what the engine is given, or why it can't be now."""
         try:
             if job.attempt > 1 or job.created_at < self._begun:  # else nothing of it was begun before
                 await self.tidy(job)
@@ -88,7 +86,8 @@ class Launcher:
                 remedy="Check free disk space and the rights of the state folder.",
                 retryable=True,
             )
-        return await engine.submit(work)
+        trouble = await engine.prepare(work) if isinstance(engine, Prepares) else None
+        return work if trouble is None else trouble
 
     async def _work(self, job: Job, its_units: Sequence[Unit]) -> Work:
         folder = self._files.job_folder(job.job_id)

@@ -17,7 +17,7 @@ from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Observation, Present, Unknown
 from blastd.core.ids import JobId
-from blastd.core.intervals import Intervals, backoff, may_look
+from blastd.core.intervals import Intervals, backoff, may_look, throttle
 from blastd.core.lifecycle import Decision, Next
 from blastd.core.model import Change, Gone, Job, Lost, Missed, NotNow, Phase, Unit
 from blastd.errors import BlastdError
@@ -115,13 +115,20 @@ class Looks:
             if launched is Missed.LOST or launched.status.terminal:
                 return launched
             job, seen = launched, engine.glance(launched)
-            if launched.phase in lifecycle.BEFORE_SUBMIT and not isinstance(seen, Present):
-                return launched  # not taken: the row says why
+            if seen is None and launched.phase not in lifecycle.BEFORE_SUBMIT:
+                self._put_off(launched)
+            if seen is None or (launched.phase in lifecycle.BEFORE_SUBMIT and not isinstance(seen, Present)):
+                return launched  # not taken: the row says why; or taken a moment ago
         if seen is not None:
             self._back(engine.name)
             return await self._apply(job, its_units, seen, engine.pushed_by)
         answer = await self._observe(engine, job)
         return job if answer is Missed.NOT_NOW else await self._apply(job, its_units, answer, by)
+
+    def _put_off(self, job: Job) -> None:
+        """Let the first look at a job that was handed over now be allowed when it is due, not sooner and not later."""
+        sooner = throttle(job.phase, self._policy) - self._policy.first_look
+        self._last[job.job_id] = self._clock.monotonic() - sooner
 
     async def _observe(self, engine: Engine, job: Job) -> Observation | NotNow:
         """Ask the engine within the throttle and the cool-down of the whole engine."""

@@ -28,5 +28,5 @@ async def poll(job_id: JobId, look: Look, wake: asyncio.Event, clock: Clock, pol
             continue
         if job is Missed.GONE or job.status.terminal:
             return
-        delay = poll_delay(job.phase, policy)
+        delay = poll_delay(job.phase, policy) if rounds else min(poll_delay(job.phase, policy), policy.first_look)
         rounds += not woken  # a busy watch must not retire the poller

@@ -26,6 +26,15 @@ def parts_of(row: dict[str, Any], step: str) -> dict[str, Any]:
     return found
 
 
+ORDER = ["queued", "warming_up", "submitting", "submitted", "staging_db", "running", "results_pending", "completed"]
+
+
+def phases_of(daemon: Daemon, job_id: str) -> list[str]:
+    """Return the phases that a search went through, each as often as it was entered."""
+    phases = [event["phase"] for event in daemon.get(f"/api/blast/jobs/{job_id}/events").json["events"]]
+    return [phase for phase, before in zip(phases, ["", *phases], strict=False) if phase != before]
+
+
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
@@ -154,6 +163,9 @@ def test_S05_ten_jobs_on_a_cold_database_download_it_once(
         ended = own.ended(row["job_id"])
         assert ended["status"] == "completed", ended["error"]
         fingerprints.update(ended["database_fingerprint"])
+        assert phases_of(own, row["job_id"]) == sorted(set(phases_of(own, row["job_id"])), key=ORDER.index)
+    uploaded = [parts_of(own.job(row["job_id"]), "warming_up") for row in rows]
+    assert any(step["status"] == "done" and step["duration_ms"] is not None for step in uploaded), uploaded
     (fingerprint,) = fingerprints
     by_pods = emulator.requests(rf'"GET /\w+/blast-db/{fingerprint}/cold\.nsq\?.*sig=')
     assert len(by_pods) == 1, by_pods

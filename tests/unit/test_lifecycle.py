@@ -379,3 +379,35 @@ def test_a_search_that_can_not_be_handed_over_waits_and_its_phase_does_not_bounc
     shown = {step.name: step for step in change.fields["steps"]}
     assert (shown[StepName.WAITING].started_at, shown[StepName.WAITING].ended_at) == (at(2), at(10))
     assert (shown[StepName.SUBMITTING].started_at, shown[StepName.SUBMITTING].ended_at) == (at(10), at(13))
+
+
+def later(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def test_U18_what_is_done_before_a_hand_over_is_a_step_and_no_wait() -> None:
+    """The upload of a database, which later searches find there."""
+    upload = Trouble(code="database_upload", sentence="It is uploaded.", retryable=True, step=StepName.WARMING_UP)
+    row = job()
+    change = lifecycle.waiting(row, upload, later(1))
+    assert change is not None
+    assert change.phase is Phase.WARMING_UP
+    row = replace(row, phase=change.phase, **change.fields)
+    handed = lifecycle.handed_over(row, later(5), later(6))
+    steps = {step.name: step for step in handed.fields["steps"]}
+    assert StepName.WAITING not in steps
+    assert (steps[StepName.WARMING_UP].started_at, steps[StepName.WARMING_UP].ended_at) == (later(1), later(5))
+    assert (steps[StepName.SUBMITTING].started_at, steps[StepName.SUBMITTING].ended_at) == (later(5), later(6))
+
+
+def test_U18_an_upload_that_broke_off_is_a_wait_until_it_goes_on() -> None:
+    upload = Trouble(code="database_upload", sentence="It is uploaded.", retryable=True, step=StepName.WARMING_UP)
+    away = Trouble(code="blob_unreachable", sentence="The account is away.", retryable=True)
+    row = job()
+    for second, trouble in ((1, upload), (2, away)):
+        change = lifecycle.waiting(row, trouble, later(second))
+        assert change is not None
+        row = replace(row, phase=change.phase, **change.fields)
+    assert row.phase is Phase.QUEUED
+    running = [step.name for step in row.steps if step.status is StepStatus.RUNNING]
+    assert running == [StepName.WAITING]

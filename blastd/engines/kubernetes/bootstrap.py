@@ -52,11 +52,17 @@ class Bootstrap:
         self._script = script
 
     async def run(
-        self, work: Work, databases: Sequence[Manifest], seconds: dict[str, float], *, staging: bool
+        self,
+        work: Work,
+        databases: Sequence[Manifest],
+        seconds: dict[str, float],
+        *,
+        staging: bool,
+        again: bool = False,
     ) -> JobObject:
         """Make everything of *work*, timing each operation into *seconds*, and return the Job that runs now.
 
-        Harmless when repeated. Raises OperationFailed, ClusterFailure, BlobFailure.
+        Harmless when repeated; *again*: its Job may be there, since the answer to its making was lost. Raises OperationFailed, ClusterFailure, BlobFailure.
         """
         job = work.job
         operations: dict[str, Operation] = {
@@ -76,7 +82,7 @@ class Bootstrap:
         its_labels = manifests.labels(job.job_id, job.attempt)
         await self.put_secret(name, its_labels, access, pod_plan(work, plan, databases, self._blast_version))
         try:
-            made = await self._create(manifests.job(plan, self._settings, self._script))
+            made = await self._create(manifests.job(plan, self._settings, self._script), again=again)
             await self._client.patch_secret(name, manifests.owned_by(name, made.metadata.uid))
         finally:
             seconds["create job"] = self._clock.monotonic() - begin  # also of one whose answer was lost
@@ -158,18 +164,29 @@ class Bootstrap:
         container, name = self._blobs.settings.queries_container, query_blob(job_id)
         await self._blobs.upload(container, name, path)
 
-    async def _create(self, wanted: dict[str, Any]) -> JobObject:
+    async def _create(self, wanted: dict[str, Any], *, again: bool) -> JobObject:
         """Create the Job; one of that name is taken over if it is the same, and refused if it is not."""
-        name = wanted["metadata"]["name"]
+        if again and (found := await self._found(wanted)) is not None:
+            return found
         try:
             return await self._client.create_job(wanted)
         except ObjectExists:
+            if (found := await self._found(wanted)) is not None:
+                return found
+            raise  # it was removed between the two answers: the next try makes it
+
+    async def _found(self, wanted: dict[str, Any]) -> JobObject | None:
+        """Return the Job that is there under the name of *wanted*, None if there is none. Raises ObjectRefused for another."""
+        name = wanted["metadata"]["name"]
+        try:
             found = await self._client.get_job_manifest(name)
-            if not manifests.agrees(found, wanted):
-                raise ObjectRefused(
-                    f"There is another Job {name} in the namespace, which blastd did not make: delete it, then retry."
-                ) from None
-            return msgspec.convert(found, JobObject, strict=False)
+        except ObjectMissing:
+            return None
+        if not manifests.agrees(found, wanted):
+            raise ObjectRefused(
+                f"There is another Job {name} in the namespace, which blastd did not make: delete it, then retry."
+            )
+        return msgspec.convert(found, JobObject, strict=False)
 
 
 def units_in(plan: manifests.JobPlan) -> list[int]:

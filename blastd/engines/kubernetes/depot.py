@@ -15,6 +15,7 @@ from blastd.aio import Tasks, duty
 from blastd.config import KubernetesSettings
 from blastd.core.engine import DatabaseAt, Trouble
 from blastd.core.ids import JobId
+from blastd.core.model import StepName
 from blastd.engines.kubernetes import manifests
 from blastd.engines.kubernetes.blob import BlobFailure, Blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap
@@ -109,6 +110,7 @@ class Depot:
             sentence=f"Database {database.name} is being uploaded to the storage account, for the first search on it: {share}.",
             remedy="The search starts by itself then; 'blastd db push' does this ahead of time.",
             retryable=True,
+            step=StepName.WARMING_UP,
         )
 
     async def _upload(self, database: DatabaseAt, push: Push) -> None:

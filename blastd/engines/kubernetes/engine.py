@@ -153,6 +153,15 @@ class KubernetesEngine:
         return ()
 
     # ------------------------------------------------------------------ submit
+    async def prepare(self, work: Work) -> Trouble | None:
+        """Have the databases brought to the storage account, and wait for a cluster that cools down."""
+        self._waiting[work.job.job_id] = None
+        try:
+            self._client.cool.check()
+            return (await self.depot.find(work.databases))[1]
+        except (ClusterFailure, BlobFailure, OSError) as error:
+            return self._later(refused(error, str(error)))
+
     async def submit(self, work: Work) -> Trouble | None:
         """Make the job's objects; what can't be made now is said, and tried again at the next look."""
         job = work.job
@@ -177,9 +186,9 @@ class KubernetesEngine:
         """Make the job's objects, and note which units its Job runs: somebody may delete it before we hear of it."""
         warm = all(self.depot.nodes.of(each.fingerprint) for each in work.databases)
         seconds, begin = dict[str, float](), self._clock.now()
-        held.tried = True
+        again, held.tried = held.tried, True
         try:
-            made = await self._bootstrap.run(work, databases, seconds, staging=not warm)
+            made = await self._bootstrap.run(work, databases, seconds, staging=not warm, again=again)
         finally:
             held.parts |= {name: round(value, 3) for name, value in seconds.items()}
         held.submitted = StepReport(

@@ -141,6 +141,11 @@ def newer(version: str, than: str) -> bool:
     return version != than
 
 
+def least(error: ClusterFailure) -> float:
+    """Return the seconds for which the server wants not to be asked."""
+    return error.least if isinstance(error, ClusterAway) else 0.0
+
+
 class Kind(Frozen, frozen=True, kw_only=True):
     """What is listed and watched: the resource's name, the shapes of list page and object, and which objects."""
 
@@ -214,8 +219,7 @@ class Reflector(Generic[T]):
                     if isinstance(error, VersionGone) and failures == 1:
                         continue  # between two pages: the list is read anew
                     self._mark_bad(with_mend(error))
-                    least = error.least if isinstance(error, ClusterAway) else 0.0
-                    await asyncio.sleep(max(backoff(failures, RETRY, self._jitter()), least))
+                    await asyncio.sleep(max(backoff(failures, RETRY, self._jitter()), least(error)))
                     continue
             await asyncio.sleep(LEAST_SECONDS)
             await self._clock.wait(self._list_now, pause - LEAST_SECONDS)
@@ -248,7 +252,7 @@ class Reflector(Generic[T]):
         """Watch from what is known on; one that ends early is tried again after a pause that grows to half a minute."""
         while True:
             self._watch_now.clear()
-            if not self._version:
+            if not self._version or self.bad_since is not None:  # a cluster that can't be listed is not watched, either
                 await self._clock.wait(self._watch_now, POLL_SECONDS)
                 continue
             try:
@@ -256,7 +260,8 @@ class Reflector(Generic[T]):
                 self._watch_failures = 0
             except ClusterFailure as error:
                 self._watch_lost(error)
-                await self._clock.wait(self._watch_now, backoff(self._watch_failures, WATCH_AGAIN, self._jitter()))
+                pause = backoff(self._watch_failures, WATCH_AGAIN, self._jitter())
+                await self._clock.wait(self._watch_now, max(pause, least(error)))
 
     async def _watch(self) -> None:
         """Follow one watch until the server ends it. Raises ClusterFailure for one that ends early or goes silent."""
