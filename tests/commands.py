@@ -18,7 +18,7 @@ from typing import Any
 SECONDS = 60.0
 NURSERY = """
 import json, os, signal, sys
-from blastd.cli import jobs, parser  # what a command reads at its start
+from blastd.cli import ends  # what a command reads at its start
 from blastd.cli.main import main
 def place(name, flags, number):
     if name == "closed pipe":
@@ -95,7 +95,10 @@ class Nursery:
 
     def close(self) -> None:
         """End it."""
-        self._process.communicate(timeout=SECONDS)
+        try:
+            self._process.communicate(timeout=SECONDS)
+        finally:
+            self._process.kill()
 
     def start(
         self, *words: str, environ: Mapping[str, str] | None = None, stdin: str = "/dev/null", stdout: str = ""
@@ -126,6 +129,7 @@ class Nursery:
             if not ready:
                 if pid is not None:
                     os.kill(pid, signal.SIGKILL)
+                    self.line(SECONDS)
                 raise TimeoutError(f"the command has not ended within {seconds} s")
             block = os.read(self._process.stdout.fileno(), 1024)
             assert block, "the nursery has ended"

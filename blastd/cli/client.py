@@ -4,6 +4,7 @@ It reads only the fields it shows and takes defaults for the rest, so that it wo
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,12 +18,20 @@ from yarl import URL
 
 from blastd import __version__, errors
 from blastd.cli.fasta_files import joined, text_of
+from blastd.cli.words import say
 
 T = TypeVar("T")
 BLOCK = 1 << 18
 HOLD_SECONDS = 30.0  # below the 60 s after which proxies tend to cut an idle answer
 AWAY_SECONDS = 60.0  # a restart of the service takes a few seconds; a minute tells a restart from an end
 RETRY_SECONDS = 1.0
+ANSWER_SECONDS = 60.0  # without a byte; longer than the service holds any answer
+CHANGE_SECONDS = 120.0  # for what the service does before it answers: read an upload, look through its folders
+MAKING_SECONDS = 300.0  # until a format's first byte: it may have to be made
+SILENT_SECONDS = 10.0  # until the user is told that there is no answer yet
+WHERE = "BLASTD_URL names the service."
+TOKEN = re.compile(r"[!-~]*")
+"""Letters that a header may hold."""
 
 BY_STATUS: dict[int, type[errors.BlastdError]] = {
     401: errors.Unauthorized,
@@ -133,6 +142,7 @@ class TaskView(View, frozen=True, kw_only=True):
     name: str = ""
     progress: float | None = None
     error: str | None = None
+    warnings: list[WarningView] = []
 
 
 class _Fault(View, frozen=True, kw_only=True):
@@ -149,24 +159,37 @@ class _Problem(View, frozen=True, kw_only=True):
 class Client:
     """Calls to one service. Made by `connect`."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: URL) -> None:
-        """Take an open session and the address of the service."""
-        self._session = session
-        self._base = base
+    def __init__(self, session: aiohttp.ClientSession, base: URL, most_seconds: float) -> None:
+        """Take an open session, the address of the service, and how long to wait for it at most."""
+        self._session, self._base, self._most = session, base, most_seconds
 
     @asynccontextmanager
     async def call(self, method: str, path: str, **how: Any) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request and give its successful answer. Raises Unavailable, or what the answer's problem stands for."""
+        seconds = min(self._most, how.pop("seconds", ANSWER_SECONDS if method == "GET" else CHANGE_SECONDS))
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=min(10.0, seconds), sock_read=seconds)
+        silent = asyncio.get_running_loop().call_later(SILENT_SECONDS, self._tell_silence, seconds)
         try:
-            async with self._session.request(method, self._base.joinpath(path, encoded=True), **how) as answer:
+            address = self._base.joinpath(path, encoded=True)
+            async with self._session.request(method, address, timeout=limits, **how) as answer:
+                silent.cancel()
                 if answer.status >= 400:
                     raise _error_of(answer, await answer.read())
+                if answer.content_type == "text/html":
+                    raise errors.Unavailable(f"{self._base} answers with a web page, not as blastd does. {WHERE}")
                 yield answer
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
             raise errors.Unavailable(
-                f"No answer from {self._base}: {reason}. Is 'blastd serve' running there? BLASTD_URL names the service."
+                f"No answer from {self._base}: {reason}. Is 'blastd serve' running there? {WHERE}"
             ) from error
+        except UnicodeError as error:  # bytes of an argument that are no text
+            raise errors.BadRequest(f"An argument can't be sent: {error}.") from error
+        finally:
+            silent.cancel()
+
+    def _tell_silence(self, seconds: float) -> None:
+        say(f"{self._base} has not answered for {SILENT_SECONDS:g} s; waiting up to {seconds:g} s (Ctrl-C stops)")
 
     async def raw(self, method: str, path: str, **how: Any) -> bytes:
         """Return the body of an answer."""
@@ -216,10 +239,18 @@ class Client:
                 raise TimeoutError
             try:
                 job, etag = await self._changed(job_id, etag, left)
-            except errors.Unavailable:
-                away_since = away_since if away_since is not None else time.monotonic()
-                if time.monotonic() - away_since > AWAY_SECONDS or not etag:
+            except errors.Unavailable as error:
+                if not etag:
                     raise
+                if away_since is None:
+                    away_since = time.monotonic()
+                    say(
+                        f"blastd: the service is away, asking again for {AWAY_SECONDS:g} s; a job that was accepted goes on"
+                    )
+                if time.monotonic() - away_since > AWAY_SECONDS:
+                    raise errors.Unavailable(
+                        f"{error} The job goes on when it is back: blastd wait {job_id}"
+                    ) from error
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             away_since = None
@@ -242,23 +273,30 @@ class Client:
     async def download(self, job_id: str, params: Mapping[str, str | list[str]]) -> AsyncIterator[bytes]:
         """Give a result block by block. Raises Unavailable when it breaks off."""
         pairs = [(key, one) for key, value in params.items() for one in ([value] if isinstance(value, str) else value)]
-        async with self.call("GET", f"api/blast/jobs/{segment(job_id)}/results", params=pairs) as answer:
+        path = f"api/blast/jobs/{segment(job_id)}/results"
+        async with self.call("GET", path, params=pairs, seconds=MAKING_SECONDS) as answer:
             async for block in answer.content.iter_chunked(BLOCK):
                 yield block
 
 
 @asynccontextmanager
-async def connect(url: str, token: str) -> AsyncIterator[Client]:
-    """Open a client of the service at *url*. Raises BadRequest when that is not an address."""
-    base = URL(url)
+async def connect(url: str, token: str, most_seconds: float = MAKING_SECONDS) -> AsyncIterator[Client]:
+    """Open a client of the service at *url*. Raises BadRequest when that is not an address, or *token* none."""
+    try:
+        base = URL(url)
+    except ValueError as error:
+        raise errors.BadRequest(f"BLASTD_URL is no address: {error}; it is {url!r}.") from error
+    if TOKEN.fullmatch(token) is None:
+        raise errors.BadRequest(
+            "BLASTD_TOKEN is no token: it has a blank, a line end or other letters that no token has."
+        )
     if base.scheme not in {"http", "https"} or not base.host:
         raise errors.BadRequest(f"BLASTD_URL must be an address like http://127.0.0.1:8470, it is {url!r}.")
     headers = {"User-Agent": f"blastd-cli/{__version__}", "Accept": "application/json, */*;q=0.5"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    limits = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=300)
-    async with aiohttp.ClientSession(headers=headers, timeout=limits, trust_env=True) as session:
-        yield Client(session, base)
+    async with aiohttp.ClientSession(headers=headers, trust_env=True) as session:
+        yield Client(session, base, most_seconds)
 
 
 def segment(text: str) -> str:

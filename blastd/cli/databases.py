@@ -5,13 +5,18 @@ import asyncio
 import json
 from typing import Any
 
-from blastd.cli.client import Client, segment
+from blastd.cli.client import Client, DatabaseView, TaskView, View, decode, segment
 from blastd.cli.exits import ExitCode
 from blastd.cli.fasta_files import check_files, joined
-from blastd.cli.jobs import talk
+from blastd.cli.jobs import print_json, talk
 from blastd.cli.screen import number, say, table
 
 POLL_SECONDS = 1.0
+
+
+class _Catalogue(View, frozen=True, kw_only=True):
+    databases: list[DatabaseView]
+    problems: list[str] = []
 
 
 def list_databases(given: argparse.Namespace) -> int:
@@ -37,7 +42,10 @@ def warm(given: argparse.Namespace) -> int:
 
     async def work(client: Client) -> int:
         body = await client.raw("POST", f"api/blast/databases/{segment(given.name)}/warm")
-        print(body.decode() if given.json else json.loads(body)["detail"])
+        if given.json:
+            print_json(body)
+        else:
+            print(decode(str, body, "detail"))
         return ExitCode.OK
 
     return talk(given, work)
@@ -63,21 +71,22 @@ def make(given: argparse.Namespace) -> int:
             "molecule_check": str(not given.no_molecule_check).lower(),
         }
         wanted["molecule"] = {"nucl": "nucleotide", "prot": "protein"}[given.type]
-        task = json.loads(await client.raw("POST", "api/blast/databases", params=wanted, data=joined(files)))["task"]
-        shown = ""
-        while task["status"] not in ("completed", "failed"):
-            line = f"{task['status']} {task.get('progress') or 0:.0%}"
+        body = await client.raw("POST", "api/blast/databases", params=wanted, data=joined(files))
+        task, shown = decode(TaskView, body, "task"), ""
+        while task.status not in ("completed", "failed"):
+            line = f"{task.status} {task.progress or 0:.0%}"
             if line != shown:
                 say(line)
                 shown = line
             await asyncio.sleep(POLL_SECONDS)
-            task = json.loads(await client.raw("GET", f"api/blast/database-tasks/{segment(task['id'])}"))["task"]
+            body = await client.raw("GET", f"api/blast/database-tasks/{segment(task.id)}")
+            task = decode(TaskView, body, "task")
         if given.json:
-            print(json.dumps(task, indent=2))
-        for warned in task.get("warnings", []):
-            say(f"warning: {warned['text']}")
-        if task["status"] == "failed":
-            say(task["error"])
+            print(json.dumps(decode(object, body, "task"), indent=2))
+        for warning in task.warnings:
+            say(f"warning: {warning.text}")
+        if task.status == "failed":
+            say(f"blastd: {task.error or 'the database could not be made'}")
             return ExitCode.FAILED
         say(f"Database {given.name} is ready.")
         return ExitCode.OK
@@ -87,17 +96,17 @@ def make(given: argparse.Namespace) -> int:
 
 def _show(body: bytes, *, as_json: bool) -> int:
     if as_json:
-        print(body.decode())
+        print_json(body)
         return ExitCode.OK
-    found = json.loads(body)
+    found = decode(_Catalogue, body)
     rows = [
         (
-            one["name"], one["molecule"], number(one["sequences"]), number(one["letters"]), one["date"],
-            one["state"] if one["state"] == "ready" else f"{one['state']}: {one['reason']}", one["title"],
+            one.name, one.molecule, number(one.sequences), number(one.letters), one.date or "-",
+            one.state if one.state == "ready" else f"{one.state}: {one.reason}", one.title,
         )
-        for one in found["databases"]
+        for one in found.databases
     ]  # fmt: skip
     table(["NAME", "MOLECULE", "SEQUENCES", "LETTERS", "DATE", "STATE", "TITLE"], rows)
-    for problem in found["problems"]:
+    for problem in found.problems:
         say(problem)
     return ExitCode.OK

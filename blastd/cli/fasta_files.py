@@ -2,8 +2,11 @@
 
 import asyncio
 import gzip
-import sys
+import os
+import threading
+import zlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, cast
 
@@ -16,17 +19,13 @@ GZIP = b"\x1f\x8b"
 async def joined(files: Sequence[Path | None]) -> AsyncIterator[bytes]:
     """Give the content of *files* (None: standard input), one after the other."""
     for file in files:
-        stream = _open(file)
         last = b"\n"
         try:
-            while block := await asyncio.to_thread(stream.read, BLOCK):
+            async for block in _blocks(file):
                 last = block[-1:]
                 yield block
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise BadRequest(f"{file or 'standard input'} can't be read: {error}") from error
-        finally:
-            if file is not None:
-                stream.close()
         if last != b"\n":
             yield b"\n"
 
@@ -56,10 +55,41 @@ def text_of(body: bytes) -> str:
     return " ".join(body[:500].decode("utf-8", "replace").split())[:200]
 
 
-def _open(file: Path | None) -> IO[bytes]:
-    """Open for reading, through gzip if the content says so."""
+async def _blocks(file: Path | None) -> AsyncIterator[bytes]:
+    """Give the content of a file, through gzip if it is packed, or of standard input as it is."""
     if file is None:
-        return sys.stdin.buffer
+        while block := await _read_input():
+            yield block
+        return
+    with _open(file) as stream:
+        while block := await asyncio.to_thread(stream.read, BLOCK):
+            yield block
+
+
+async def _read_input() -> bytes:
+    """Read from standard input, in a thread for which nobody waits at the end: a pipe may stay silent for ever."""
+    loop = asyncio.get_running_loop()
+    end: asyncio.Future[bytes] = loop.create_future()
+
+    def tell(block: bytes, error: OSError | None) -> None:
+        if not end.done():
+            end.set_result(block) if error is None else end.set_exception(error)
+
+    def read() -> None:
+        block, failure = b"", None
+        try:
+            block = os.read(0, BLOCK)  # not through Python's buffer, whose lock would be held at the end
+        except OSError as error:
+            failure = error
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, block, failure)
+
+    threading.Thread(target=read, name="standard input", daemon=True).start()
+    return await end
+
+
+def _open(file: Path) -> IO[bytes]:
+    """Open for reading, through gzip if the content says so."""
     with file.open("rb") as stream:
         packed = stream.read(2) == GZIP
     return cast("IO[bytes]", gzip.open(file)) if packed else file.open("rb")

@@ -5,7 +5,8 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import msgspec
 
 from blastd import errors
 from blastd.cli import screen
-from blastd.cli.client import Client, JobView, View, connect, decode, segment
+from blastd.cli.client import MAKING_SECONDS, Client, JobView, View, connect, decode, segment
 from blastd.cli.elastic import Imported, read_ini, words
 from blastd.cli.exits import ELASTIC_BLAST, ELASTIC_BLAST_UNKNOWN, OF_STATUS, ExitCode
 from blastd.cli.fasta_files import check_files
+from blastd.cli.outputs import result_file, write_result, writing
 
 URL = "http://127.0.0.1:8470"
 SUFFIX = {
@@ -36,6 +38,10 @@ class _Page(View, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
+class _Freed(View, frozen=True, kw_only=True):
+    bytes_freed: int | None = None
+
+
 class _Attempt(View, frozen=True, kw_only=True):
     unit: int = 0
     attempt: int = 0
@@ -49,10 +55,20 @@ def talk(given: argparse.Namespace, work: Callable[[Client], Awaitable[int]]) ->
     async def whole() -> int:
         # An empty BLASTD_URL means "not set", as the shell idiom ${BLASTD_URL:-} has it.
         url = given.url or os.environ.get("BLASTD_URL") or URL
-        async with connect(url, os.environ.get("BLASTD_TOKEN", "").strip()) as client:
+        token = os.environ.get("BLASTD_TOKEN", "").strip()
+        async with connect(url, token, _most_seconds()) as client:
             return await work(client)
 
     return asyncio.run(whole())
+
+
+def _most_seconds() -> float:
+    """Return how long to wait for the service at most, from BLASTD_ANSWER_SECONDS. Raises BadRequest."""
+    text = os.environ.get("BLASTD_ANSWER_SECONDS") or str(MAKING_SECONDS)
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) < 1e6:
+            return seconds
+    raise errors.BadRequest(f"BLASTD_ANSWER_SECONDS is a number of seconds, not {text!r}.")
 
 
 def submit(given: argparse.Namespace) -> int:  # noqa: C901  # each flag has its line
@@ -61,7 +77,7 @@ def submit(given: argparse.Namespace) -> int:  # noqa: C901  # each flag has its
     search = _search(given, ini)
     names = given.files or (ini.files if ini else [])
     if not names:
-        if sys.stdin.isatty():
+        if sys.stdin is None or sys.stdin.isatty():
             raise errors.BadRequest("Name a FASTA file, or - for standard input.")
         names = ["-"]
     files = check_files(names)
@@ -77,7 +93,7 @@ def submit(given: argparse.Namespace) -> int:  # noqa: C901  # each flag has its
         job = decode(JobView, body)
         follows = given.wait or kind is not None
         if given.json and not follows:
-            _print_json(body)
+            print_json(body)
         elif not (kind is not None and out is None):
             print(job.job_id, flush=True)
         for warning in job.warnings:
@@ -89,7 +105,7 @@ def submit(given: argparse.Namespace) -> int:  # noqa: C901  # each flag has its
             return ExitCode.OK
         code = await _follow(client, job.job_id, given.timeout)
         if code == ExitCode.OK and kind is not None:
-            await _write(client, job.job_id, _params(kind, fields), out)
+            await write_result(client, job.job_id, _params(kind, fields), out)
         return code
 
     return talk(given, work)
@@ -114,7 +130,7 @@ def list_jobs(given: argparse.Namespace) -> int:
             if not cursor or not jobs:
                 break
         if given.json:
-            print(msgspec.json.encode([row for body in pages for row in msgspec.json.decode(body)["jobs"]]).decode())
+            print(msgspec.json.encode([row for body in pages for row in decode(list[object], body, "jobs")]).decode())
             return ExitCode.OK
         screen.table(
             ("ID", "STATUS", "PHASE", "PROGRAM", "DATABASE", "QUERIES", "HITS", "CREATED", "TOOK", "TITLE"),
@@ -152,7 +168,7 @@ def show(given: argparse.Namespace) -> int:
             return ELASTIC_BLAST_UNKNOWN
         job = decode(JobView, body)
         if given.json:
-            _print_json(body)
+            print_json(body)
         else:
             _print_job(job)
         if given.logs:
@@ -168,7 +184,7 @@ def wait(given: argparse.Namespace) -> int:
     async def work(client: Client) -> int:
         code = await _follow(client, given.job, given.timeout)
         if given.json:
-            _print_json(await client.raw("GET", f"api/blast/jobs/{segment(given.job)}"))
+            print_json(await client.raw("GET", f"api/blast/jobs/{segment(given.job)}"))
         return code
 
     return talk(given, work)
@@ -176,12 +192,12 @@ def wait(given: argparse.Namespace) -> int:
 
 def results(given: argparse.Namespace) -> int:
     """Write a result to a file or to standard output."""
-    params = _params(given.format, given.fields)
+    params, out = _params(given.format, given.fields), result_file(given.out)
     if given.partial:
         params["partial"] = "true"
 
     async def work(client: Client) -> int:
-        await _write(client, given.job, params, Path(given.out) if given.out else None)
+        await write_result(client, given.job, params, out)
         return ExitCode.OK
 
     return talk(given, work)
@@ -215,9 +231,9 @@ def delete(given: argparse.Namespace) -> int:
     async def one(client: Client, job_id: str) -> None:
         body = await client.raw("DELETE", f"api/blast/jobs/{segment(job_id)}")
         if given.json:
-            _print_json(body)
+            print_json(body)
         else:
-            freed = msgspec.json.decode(body).get("bytes_freed") if body else None
+            freed = decode(_Freed, body).bytes_freed if body else None
             screen.say(f"{job_id} deleted, {screen.number(freed)} bytes freed")
 
     return _each(given, one)
@@ -248,7 +264,7 @@ async def _act(client: Client, given: argparse.Namespace, path: str) -> JobView:
     """POST to *path* and return the job that it answers with."""
     body = await client.raw("POST", path)
     if given.json:
-        _print_json(body)
+        print_json(body)
     return decode(JobView, body)
 
 
@@ -263,32 +279,6 @@ async def _follow(client: Client, job_id: str, limit_seconds: float | None) -> i
         screen.say(f"blastd: stopped waiting; the job goes on: blastd wait {job_id}, or blastd cancel {job_id}")
         raise
     return OF_STATUS[job.status] if job is not None else ExitCode.UNREACHABLE
-
-
-async def _write(client: Client, job_id: str, params: dict[str, str], out: Path | None) -> None:
-    """Write a result; a file appears under its name only when it is whole."""
-    blocks = client.download(job_id, params)
-    if out is None:
-        async for block in blocks:
-            sys.stdout.buffer.write(block)
-        sys.stdout.buffer.flush()
-        return
-    part = out.with_name(f"{out.name}.{secrets.token_hex(4)}.part")
-    try:
-        await _fill(part, blocks)
-        part.replace(out)
-    except OSError as error:
-        raise errors.BadRequest(f"{out} can't be written: {error.strerror}.") from error
-    finally:
-        part.unlink(missing_ok=True)
-    screen.say(f"{out}: {out.stat().st_size:,} bytes")
-
-
-async def _fill(part: Path, blocks: AsyncIterator[bytes]) -> None:
-    """Write *blocks* to a new file."""
-    with part.open("xb") as file:
-        async for block in blocks:
-            await asyncio.to_thread(file.write, block)
 
 
 def _search(given: argparse.Namespace, ini: Imported | None) -> dict[str, Any]:
@@ -339,9 +329,10 @@ def _output(given: argparse.Namespace, ini: Imported | None) -> tuple[str | None
         kind, fields = ini.format or "pairwise", fields or ini.fields
     if given.out and kind is None:
         kind = "tabular"
-    out = Path(given.out) if given.out else None
+    out = result_file(given.out)
     if out is None and kind is not None and ini is not None and ini.folder is not None:
-        ini.folder.mkdir(parents=True, exist_ok=True)
+        with writing(ini.folder):
+            ini.folder.mkdir(parents=True, exist_ok=True)
         out = ini.folder / f"{ini.program}-{Path(ini.database).name}.{SUFFIX.get(kind, kind)}"
     return kind, fields, out
 
@@ -350,7 +341,9 @@ def _params(kind: str, fields: str | None) -> dict[str, str]:
     return {"format": kind} | ({"fields": fields} if fields else {})
 
 
-def _print_json(body: bytes) -> None:
+def print_json(body: bytes) -> None:
+    """Print JSON as the service sent it. Raises Unavailable for what is none."""
+    decode(object, body)
     print(body.decode().rstrip("\n"), flush=True)
 
 

@@ -1,10 +1,19 @@
 """Files that commands write: new ones, whole ones, and a sentence where one can't be written."""
 
-from collections.abc import Iterator
+import asyncio
+import os
+import secrets
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from blastd.cli.client import Client
+from blastd.cli.words import say
 from blastd.errors import BadRequest
+
+OF_TARGET = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR})
 
 
 def new_file(name: str) -> Path:
@@ -20,15 +29,64 @@ def new_file(name: str) -> Path:
     return target
 
 
+def result_file(name: str | None) -> Path | None:
+    """Return the file of a result, None for standard output; refused now rather than after the search. Raises BadRequest."""
+    if not name:
+        return None
+    target = Path(name)
+    with writing(target):
+        if target.is_dir() or not target.name:
+            raise BadRequest(f"{target} is a folder: name a file.")
+        if not target.absolute().parent.is_dir():
+            raise BadRequest(f"{target.absolute().parent} is not a folder.")
+        written = target if target.exists() and not target.is_file() else target.absolute().parent
+        if not os.access(written, os.W_OK):
+            raise BadRequest(f"{written} can't be written by this user, or at all.")
+    return target
+
+
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Turn what the operating system says of *target* into BadRequest."""
+    """Turn what the operating system, or SQLite, says of *target* into BadRequest."""
     try:
         yield
     except OSError as error:
         raise unwritable(target, error) from error
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in OF_TARGET:
+            raise BadRequest(f"{target} can't be written: {error}.") from error
+        raise
 
 
 def unwritable(target: Path, error: OSError) -> BadRequest:
     """Return the error of a file that can't be written."""
     return BadRequest(f"{target} can't be written: {error.strerror or error}.")
+
+
+async def write_result(client: Client, job_id: str, params: dict[str, str], out: Path | None) -> None:
+    """Write a result; a file appears under its name only when it is whole. What is no file (a device) is written to."""
+    blocks = client.download(job_id, params)
+    if out is None:
+        async for block in blocks:
+            sys.stdout.buffer.write(block)
+        sys.stdout.buffer.flush()
+        return
+    plain = out.is_file() or not out.exists()
+    part = out.with_name(f"{out.name}.{secrets.token_hex(4)}.part") if plain else out
+    try:
+        with writing(out):
+            await _fill(part, blocks, "xb" if plain else "wb")
+            if plain:
+                part.replace(out)
+    finally:
+        if plain:
+            part.unlink(missing_ok=True)
+    if plain:
+        say(f"{out}: {out.stat().st_size:,} bytes")
+
+
+async def _fill(part: Path, blocks: AsyncIterator[bytes], mode: str) -> None:
+    """Write *blocks* to a file."""
+    with part.open(mode) as file:
+        async for block in blocks:
+            await asyncio.to_thread(file.write, block)

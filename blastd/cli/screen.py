@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from blastd.cli.client import JobView
+from blastd.cli.words import clean, say
 
+__all__ = ["clean", "local_time", "number", "say", "span", "state_line", "table", "took", "watch"]
 COLOURS = {
     "completed": "green",
     "ready": "green",
@@ -27,16 +29,6 @@ COLOURS = {
     "running": "cyan",
     "queued": "blue",
 }
-
-
-def clean(text: str) -> str:
-    """Return *text* without control characters: a title of somebody else must not steer this terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text.replace("\t", " ").replace("\n", " "))
-
-
-def say(text: str) -> None:
-    """Print a sentence about what happens to standard error."""
-    print(clean(text), file=sys.stderr, flush=True)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
