@@ -7,15 +7,16 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.test_truth import until
 from tests.commands import Ended, Nursery, nursery
 from tests.daemon import cli
 from tests.mounts import possible, small
+from tests.patience import until
 
 JOB = "0123456789ab"
 CLIENTS: dict[str, list[str]] = {
@@ -319,14 +320,15 @@ def test_U17_an_interrupt_ends_a_command_whose_input_is_silent(commands: Nursery
     with server(None) as url:
         for words in (["submit", "--program", "blastn", "--db", "x", "-"], ["db", "make", "-", "--name", "x"]):
             command = commands.start(*words, environ={"BLASTD_URL": url}, stdin=str(tmp_path / "pipe"))
-            until(lambda pid=command.pid: _threads(pid) > 1 and _connected(pid), 60)
+            until(partial(_reads, command.pid), 60)
             command.signal(signal.SIGINT)
             check(command.end(30), (130,), words[0])
     os.close(silent)
 
 
-def _threads(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+def _reads(pid: int) -> bool:
+    """Tell whether the process has called the service and begun a thread, which is to read its input."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir())) > 1 and _connected(pid)
 
 
 def _connected(pid: int) -> bool:
