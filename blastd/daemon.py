@@ -138,8 +138,7 @@ def _warn_of_folders(settings: Settings) -> None:
 async def ask_applications(settings: Settings) -> Applications:
     """Find BLAST+ and ask what it offers; its processes carry the mark by which `kill_orphans` knows them. Raises Unavailable."""
     home = str(settings.store.folder)
-    taxonomy = [folder for folder in settings.databases.dirs if (folder / "taxdb.btd").exists()]
-    tools = await blast.find(settings.blast.bin, os.environ.get("PATH", os.defpath), home, taxonomy)
+    tools = await blast.find(settings.blast.bin, os.environ.get("PATH", os.defpath), home)
     tools = replace(tools, environment={**tools.environment, MARK: home})
     return Applications(tools=tools, offered=await blast.offered(tools))
 
@@ -170,7 +169,7 @@ async def _parts(
     await settler.restore()
     await databases.recover()
     await databases.rescan()
-    shelf = Shelf(files.generations, databases.current, chance)
+    shelf = Shelf(files.generations, databases.current, chance, clock)
     tracker = _tracker(settings, clock, chance, metrics, store, files, engines, shelf)
     reconciler = Reconciler(store, tracker, clock, chance, metrics)
     retention = Retention(

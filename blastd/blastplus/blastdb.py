@@ -1,46 +1,41 @@
 """The catalogue of BLAST databases: what lies in the folders, what each is, and whether it can be trusted.
 
-A database is `ready` only if the files of every volume have the sizes that its index promises; any other is `broken`
-with the reason and the file, and hides none of the rest. The fingerprint names the content: SHA-256 over the names,
-sizes and digests of all files; of files over 64 MB only sampled blocks and the time of change are taken, so that a
-database of 100 GB costs seconds. What did not change (path, size, time, inode) is not read again.
+A database is known by (name, molecule). It is `ready` only if every file is readable and has the size that its index
+promises; `unsupported` if no program here searches it; any other is `broken` with the reason and the file, and hides none
+of the rest. What did not change (path, size, time, inode of every file that `anatomy` names) is not read again.
 """
 
-import hashlib
+import asyncio
 import os
 import re
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from blastd.aio import offload
+import structlog
+from msgspec.structs import replace
+
+from blastd.aio import duty, offload
+from blastd.blastplus import organisms
+from blastd.blastplus.anatomy import SUFFIXES, VOLUME, Anatomy, anatomy
+from blastd.blastplus.fingerprint import fingerprint
+from blastd.blastplus.folders import Found, walk
 from blastd.blastplus.indexfile import Index, read_index
+from blastd.blastplus.organisms import Taxonomy
+from blastd.blastplus.regular import Part, Reader, part, printed
 from blastd.blastplus.tools import Tools
 from blastd.core.model import Frozen
-from blastd.errors import DatabaseBroken, ToolFailed
+from blastd.errors import DatabaseBroken, Exhausted, ToolFailed
 
-DEPTH = 4
-MOST = 5000
-WHOLE_BYTES = 64 << 20
-SAMPLE_BYTES, SAMPLES = 1 << 20, 16
-VOLUME = re.compile(r"(.+)\.\d{2,3}")
-SUFFIXES = {
-    "nucl": ("nin", "nhr", "nsq", "nal"),
-    "prot": ("pin", "phr", "psq", "pal"),
-}
-SHARED = ("db", "os", "ot", "tf", "to", "og", "sd", "si", "nd", "ni", "pd", "pi", "hd", "hi", "aa", "ab", "ac")
-"""Further files of a database after its first letter: ids and taxonomy, old and new."""
+log = structlog.get_logger()
+
+AT_ONCE = 4
+"""Databases that are looked into at the same time: most of it waits for the disk or for a child process."""
+ASK_SECONDS = 30.0
+"""blastdbcmd tells the numbers of an alias in 0.1 s; of one on a slow disk in some."""
+TITLE_LETTERS = 1000
 INFO = re.compile(r"([\d,]+) sequences?; ([\d,]+) total")
 LONGEST = re.compile(r"Longest sequence: ([\d,]+)")
-
-
-class Part(Frozen, frozen=True, kw_only=True):
-    """A file of a database, with what tells whether it has been replaced."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    inode: int
+PROFILES = "it holds profiles for rpsblast and rpstblastn; blastn, blastp, blastx, tblastn and tblastx search sequences"
 
 
 class Volume(Frozen, frozen=True, kw_only=True):
@@ -51,7 +46,11 @@ class Volume(Frozen, frozen=True, kw_only=True):
 
 
 class Database(Frozen, frozen=True, kw_only=True):
-    """A database of the catalogue. `name` is relative to its folder of the configuration, without suffix."""
+    """A database of the catalogue. `name` is relative to its folder of the configuration, without suffix.
+
+    `parts` are all files that decide what it is (`anatomy`), `digests` theirs, `fingerprint` names them all; `taxonomy` are the
+    files that decide names and descendants of organisms in a search on it.
+    """
 
     name: str
     path: str
@@ -64,30 +63,31 @@ class Database(Frozen, frozen=True, kw_only=True):
     version: int = 5
     has_ids: bool = False
     has_taxonomy: bool = False
-    has_taxonomy_names: bool = False
     bytes: int = 0
     volumes: tuple[Volume, ...] = ()
     parts: tuple[Part, ...] = ()
+    digests: tuple[str, ...] = ()
     fingerprint: str = ""
+    taxonomy: Taxonomy = Taxonomy()
     state: str = "ready"
     reason: str = ""
     alias: bool = False
 
+    @property
+    def has_taxonomy_names(self) -> bool:
+        """Tell whether BLAST+ can name its organisms."""
+        return self.taxonomy.names
+
 
 class Scan(Frozen, frozen=True, kw_only=True):
-    """All databases by name, and what could not be looked at."""
+    """All databases, and what could not be looked at."""
 
-    databases: Mapping[str, Database]
+    databases: tuple[Database, ...] = ()
     problems: tuple[str, ...] = ()
 
-
-class Found(Frozen, frozen=True, kw_only=True):
-    """A database that a folder seems to hold, not looked into yet."""
-
-    name: str
-    path: str
-    molecule: str
-    alias: bool
+    def named(self, name: str) -> list[Database]:
+        """Return the databases of this name: none, one, or one of each molecule."""
+        return [database for database in self.databases if database.name == name]
 
 
 async def scan(folders: Sequence[Path], tools: Tools, previous: Scan | None = None) -> Scan:
@@ -96,171 +96,82 @@ async def scan(folders: Sequence[Path], tools: Tools, previous: Scan | None = No
     Never raises for a database or folder: it is listed with its reason.
     """
     found, problems = await offload(walk, folders)
-    before = previous.databases if previous is not None else {}
-    databases = {}
-    for one in found:
-        known = before.get(one.name)
-        parts = await offload(parts_of, one)
-        if known is not None and known.path == one.path and known.parts == parts:
-            databases[one.name] = known
-            continue
-        databases[one.name] = await _inspect(one, parts, tools)
-    return Scan(databases=databases, problems=tuple(problems))
+    known = {(database.path, database.molecule): database for database in (previous or Scan()).databases}
+    databases: dict[int, Database] = {}
+    waiting = list(enumerate(found))[::-1]
+    beside = organisms.Finder(folders, [database.taxonomy for database in known.values()])
+
+    async def look() -> None:
+        while waiting:
+            number, one = waiting.pop()
+            databases[number] = await inspect(one, tools, known.get((one.path, one.molecule)), beside)
+
+    async with asyncio.TaskGroup() as group:
+        for worker in range(min(AT_ONCE, len(found))):
+            group.create_task(look(), name=f"scan-{worker}")
+    return Scan(databases=tuple(databases[number] for number in sorted(databases)), problems=tuple(problems))
 
 
-def walk(folders: Sequence[Path]) -> tuple[list[Found], list[str]]:
-    """Return what the folders seem to hold, by name; the first folder wins where two have the same name. Blocking."""
-    found: dict[str, Found] = {}
-    problems: list[str] = []
-    for root in folders:
-        if not root.is_dir():
-            problems.append(f"{root}: there is no such folder")
-            continue
-
-        def unreadable(error: OSError) -> None:
-            problems.append(f"{error.filename}: {error.strerror}")
-
-        for parent, subfolders, names in os.walk(root, onerror=unreadable, followlinks=True):
-            here = Path(parent)
-            if len(here.relative_to(root).parts) >= DEPTH:
-                subfolders.clear()
-            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-            for one in _of_folder(here, root, set(names)):
-                if one.name in found and found[one.name].path != one.path:
-                    problems.append(f"{one.path}: a database of the same name is at {found[one.name].path}")
-                    continue
-                found[one.name] = one
-            if len(found) >= MOST:
-                problems.append(f"{root}: more than {MOST} databases; the rest is not listed")
-                return list(found.values()), problems
-    return sorted(found.values(), key=lambda one: one.name), problems
-
-
-def _of_folder(here: Path, root: Path, names: set[str]) -> list[Found]:
-    """Return the databases of one folder: every alias, and every base that has an index or, without one, sequences."""
-    found = []
-    for molecule, (index, header, sequence, alias) in SUFFIXES.items():
-        aliases = {name[: -len(alias) - 1] for name in names if name.endswith("." + alias)}
-        bases = {
-            name[: -len(suffix) - 1]
-            for suffix in (index, header, sequence)
-            for name in names
-            if name.endswith("." + suffix)
-        }
-        for base in sorted(aliases | bases):
-            volume = VOLUME.fullmatch(base)
-            if base not in aliases and volume is not None and volume[1] in aliases:
-                continue
-            path = here / base
-            found.append(
-                Found(name=str(path.relative_to(root)), path=str(path), molecule=molecule, alias=base in aliases)
-            )
-    return found
-
-
-def parts_of(one: Found) -> tuple[Part, ...]:
-    """Return all files that belong to a database: its own, its volumes', and those that its alias names. Blocking."""
-    paths = {
-        path
-        for base in (Path(one.path), *alias_bases(Path(one.path), one.molecule))
-        for path in files_of(base, one.molecule)
-    }
-    found = []
-    for path in sorted(paths):
-        try:
-            stat = path.stat()
-        except OSError:
-            continue
-        found.append(Part(path=str(path), size=stat.st_size, mtime_ns=stat.st_mtime_ns, inode=stat.st_ino))
-    return tuple(found)
-
-
-def files_of(base: Path, molecule: str) -> list[Path]:
-    """Return the files of one volume or alias that exist."""
-    letter = molecule[0]
-    suffixes = [*SUFFIXES[molecule], *(letter + tail for tail in SHARED)]
-    return [path for suffix in suffixes if (path := base.with_name(f"{base.name}.{suffix}")).is_file()]
-
-
-def alias_lines(base: Path, molecule: str) -> list[tuple[str, str]]:
-    """Return the (key, value) lines of an alias file; a base without alias has none."""
-    path = base.with_name(f"{base.name}.{molecule[0]}al")
+async def inspect(found: Found, tools: Tools, known: Database | None, beside: organisms.Finder) -> Database:
+    """Return what a database is now; *known* is given back if none of its files changed. Never raises."""
+    blank = Database(name=found.name, path=found.path, molecule=found.molecule)
     try:
-        text = path.read_text("utf-8", "surrogateescape")
-    except OSError:
-        return []
-    lines = [line.strip().partition(" ") for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return [(key.upper(), value.strip()) for key, _, value in lines]
-
-
-def alias_bases(base: Path, molecule: str, depth: int = 8) -> list[Path]:
-    """Return every database and volume that an alias names, and those they name, and its lists of ids."""
-    found: list[Path] = []
-    for key, value in alias_lines(base, molecule) if depth else ():
-        if key == "DBLIST":
-            try:
-                names = shlex.split(value)
-            except ValueError:
-                names = value.split()
-            for name in names:
-                child = base.parent / name
-                found += [child, *alias_bases(child, molecule, depth - 1)]
-    return found
-
-
-async def _inspect(one: Found, parts: tuple[Part, ...], tools: Tools) -> Database:
-    try:
-        database = await offload(_read, one, parts)
-        if one.alias:
+        shape = await offload(anatomy, Path(found.path), found.molecule)
+        blank = replace(blank, parts=shape.parts, bytes=sum(each.size for each in shape.parts), alias=shape.alias)
+        itself = known if known is not None and known.parts == shape.parts and known.state == "ready" else None
+        database = await offload(_checked if itself is not None else _read, itself or blank, shape)
+        if itself is None and shape.selects:
             database = await _totals(database, tools)
-        if database.version >= 5:
-            database = await _taxonomy(database, tools)
+        files = await duty(beside.of, Path(found.path).parent)
+        return replace(database, name=found.name, taxonomy=files)
     except (DatabaseBroken, ToolFailed) as error:
-        total = sum(part.size for part in parts)
-        return Database(
-            name=one.name,
-            path=one.path,
-            molecule=one.molecule,
-            parts=parts,
-            bytes=total,
-            state="broken",
-            reason=str(error),
-        )
+        return replace(blank, state="broken", reason=printed(str(error)))
+    except Unsupported as error:
+        return replace(blank, state="unsupported", reason=str(error))
+    except (
+        Exhausted,
+        OSError,
+    ) as error:  # the machine lacks something for a moment: what was known is the best there is
+        return known or replace(blank, state="broken", reason=printed(f"it can't be looked at now: {error}"))
+    except Exception as error:  # whatever lies there: one database never keeps the others from being listed
+        log.exception("database_not_inspected", database=found.name, molecule=found.molecule)
+        return replace(blank, state="broken", reason=printed(f"it can't be read: {type(error).__name__}: {error}"))
+
+
+class Unsupported(Exception):
+    """No program here searches this kind of database."""
+
+
+def _checked(database: Database, shape: Anatomy) -> Database:
+    """Return a database whose files are as they were, if they can still be read; blocking. Raises DatabaseBroken."""
+    for each in shape.parts:
+        if not os.access(each.path, os.R_OK):
+            raise DatabaseBroken(f"{Path(each.path).name} can't be read: Permission denied")
     return database
 
 
-def _read(one: Found, parts: tuple[Part, ...]) -> Database:
-    """Return a database from its files; blocking. Raises DatabaseBroken naming the file."""
-    base = Path(one.path)
-    bases = (
-        [child for child in alias_bases(base, one.molecule) if not alias_lines(child, one.molecule)]
-        if one.alias
-        else [base]
-    )
-    if not bases:
-        raise DatabaseBroken(f"{base.name}: the alias names no database")
-    volumes = [(volume, check_volume(volume, one.molecule)) for volume in bases]
+def _read(blank: Database, shape: Anatomy) -> Database:
+    """Return a database from its files; blocking. Raises DatabaseBroken naming the file, Unsupported."""
+    suffixes = {Path(each.path).suffix[1:] for each in shape.parts}
+    volumes = [(volume, check_volume(Path(volume), shape.molecule)) for volume in shape.volumes]
     indexes = [index for _, index in volumes]
-    title = next((value for key, value in alias_lines(base, one.molecule) if key == "TITLE"), "") or indexes[0].title
-    letter = one.molecule[0]
-    suffixes = {Path(part.path).suffix[2:] for part in parts}
-    return Database(
-        name=one.name,
-        path=one.path,
-        title=title,
-        molecule=one.molecule,
+    if suffixes & {"rps", "loo", "aux"}:
+        raise Unsupported(PROFILES)
+    version = max(index.version for index in indexes)
+    name, digests = fingerprint(shape.parts, shape.molecule[0])
+    return replace(
+        blank,
+        title=printed(shape.line("TITLE") or "", TITLE_LETTERS) or indexes[0].title,
         sequences=sum(index.sequences for index in indexes),
         letters=sum(index.letters for index in indexes),
         longest=max(index.longest for index in indexes),
         date=indexes[0].date,
-        version=max(index.version for index in indexes),
-        has_ids=bool({"og", "sd", "si"} & suffixes),
-        has_taxonomy_names=(base.parent / "taxdb.btd").is_file(),
-        bytes=sum(part.size for part in parts),
-        volumes=tuple(Volume(path=str(volume), sequences=index.sequences) for volume, index in volumes),
-        parts=parts,
-        fingerprint=fingerprint(parts, letter),
-        alias=one.alias,
+        version=version,
+        has_ids=bool({"og", "sd", "si"} & {suffix[1:] for suffix in suffixes}),
+        has_taxonomy=version >= 5 and any(map(organisms.named, shape.parts)),
+        volumes=tuple(Volume(path=volume, sequences=index.sequences) for volume, index in volumes),
+        digests=digests,
+        fingerprint=name,
     )
 
 
@@ -268,74 +179,57 @@ def check_volume(base: Path, molecule: str) -> Index:
     """Return the index of a volume whose files are whole; blocking. Raises DatabaseBroken naming the file."""
     index_suffix, header, sequence, _ = SUFFIXES[molecule]
     path = base.with_name(f"{base.name}.{index_suffix}")
-    try:
-        index = read_index(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DatabaseBroken(f"{path.name} is missing") from error
-    except OSError as error:
-        raise DatabaseBroken(f"{path.name} can't be read: {error.strerror}") from error
-    except DatabaseBroken as error:
-        raise DatabaseBroken(f"{path.name}: {error}") from error
-    for suffix, wanted in ((header, index.header_bytes), (sequence, index.sequence_bytes)):
-        part = base.with_name(f"{base.name}.{suffix}")
+    with Reader(path) as file:
         try:
-            size = part.stat().st_size
-        except OSError as error:
-            raise DatabaseBroken(f"{part.name} is missing") from error
-        if size != wanted:
+            index = read_index(file)
+        except DatabaseBroken as error:
+            raise DatabaseBroken(f"{printed(path.name)}: {error}") from error
+    if index.protein != (molecule == "prot"):
+        raise DatabaseBroken(f"{printed(path.name)}: the index file says that it is of the other molecule")
+    for suffix, wanted in ((header, index.header_bytes), (sequence, index.sequence_bytes)):
+        file_path = base.with_name(f"{base.name}.{suffix}")
+        its = part(file_path)
+        if its is None:
+            raise DatabaseBroken(f"{printed(file_path.name)} is missing")
+        if its.size != wanted:
             raise DatabaseBroken(
-                f"{part.name} has {size:,} bytes where the index says {wanted:,}: it is cut short or of another database"
+                f"{printed(file_path.name)} has {its.size:,} bytes where the index says {wanted:,}: it is cut short or of "
+                "another database"
             )
     owner = VOLUME.fullmatch(base.name)
     ids = [base.with_name(f"{name}.{molecule[0]}db") for name in (base.name, owner[1] if owner else base.name)]
-    if index.version >= 5 and not any(path.is_file() for path in ids):
-        raise DatabaseBroken(f"{ids[-1].name} is missing")
+    if index.version >= 5 and not any(part(path) for path in ids):
+        raise DatabaseBroken(f"{printed(ids[-1].name)} is missing")
     return index
 
 
-def fingerprint(parts: Sequence[Part], letter: str) -> str:
-    """Return the SHA-256 that names the content of *parts*; blocking."""
-    total = hashlib.sha256(letter.encode())
-    for part in sorted(parts, key=lambda part: Path(part.path).name):
-        total.update(f"{Path(part.path).name}\0{part.size}\0".encode("utf-8", "surrogateescape"))
-        total.update(_content(part))
-    return total.hexdigest()
-
-
-def _content(part: Part) -> bytes:
-    sha = hashlib.sha256()
-    with Path(part.path).open("rb") as file:
-        if part.size <= WHOLE_BYTES:
-            while block := file.read(SAMPLE_BYTES):
-                sha.update(block)
-            return sha.digest()
-        sha.update(str(part.mtime_ns).encode())
-        for number in range(SAMPLES):
-            file.seek((part.size - SAMPLE_BYTES) * number // (SAMPLES - 1))
-            sha.update(file.read(SAMPLE_BYTES))
-    return sha.digest()
+def unchanged(database: Database) -> bool:
+    """Tell whether all files of *database* are as the catalogue knows them; blocking, never raises."""
+    try:
+        return all(part(Path(each.path)) == each for each in (*database.parts, *database.taxonomy.parts))
+    except (DatabaseBroken, OSError):
+        return False
 
 
 async def _totals(database: Database, tools: Tools) -> Database:
-    """Take an alias's numbers from BLAST+, since its lists of ids may hide sequences."""
+    """Take an alias's numbers from BLAST+, since its lists of ids may hide sequences. Raises DatabaseBroken, ToolFailed."""
     base = Path(database.path)
-    kind = ["-dbtype", database.molecule]
-    ran = await tools.run("blastdbcmd", ["-db", quoted(base.name), *kind, "-info"], cwd=base.parent)
+    words = ["-db", quoted(base.name), "-dbtype", database.molecule, "-info"]
+    ran = await tools.run("blastdbcmd", words, cwd=base.parent, seconds=ASK_SECONDS)
     text = ran.text()
     totals, longest = INFO.search(text), LONGEST.search(text)
     if totals is None:
-        raise DatabaseBroken(f"{base.name}: blastdbcmd does not say its size")
-    values = {name: getattr(database, name) for name in database.__struct_fields__}
-    values |= {"sequences": int(totals[1].replace(",", "")), "letters": int(totals[2].replace(",", ""))}
-    if longest is not None:
-        values["longest"] = int(longest[1].replace(",", ""))
-    return Database(**values)
+        raise DatabaseBroken(f"{printed(base.name)}: blastdbcmd does not say its size")
+    return replace(
+        database,
+        sequences=_number(totals[1]),
+        letters=_number(totals[2]),
+        longest=_number(longest[1]) if longest is not None else database.longest,
+    )
 
 
-async def _taxonomy(database: Database, tools: Tools) -> Database:
-    ids = await taxids(Path(database.path), database.molecule, tools)
-    values = {name: getattr(database, name) for name in database.__struct_fields__}
-    return Database(**values | {"has_taxonomy": bool(ids - {"0"})})
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 async def taxids(base: Path, molecule: str, tools: Tools) -> set[str]:

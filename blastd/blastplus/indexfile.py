@@ -1,16 +1,31 @@
-"""The index file of a BLAST database volume (.nin, .pin), versions 4 and 5. Pure: bytes in, facts out.
+"""The index file of a BLAST database volume (.nin, .pin), versions 4 and 5.
 
 Layout (NCBI C++ toolkit, `src/objtools/blast/seqdb_reader`): big-endian 32-bit numbers; version, molecule, in version 5
 the volume's number; title; in version 5 the name of the id database; date; sequences; letters as a LITTLE-endian 64-bit
 number; longest sequence; then the offsets of headers and of sequences, one more each than there are sequences. The last
 offsets equal the sizes of the header and sequence file: a cheap check that finds truncated and mixed-up files, which
-BLAST+ itself reads with exit code 0.
+BLAST+ itself reads with exit code 0. Only what is needed is read, whatever the file says of its own sizes.
 """
 
 import struct
+from typing import Protocol
 
+from blastd.blastplus.regular import printed
 from blastd.core.model import Frozen
 from blastd.errors import DatabaseBroken
+
+HEAD_BYTES = 256 << 10
+"""Where the offsets begin: behind a title, which is rarely longer than a line."""
+TITLE_LETTERS = 1000
+
+
+class Bytes(Protocol):
+    """What is read of an index: its size, and bytes at a place."""
+
+    size: int
+
+    def at(self, offset: int, size: int) -> bytes:
+        """Return up to *size* bytes from *offset*."""
 
 
 class Index(Frozen, frozen=True, kw_only=True):
@@ -27,15 +42,20 @@ class Index(Frozen, frozen=True, kw_only=True):
     sequence_bytes: int
 
 
-def read_index(data: bytes) -> Index:
-    """Return what *data*, a whole index file, says. Raises DatabaseBroken when it is cut short or not an index."""
+def read_index(file: Bytes) -> Index:
+    """Return what an index file says. Raises DatabaseBroken when it is cut short or not an index."""
     try:
-        return _read(data)
-    except (struct.error, UnicodeDecodeError, IndexError) as error:
-        raise DatabaseBroken("the index file is cut short or damaged") from error
+        return _read(file)
+    except (struct.error, IndexError) as error:
+        raise _damaged() from error
 
 
-def _read(data: bytes) -> Index:
+def _damaged() -> DatabaseBroken:
+    return DatabaseBroken("the index file is cut short or damaged")
+
+
+def _read(file: Bytes) -> Index:
+    data = file.at(0, HEAD_BYTES)
     version, kind = struct.unpack_from(">ii", data, 0)
     if version not in (4, 5) or kind not in (0, 1):
         raise DatabaseBroken("the index file is not of a BLAST database of version 4 or 5")
@@ -48,15 +68,15 @@ def _read(data: bytes) -> Index:
     (letters,) = struct.unpack_from("<q", data, at + 4)
     (longest,) = struct.unpack_from(">i", data, at + 12)
     table, count = at + 16, sequences + 1
-    if sequences < 0 or len(data) < table + 8 * count:
-        raise DatabaseBroken("the index file is cut short or damaged")
-    (headers,) = struct.unpack_from(">I", data, table + 4 * sequences)
-    (ends,) = struct.unpack_from(">I", data, table + 4 * count + 4 * sequences)
+    if sequences < 0 or letters < 0 or longest < 0 or file.size < table + 8 * count:
+        raise _damaged()
+    (headers,) = struct.unpack(">I", file.at(table + 4 * sequences, 4))
+    (ends,) = struct.unpack(">I", file.at(table + 4 * count + 4 * sequences, 4))
     return Index(
         version=version,
         protein=kind == 1,
-        title=title,
-        date=date,
+        title=printed(title, TITLE_LETTERS),
+        date=printed(date),
         sequences=sequences,
         letters=letters,
         longest=longest,
@@ -68,5 +88,5 @@ def _read(data: bytes) -> Index:
 def _text(data: bytes, at: int) -> tuple[str, int]:
     (size,) = struct.unpack_from(">i", data, at)
     if size < 0 or len(data) < at + 4 + size:
-        raise DatabaseBroken("the index file is cut short or damaged")
+        raise _damaged()
     return data[at + 4 : at + 4 + size].rstrip(b"\0").decode("utf-8", "replace"), at + 4 + size

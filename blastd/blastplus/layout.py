@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from blastd.blastplus.blastdb import alias_bases, alias_lines, check_volume
+from blastd.blastplus.anatomy import anatomy
+from blastd.blastplus.blastdb import check_volume
 from blastd.blastplus.generation import Generation
 from blastd.core import alias
 from blastd.core.model import DatabaseRef
@@ -50,12 +51,11 @@ def in_order(names: Sequence[str]) -> bool:
 
 def volumes_of(made: Generation) -> tuple[alias.Volume, ...]:
     """Return the volumes of a pinned database in the order of its alias; empty if they can't be read."""
-    base = made.path
-    bases = [base]
-    if alias_lines(base, made.molecule):
-        bases = [child for child in alias_bases(base, made.molecule) if not alias_lines(child, made.molecule)]
     try:
-        return tuple(alias.Volume(path=str(one), sequences=check_volume(one, made.molecule).sequences) for one in bases)
+        bases = anatomy(made.path, made.molecule).volumes
+        return tuple(
+            alias.Volume(path=base, sequences=check_volume(Path(base), made.molecule).sequences) for base in bases
+        )
     except DatabaseBroken:
         return ()
 

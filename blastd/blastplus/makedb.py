@@ -5,14 +5,21 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import structlog
+
 from blastd.aio import duty, offload
 from blastd.blastplus import blastdb
-from blastd.blastplus.blastdb import Database, Found
+from blastd.blastplus.anatomy import SUFFIXES
+from blastd.blastplus.blastdb import Database
+from blastd.blastplus.folders import Found
+from blastd.blastplus.organisms import Finder
 from blastd.blastplus.remarks import hear
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
 from blastd.core.model import Frozen, Warned
 from blastd.errors import BlastdError, Conflict, DatabaseBroken
+
+log = structlog.get_logger()
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 DUPLICATE = re.compile(r"Duplicate seq_ids are found:\s*(\S+)")
@@ -57,7 +64,7 @@ async def make(order: Order, root: Path, tools: Tools, seconds: float, chance: C
 
     Raises BuildFailed with the cause and the way out, Conflict when the name is taken and `replace` is not asked for.
     """
-    final = root / order.name
+    final = await duty(place_of, root, order.name, order.molecule)
     if order.task_id and await duty(_maker, final) == order.task_id:
         return Made(database=await _look(order, final, tools))
     if final.exists() and not order.replace:
@@ -83,11 +90,8 @@ def _maker(final: Path) -> str:
 
 async def _look(order: Order, folder: Path, tools: Tools) -> Database:
     """Return the database in *folder* as a scan would see it. Raises BuildFailed when it is not whole."""
-    found = Found(
-        name=order.name, path=str(folder / order.name), molecule=order.molecule, alias=_is_alias(folder, order)
-    )
-    parts = await duty(blastdb.parts_of, found)
-    made = await blastdb._inspect(found, parts, tools)  # noqa: SLF001  # the same look as a scan's
+    found = Found(name=order.name, path=str(folder / order.name), molecule=order.molecule)
+    made = await blastdb.inspect(found, tools, None, Finder(()))
     if made.state != "ready":
         raise BuildFailed(f"makeblastdb left a database that is not whole: {made.reason}.")
     return made
@@ -153,8 +157,23 @@ def _lines_of(fasta: Path, wanted: Callable[[str], bool]) -> list[tuple[int, str
     return found
 
 
-def _is_alias(work: Path, order: Order) -> bool:
-    return (work / f"{order.name}.{order.molecule[0]}al").exists()
+def place_of(root: Path, name: str, molecule: str) -> Path:
+    """Return the folder of a database that is made under *root*: one for each molecule of a name; blocking.
+
+    Earlier versions had one folder a name, which keeps what it holds.
+    """
+    old = root / name
+    held = any((old / f"{name}.{suffix}").exists() for suffix in SUFFIXES[molecule])
+    return old if held else root / f"{name}@{molecule}"
+
+
+def own_folders(root: Path) -> list[Path]:
+    """Return the folders of databases that were made here: one each, so that their names have no folder in them."""
+    try:
+        return sorted(entry for entry in root.iterdir() if not entry.name.startswith(".") and entry.is_dir())
+    except OSError as error:
+        log.warning("own_databases_not_listed", reason=str(error))
+        return []
 
 
 def _place(work: Path, final: Path, chance: Chance) -> None:
@@ -171,6 +190,11 @@ def _set_aside(final: Path, chance: Chance) -> Path:
     return aside
 
 
+def remove(final: Path, chance: Chance) -> None:
+    """Remove a database that was made here; blocking. A crash leaves all of it or what the next start removes."""
+    shutil.rmtree(final.rename(final.with_name(f".{final.name}-{chance.uuid().hex}")), ignore_errors=True)
+
+
 def waits(path: Path) -> bool:
     """Tell whether *path* is a database that was set aside for another one that never came."""
     match = ASIDE.fullmatch(path.name)
@@ -181,10 +205,13 @@ def recover(root: Path) -> None:
     """Put back what a crash left set aside, and remove what was being made; blocking. Nothing may be made meanwhile."""
     for entry in sorted(root.glob(".*")):
         match = ASIDE.fullmatch(entry.name)
-        if match is not None and waits(entry):
-            entry.rename(root / match[1])
-        else:
-            shutil.rmtree(entry, ignore_errors=True)
+        try:
+            if match is not None and waits(entry):
+                entry.rename(root / match[1])
+            else:
+                shutil.rmtree(entry, ignore_errors=True)
+        except OSError as error:  # one folder keeps neither the others nor the start
+            log.warning("database_not_put_back", folder=entry.name, reason=str(error))
 
 
 def check_name(name: str) -> str:

@@ -1,12 +1,16 @@
 """The database generations that jobs search: pinned at submit, found again by fingerprint for as long as a row names them.
 
-A database that could not be pinned (another file system) is used where it lies; then sizes and times are compared
-before and after, so that a search on a database that changed under it fails instead of lying.
+With each database goes the taxonomy that it was searched with. What links can't keep (another file system, a file that
+is overwritten in place) is compared with what it was before and after, so that a search on a database that changed under it
+fails instead of lying.
 """
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
+from threading import Lock
 
 from blastd.aio import duty
 from blastd.blastplus import generation
@@ -14,19 +18,26 @@ from blastd.blastplus.blastdb import Database
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.layout import layout_of
 from blastd.chance import Chance
+from blastd.clock import Clock, SystemClock, to_ms
 from blastd.core.alias import Layout
 from blastd.core.engine import DatabaseAt, Trouble
 from blastd.core.model import DatabaseRef, Frozen
 from blastd.errors import DatabaseGone
 
+AGAIN = "Submit the search again; replace databases with makeblastdb or by renaming, not with cp."
+
 
 class Placed(Frozen, frozen=True, kw_only=True):
-    """Where BLAST+ runs: the folder and the value of -db, with the databases it resolves there."""
+    """Where BLAST+ runs: the folder and the value of -db, with the databases it resolves there.
+
+    `taxonomy` is the folder with the files that name organisms, for BLASTDB; empty: there are none.
+    """
 
     databases: tuple[DatabaseAt, ...]
     run_folder: str
     argument: str
     layout: Layout | None = None
+    taxonomy: str = ""
 
 
 def located(one: DatabaseRef | Database, made: Generation) -> DatabaseAt:
@@ -46,35 +57,49 @@ def located(one: DatabaseRef | Database, made: Generation) -> DatabaseAt:
 class Shelf:
     """Pins databases and finds generations by fingerprint."""
 
-    def __init__(self, folder: Path, current: Callable[[str], Database | None], chance: Chance) -> None:
-        """Take the folder of generations; *current* gives the catalogue's database of a name."""
-        self._folder, self._current, self._chance = folder, current, chance
+    def __init__(
+        self, folder: Path, current: Callable[[str, str], Database | None], chance: Chance, clock: Clock | None = None
+    ) -> None:
+        """Take the folder of generations; *current* gives the catalogue's database of a name and a molecule."""
+        self._folder, self._current, self._chance, self._clock = folder, current, chance, clock or SystemClock()
         self._known: dict[str, Generation] = {}
-        self._placed: dict[tuple[Generation, DatabaseRef], Placed] = {}
+        self._placed: dict[tuple[tuple[Generation, ...], tuple[DatabaseRef, ...]], Placed] = {}
         self._lock = asyncio.Lock()
+        self._held: dict[str, float] = {}
+        """When each fingerprint was last pinned here; guarded by `_holding`, since the sweep runs in a thread."""
+        self._holding = Lock()
 
     async def pin(self, database: Database) -> Generation:
-        """Pin *database* as it is now; the same fingerprint is pinned once. Raises DatabaseBroken."""
-        made = self._known.get(database.fingerprint)
-        if made is not None and made.pinned:
-            return made
-        async with self._lock:
-            made = self._known.get(database.fingerprint)  # many who came first wait for the one who pins
-            if made is None or not made.pinned:
-                made = await duty(generation.pin, database, self._folder, self._chance)
-                self._known[database.fingerprint] = made
+        """Pin *database* as it is now, with its taxonomy; the same fingerprint is pinned once. Raises DatabaseBroken."""
+        if database.taxonomy.fingerprint:
+            await self._pin(
+                database.taxonomy.fingerprint,
+                lambda now_ms: generation.pin_taxonomy(database.taxonomy, self._folder, self._chance, now_ms),
+            )
+        return await self._pin(
+            database.fingerprint, lambda now_ms: generation.pin(database, self._folder, self._chance, now_ms)
+        )
+
+    async def _pin(self, fingerprint: str, make: Callable[[int], Generation]) -> Generation:
+        with self._holding:
+            self._held[fingerprint] = self._clock.monotonic()
+        known = self._known.get(fingerprint)
+        if known is not None and await duty(generation.unchanged, known):
+            return known
+        async with self._lock:  # many who came first wait for the one who pins
+            made = self._known.get(fingerprint)
+            if made is None or made is known or not await duty(generation.unchanged, made):
+                made = await duty(make, to_ms(self._clock.now()))
+                self._forget(fingerprint)
+                self._known[fingerprint] = made
         return made
 
     async def find(self, ref: DatabaseRef) -> Generation:
         """Return the generation that a job searched. Raises DatabaseGone when it is neither pinned nor still current."""
-        known = self._known.get(ref.fingerprint)
-        if known is not None:
-            return known
-        found = await duty(generation.find, self._folder, ref.fingerprint)
-        if found is not None:
-            self._known[ref.fingerprint] = found
+        found = await self._found(ref.fingerprint)
+        if found is not None and (found.pinned or await duty(generation.unchanged, found)):
             return found
-        current = self._current(ref.name)
+        current = self._current(ref.name, ref.molecule)
         if current is not None and current.fingerprint == ref.fingerprint:
             return await self.pin(current)
         raise DatabaseGone(
@@ -83,46 +108,92 @@ class Shelf:
             "still be read; for others search again."
         )
 
+    async def find_taxonomy(self, refs: Sequence[DatabaseRef]) -> Generation | None:
+        """Return the taxonomy of a search on *refs*, None if it had none. Raises DatabaseGone."""
+        fingerprint = next((ref.taxonomy for ref in refs if ref.taxonomy), "")
+        if not fingerprint:
+            return None
+        found = await self._found(fingerprint)
+        if found is None or not await duty(generation.unchanged, found):
+            raise DatabaseGone(
+                "The files with the names of organisms (taxdb, taxonomy4blast) that the search was made with are gone or "
+                "were overwritten. Tables, hits and formats that are stored can still be read; for others search again."
+            )
+        return found
+
+    async def _found(self, fingerprint: str) -> Generation | None:
+        known = self._known.get(fingerprint)
+        if known is None:
+            known = await duty(generation.find, self._folder, fingerprint)
+            if known is not None:
+                self._known[fingerprint] = known
+        return known
+
     async def place(self, refs: Sequence[DatabaseRef], folder: Path) -> Placed:
-        """Return where a search on *refs* runs; *folder* may take a work folder for several databases."""
+        """Return where a search on *refs* runs; *folder* may take a work folder for several databases.
+
+        Raises DatabaseGone, DatabaseBroken.
+        """
         generations = [await self.find(ref) for ref in refs]
+        named = await self.find_taxonomy(refs)
+        taxonomy = named.folder if named is not None else ""
         if len(refs) != 1 or not generations[0].pinned:
-            return await duty(_place, generations, refs, folder)
-        key = generations[0], refs[0]
+            return await duty(_place, generations, refs, folder, taxonomy)
+        key = tuple(generations), tuple(refs)
         if key not in self._placed:  # a pinned generation lies as it lies: its volumes are read once
-            self._placed[key] = await duty(_place, generations, refs, folder)
+            self._placed[key] = await duty(_place, generations, refs, folder, taxonomy)
         return self._placed[key]
 
-    async def changed(self, refs: Sequence[DatabaseRef]) -> Trouble | None:
-        """Return what to say when a database is no longer as it was pinned; None if all are."""
-        for ref in refs:
-            try:
-                made = await self.find(ref)
-            except DatabaseGone as error:
-                return Trouble(code="database_changed", sentence=str(error), remedy="Submit the search again.")
-            if not await duty(generation.unchanged, made):
+    async def changed(self, refs: Sequence[DatabaseRef], since: datetime | None = None) -> Trouble | None:
+        """Return what to say when a database is no longer as it was pinned; None if all are.
+
+        With *since*, the time of a search's submission, one that was put back after it was overwritten has changed, too.
+        """
+        try:
+            await self.find_taxonomy(refs)
+            generations = [await self.find(ref) for ref in refs]
+        except DatabaseGone as error:
+            return Trouble(code="database_changed", sentence=str(error), remedy="Submit the search again.")
+        for ref, made in zip(refs, generations, strict=True):
+            late = since is not None and made.again_ms > to_ms(since)
+            if late or not await duty(generation.unchanged, made):
                 self._forget(ref.fingerprint)
                 return Trouble(
                     code="database_changed",
                     sentence=f"Database {ref.name} was overwritten in place after the search began, so nothing made from it now can be trusted.",
-                    remedy="Submit the search again; replace databases with makeblastdb or by renaming, not with cp.",
+                    remedy=AGAIN,
                 )
         return None
 
     def sweep(self, used: set[str]) -> int:
-        """Remove pinned generations that nobody names; blocking. Returns how many."""
-        current = {fingerprint for fingerprint in self._known if fingerprint not in used}
-        for fingerprint in current:
-            self._forget(fingerprint)
-        return generation.sweep(self._folder, used)
+        """Remove generations that nobody names, but for young ones; blocking. Returns how many.
+
+        Between its pin and the row that names it a generation is held here, however old its folder is.
+        """
+        removed = 0
+        for folder in generation.strangers(self._folder, used, to_ms(self._clock.now()) / 1000):
+            with self._holding:
+                held = self._clock.monotonic() - self._held.get(folder.name, float("-inf"))
+                if held < generation.YOUNG_SECONDS:
+                    continue
+                self._held.pop(folder.name, None)
+                self._forget(folder.name)
+                try:
+                    aside = generation.set_aside(folder, self._chance)
+                except OSError:
+                    continue
+            shutil.rmtree(aside, ignore_errors=True)
+            removed += 1
+        return removed
 
     def _forget(self, fingerprint: str) -> None:
         self._known.pop(fingerprint, None)
-        for key in [key for key in list(self._placed) if key[0].fingerprint == fingerprint]:
-            self._placed.pop(key, None)
+        for key in list(self._placed):
+            if any(made.fingerprint == fingerprint for made in key[0]):
+                self._placed.pop(key, None)
 
 
-def _place(generations: Sequence[Generation], refs: Sequence[DatabaseRef], folder: Path) -> Placed:
+def _place(generations: Sequence[Generation], refs: Sequence[DatabaseRef], folder: Path, taxonomy: str) -> Placed:
     """Return where a search on *generations* runs; blocking."""
     run_folder, argument = generation.together(generations, folder / "db")
     return Placed(
@@ -130,4 +201,5 @@ def _place(generations: Sequence[Generation], refs: Sequence[DatabaseRef], folde
         run_folder=str(run_folder),
         argument=argument,
         layout=layout_of(generations, refs, argument),
+        taxonomy=taxonomy,
     )

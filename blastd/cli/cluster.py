@@ -44,11 +44,17 @@ async def _push(settings: Settings, name: str) -> int:
     chance = SystemChance()
     found = await tools.find(settings.blast.bin, os.environ.get("PATH", os.defpath), "/")
     scan = await blastdb.scan(settings.databases.dirs, found)
-    database = scan.databases.get(name)
-    if database is None:
+    named = scan.named(name)
+    if not named:
         raise NotFound(
             f"There is no database {name!r} in {', '.join(map(str, settings.databases.dirs)) or 'no folder'}."
         )
+    for database in named:  # a nucleotide and a protein one may have the same name
+        await _push_one(settings, database, chance)
+    return ExitCode.OK
+
+
+async def _push_one(settings: Settings, database: blastdb.Database, chance: SystemChance) -> None:
     made = await offload(generation.pin, database, Files(settings.store.folder, chance).generations, chance)
     columns = (
         TextColumn("{task.description}"),
@@ -60,12 +66,13 @@ async def _push(settings: Settings, name: str) -> int:
     async with open_blobs(settings.azure) as blobs:
         await blobs.ensure_containers()
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(name, total=made.size_bytes)
+            task = bar.add_task(database.name, total=made.size_bytes)
             await push_database(
                 blobs, located(database, made), lambda done, total: bar.update(task, completed=done, total=total)
             )
-    say(f"Database {name} ({made.size_bytes:,} bytes) is in the storage account as {database.fingerprint[:12]}.")
-    return ExitCode.OK
+    say(
+        f"Database {database.name} ({made.size_bytes:,} bytes) is in the storage account as {database.fingerprint[:12]}."
+    )
 
 
 class Outside(NamedTuple):

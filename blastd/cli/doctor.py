@@ -17,7 +17,7 @@ from blastd.cli.settings import WAY_OUT, told_settings
 from blastd.config import Settings
 from blastd.core import webhook
 from blastd.errors import BlastdError, StoreBroken
-from blastd.store import migrate, private
+from blastd.store import dbtasks, migrate, private
 from blastd.store.connect import refuse_lost
 
 OLDEST = (2, 10)
@@ -74,16 +74,16 @@ async def _blast(settings: Settings) -> AsyncIterator[Finding]:
         "Version 2.10 or later reads version 5 databases: upgrade BLAST+." if old else "",
     )
     scan = await blastdb.scan(settings.databases.dirs, blast)
-    ready = [name for name, one in scan.databases.items() if one.state == "ready"]
+    ready = [one.name for one in scan.databases if one.state == "ready"]
     yield Finding(
         "databases",
         OK if ready else WARNING,
         f"{len(ready)} ready: {', '.join(ready[:20])}" if ready else "none",
         "" if ready else "Give --db-dir a folder with databases, or make one with 'blastd db make'.",
     )
-    for name, one in scan.databases.items():
-        if one.state != "ready":
-            yield Finding(f"database {name}", WARNING, one.reason, "Build or copy it again.")
+    for one in scan.databases:
+        if one.state == "broken":
+            yield Finding(f"database {one.name}", WARNING, one.reason, "Build or copy it again.")
     for problem in scan.problems:
         yield Finding("database folder", WARNING, problem, "Correct databases.dirs or --db-dir.")
 
@@ -135,6 +135,8 @@ def _contents(file: Path) -> Finding:
         try:
             result = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
             schema, known = migrate.version(db), len(migrate.steps())
+            db.row_factory = sqlite3.Row
+            unsound = dbtasks.unsound(db) if schema == known else []
         finally:
             db.close()
     except sqlite3.Error as error:
@@ -144,6 +146,10 @@ def _contents(file: Path) -> Finding:
     if schema > known:
         mend = f"Run the newer blastd, or put back the copy that its upgrade kept: {migrate.kept_as(file, known).name}."
         return Finding("store", FAULT, f"{file} has schema {schema}, this blastd knows {known}", mend)
+    if unsound:
+        said = "; ".join(f"task {task_id}: {why}" for task_id, why in unsound[:5])
+        what = f"{file} holds {len(unsound)} orders of databases that can't be begun ({said})"
+        return Finding("store", WARNING, what, "The service ends them failed at its next start; order them again.")
     return Finding("store", OK, f"{file}, SQLite {sqlite3.sqlite_version}")
 
 

@@ -115,6 +115,7 @@ class Work(Frozen, frozen=True, kw_only=True):
     `-db database_argument`. `arguments` are the words for BLAST+ after the program's name, without query, database,
     output format and threads; `rich_format` is the -outfmt value of the stored form. `layout` tells the volumes of a
     database that can be restricted by positions (propose and finish units need it), None for any other.
+    `taxonomy` is a folder for BLASTDB with the files that tell of organisms; empty: there are none.
     """
 
     job: Job
@@ -129,6 +130,7 @@ class Work(Frozen, frozen=True, kw_only=True):
     time_limit_seconds: float
     memory_limit_bytes: int | None = None
     layout: Layout | None = None
+    taxonomy: str = ""
 
 
 class External(Frozen, frozen=True, kw_only=True):

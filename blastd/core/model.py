@@ -118,6 +118,8 @@ class DatabaseRef(Frozen, frozen=True, kw_only=True):
     letters: int = 0
     date: str = ""
     version: int = 5
+    taxonomy: str = ""
+    """Names the content of the files that tell of organisms, as they were; empty: there were none."""
 
 
 class UnitKind(StrEnum):

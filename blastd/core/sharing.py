@@ -36,7 +36,7 @@ def kind_of(work: Work) -> Hashable | None:
     if any(name in job.options for name in ALONE) or seconds(work, unit) > TINY_SECONDS:
         return None
     databases = tuple((database.folder, database.fingerprint) for database in work.databases)
-    return (job.program, tuple(work.arguments), databases, work.database_argument, work.rich_format)
+    return (job.program, tuple(work.arguments), databases, work.database_argument, work.rich_format, work.taxonomy)
 
 
 def seconds(work: Work, unit: Unit) -> float:

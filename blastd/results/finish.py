@@ -51,6 +51,12 @@ class Finish(Frozen, frozen=True, kw_only=True):
     clock: Clock
     work: Path
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Return the environment of BLAST+, with the taxonomy of the search."""
+        named = {"BLASTDB": self.placed.taxonomy} if self.placed.taxonomy else {}
+        return {**self.tools.environment, **named}
+
 
 async def make_format(
     given: Finish, outfmt: str, target: Path, query: int | None = None, more: Sequence[str] = ()
@@ -229,7 +235,7 @@ async def _blast(
     )
     errors = out.with_name(out.name + ".err")
     ended = await process.run(
-        argv, cwd=folder, env=given.tools.environment, stdout=out, stderr=errors, limits=LIMITS, clock=given.clock
+        argv, cwd=folder, env=given.environment, stdout=out, stderr=errors, limits=LIMITS, clock=given.clock
     )
     if ended.exit_code != 0:
         trouble = exits.explain(

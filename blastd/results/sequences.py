@@ -92,7 +92,7 @@ async def _blastdbcmd(given: Finish, generation: Generation, words: Sequence[str
     ended = await process.run(
         [given.tools.paths["blastdbcmd"], *database, *words],
         cwd=Path(generation.folder),
-        env=given.tools.environment,
+        env=given.environment,
         stdout=out,
         stderr=errors,
         limits=LIMITS,

@@ -18,6 +18,7 @@ from blastd.core import programs, taxids
 from blastd.core.ids import JobId
 from blastd.core.model import DatabaseRef, Frozen, Job, Unit
 from blastd.core.near import Nearest
+from blastd.core.offered import TITLES
 from blastd.core.plan import Plan
 from blastd.core.programs import Catalogue, Fault, Search
 from blastd.core.tabular import RICH_SPEC
@@ -103,7 +104,10 @@ class Checks:
         faults += wrong
         faults += [("/query", text) for text in intake.faults]
         engine = self._engine(asked.engine, faults)
-        found = self._find(asked.databases, faults) if not asked.subjects else [asked.own] if asked.own else []
+        wanted = TITLES[asked.program][2] if asked.program in TITLES else ""
+        found = [asked.own] if asked.own else []
+        if not asked.subjects:
+            found = await self._find(asked.databases, wanted, faults)
         remarks: tuple[str, ...] = ()
         if checked is not None:
             if not intake.faults:
@@ -168,13 +172,14 @@ class Checks:
             faults.append(("/engine", f"There is no engine {asked[:40]!r}; choose one of {', '.join(names)}."))
         return asked
 
-    def _find(self, names: Sequence[str], faults: Faults) -> list[Database]:
+    async def _find(self, names: Sequence[str], molecule: str, faults: Faults) -> list[Database]:
+        """Return the databases of these names as they are now, of the *molecule* that the program needs where there are two."""
         found: list[Database] = []
         known = self._databases.names()
         nearest = Nearest(known)
         listed = f" There are {', '.join(known[:20])}." if known else " There is none; see databases.dirs."
         for name in dict.fromkeys(names):
-            database = self._databases.current(name)
+            database = await self._databases.fresh(name, molecule)
             if database is None:
                 faults.append(("/database", f"There is no database {name[:100]!r}.{nearest.hint(name)}{listed}"))
             elif database.state != "ready":
@@ -266,6 +271,7 @@ def reference(database: Database) -> DatabaseRef:
         letters=database.letters,
         date=database.date,
         version=database.version,
+        taxonomy=database.taxonomy.fingerprint,
     )
 
 

@@ -5,22 +5,26 @@ The catalogue is looked through in the background and when asked; a search sees 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from blastd.aio import duty, offload
-from blastd.blastplus import blastdb, entries, makedb, taxonomy
+from blastd.blastplus import blastdb, catalogue, entries, makedb, taxonomy
 from blastd.blastplus.blastdb import Database, Scan
-from blastd.blastplus.makedb import BuildFailed, Order, check_name
+from blastd.blastplus.folders import Found
+from blastd.blastplus.makedb import BuildFailed, Made, Order, check_name
+from blastd.blastplus.organisms import Finder
+from blastd.blastplus.regular import printed
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
 from blastd.clock import Clock
-from blastd.core.model import Frozen, Warned
+from blastd.core.model import Warned
+from blastd.core.offered import WORDS
 from blastd.errors import (
     BlastdError,
     Conflict,
@@ -33,7 +37,8 @@ from blastd.errors import (
     ToolFailed,
 )
 from blastd.service.access import Identity
-from blastd.service.making import AT_ONCE_BYTES, Examined, examine, together
+from blastd.service.making import AT_ONCE_BYTES, Examined, examine
+from blastd.service.orders import Listed, NewDatabase, building, drop_upload, examined, first_of_all, order_of
 from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask
 from blastd.store.files import Files
@@ -45,29 +50,14 @@ BUILD_SECONDS = 6 * 3600.0
 """makeblastdb takes about a minute for 1 GB; this ends one that hangs."""
 MOST_ACCESSIONS = 100
 """Of one query; more are better sent as FASTA."""
+MOST_LETTERS = 2000
+"""Of a cause."""
+MOST_ATTEMPTS = 5
+"""Starts of a making that never ended: what stops the service each time must not stop it for ever."""
 PROGRESS_SECONDS = 1.0
 AGAIN_SECONDS = 5.0  # while the store can't be written
 BYTES_PER_SECOND = 15_000_000
 """How fast makeblastdb reads, to guess how far it is: it says nothing itself. Measured with 2.12; never shown."""
-
-
-class Listed(Frozen, frozen=True, kw_only=True):
-    """A database as the catalogue shows it; `warm_on` are nodes that hold it complete."""
-
-    database: Database
-    warm_on: tuple[str, ...] = ()
-
-
-class NewDatabase(Frozen, frozen=True, kw_only=True):
-    """A database to be made; `upload` holds plain FASTA and becomes ours."""
-
-    name: str
-    upload: Path
-    title: str = ""
-    molecule: str = ""
-    parse_seqids: bool = True
-    replace: bool = False
-    molecule_check: bool = True
 
 
 class Databases:
@@ -91,42 +81,70 @@ class Databases:
         self._tools, self._store, self._files, self._clock = tools, store, files, clock
         self._chance = chance
         self._rescan_seconds, self._floor = rescan_seconds, floor_bytes
-        self._scan = Scan(databases={})
+        self._scan = Scan()
+        self._facts = files.root / "catalogue.json"
+        self._facts_known: Scan | None = None
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._taxids: dict[str, frozenset[int]] = {}
         self._ids: dict[str, frozenset[str]] = {}
 
     # ------------------------------------------------------------------ catalogue
-    def current(self, name: str) -> Database | None:
-        """Return the database of this name as the last look found it."""
-        return self._scan.databases.get(name)
+    def current(self, name: str, molecule: str = "") -> Database | None:
+        """Return the database of this name as the last look found it, of *molecule* where there are two."""
+        named = self._scan.named(name)
+        return next((one for one in named if one.molecule == molecule), named[0] if named else None)
 
-    def names(self) -> list[str]:
-        """Return the names of all databases that are ready."""
-        return [name for name, database in self._scan.databases.items() if database.state == "ready"]
+    async def fresh(self, name: str, molecule: str = "") -> Database | None:
+        """Return the same as it is now: one whose files, lists or taxonomy have changed since is looked at again."""
+        known = self.current(name, molecule)
+        if known is None or (known.state == "ready" and await duty(blastdb.unchanged, known)):
+            return known
+        async with self._lock:
+            known = self.current(name, molecule)
+            if known is None or (known.state == "ready" and await duty(blastdb.unchanged, known)):
+                return known
+            now = await self._looked_at(known)
+            self._scan = replace(
+                self._scan, databases=tuple(now if each is known else each for each in self._scan.databases)
+            )
+        return now
+
+    async def _looked_at(self, known: Database) -> Database:
+        found = Found(name=known.name, path=known.path, molecule=known.molecule)
+        return await blastdb.inspect(found, self._tools, known, Finder(self._folders, [known.taxonomy]))
+
+    def names(self, molecule: str = "") -> list[str]:
+        """Return the names of all databases that are ready, of *molecule* if it is given."""
+        ready = [one for one in self._scan.databases if one.state == "ready" and molecule in ("", one.molecule)]
+        return list(dict.fromkeys(one.name for one in ready))
 
     def count(self) -> dict[str, int]:
         """Return the number of databases by state."""
-        states = [database.state for database in self._scan.databases.values()]
+        states = [database.state for database in self._scan.databases]
         return {state: states.count(state) for state in ("ready", "broken")}
 
     async def listed(self) -> tuple[list[Listed], tuple[str, ...]]:
         """Return all databases and what could not be looked at; those in the making come as state `building`."""
         found = [
-            Listed(database=database, warm_on=self.warm_on(database.fingerprint))
-            for database in self._scan.databases.values()
+            Listed(database=database, warm_on=self.warm_on(database.fingerprint)) for database in self._scan.databases
         ]
-        making = await self._store.read(dbtasks.unfinished)
-        found += [Listed(database=_building(task)) for task in making if task.name not in self._scan.databases]
+        known = {(database.name, database.molecule) for database in self._scan.databases}
+        making = [building(task) for task in (await self._store.read(dbtasks.unfinished)).tasks]
+        found += [Listed(database=one) for one in making if (one.name, one.molecule) not in known]
         return found, self._scan.problems
 
-    async def get(self, name: str) -> Listed:
-        """Return one database. Raises NotFound."""
-        found = next((one for one in (await self.listed())[0] if one.database.name == name), None)
-        if found is None:
-            raise NotFound(f"There is no database {name[:100]!r} here.")
-        return found
+    async def get(self, name: str, molecule: str = "") -> Listed:
+        """Return one database. Raises NotFound; Conflict where there is one of each molecule and none is asked for."""
+        named = [each for each in (await self.listed())[0] if each.database.name == name]
+        found = [each for each in named if molecule in ("", each.database.molecule)]
+        if not found:
+            raise NotFound(f"There is no database {printed(name, 100)!r} here.")
+        if len(found) > 1:
+            raise Conflict(
+                f"There are a nucleotide and a protein database {name}: say ?molecule=nucleotide or ?molecule=protein."
+            )
+        return found[0]
 
     async def recover(self) -> None:
         """Put right what a crash left half made, before anything is made again."""
@@ -135,8 +153,14 @@ class Databases:
     async def rescan(self) -> Scan:
         """Look through the folders now and return what is there."""
         async with self._lock:
-            own = await duty(_own_folders, self._files.databases)
+            if self._facts_known is None:
+                self._facts_known = await offload(catalogue.load, self._facts)
+                self._scan = self._facts_known
+            own = await duty(makedb.own_folders, self._files.databases)
             self._scan = await blastdb.scan([*self._folders, *own], self._tools, self._scan)
+            if self._scan != self._facts_known:
+                self._facts_known = self._scan
+                await offload(catalogue.save, self._facts, self._scan)
         return self._scan
 
     async def taxids(self, database: Database) -> frozenset[int]:
@@ -171,7 +195,7 @@ class Databases:
             raise Invalid([("/query", f"More than {MOST_ACCESSIONS} accessions: send the sequences themselves.")])
         found: dict[str, entries.Entry] = {}
         for name in names:
-            database = self.current(name)
+            database = self.current(name, molecule)
             left = [one for one in dict.fromkeys(accessions) if one not in found]
             if database is None or database.state != "ready" or database.molecule != molecule or not left:
                 continue
@@ -190,11 +214,15 @@ class Databases:
         """Look through the folders again and again, until cancelled."""
         while self._rescan_seconds > 0:
             await asyncio.sleep(self._rescan_seconds)
-            try:
-                await self.rescan()
-            except (BlastdError, OSError) as error:
-                log.warning("rescan_failed", reason=str(error))
+            await self._try_rescan()
         await asyncio.Event().wait()
+
+    async def _try_rescan(self) -> None:
+        """Look through the folders; what fails is tried again at the next time."""
+        try:
+            await self.rescan()
+        except Exception:  # the catalogue stays as it is: no folder stops the service
+            log.exception("rescan_failed")
 
     # ------------------------------------------------------------------ making one
     def temporary(self) -> Path:
@@ -221,10 +249,11 @@ class Databases:
             faults.append(("/file", "The file is empty."))
         if faults:
             raise Invalid(faults)
-        known = self.current(wanted.name)
+        known = next((each for each in self._scan.named(wanted.name) if each.molecule == wanted.molecule), None)
         if known is not None and not (wanted.replace and Path(known.path).is_relative_to(self._files.databases)):
             raise Conflict(
-                f"There is a database {wanted.name} already: choose another name, or ask to replace one of yours."
+                f"There is a {WORDS[wanted.molecule]} database {wanted.name} already: choose another name, or ask to replace "
+                "one of yours."
             )
         small = (await duty(wanted.upload.stat)).st_size <= AT_ONCE_BYTES
         seen = Examined()
@@ -242,7 +271,7 @@ class Databases:
         }  # fmt: skip
 
         def write(db: sqlite3.Connection) -> None:
-            before = dbtasks.maker(db, wanted.name)
+            before = dbtasks.maker(db, wanted.name, wanted.molecule)
             if before is not None and before != who.owner and not who.admin:
                 raise Forbidden(f"The database {wanted.name} is somebody else's: choose another name, or ask an admin.")
             dbtasks.insert(db, task_id, who.owner, wanted.name, settings, now, seen.warnings)
@@ -254,6 +283,20 @@ class Databases:
             raise
         self._wake.set()
         return await self.task(who, task_id)
+
+    async def remove(self, who: Identity, name: str, molecule: str = "") -> Database:
+        """Remove a database that was made here; searches keep what they pinned. Raises NotFound, Conflict, Forbidden."""
+        database = (await self.get(name, molecule)).database
+        if database.state == "building" or not Path(database.path).is_relative_to(self._files.databases):
+            raise Conflict(f"The database {name} was not made here, or is being made: it can't be removed here.")
+        maker = await self._store.read(lambda db: dbtasks.maker(db, name, database.molecule))
+        if maker != who.owner and not who.admin:
+            raise Forbidden(f"The database {name} is somebody else's: ask its maker or an admin.")
+        async with self._lock:
+            await offload(makedb.remove, Path(database.path).parent, self._chance)
+            self._scan = replace(self._scan, databases=tuple(each for each in self._scan.databases if each != database))
+        await self._try_rescan()
+        return database
 
     async def task(self, who: Identity, task_id: str) -> DatabaseTask:
         """Return a task of *who*. Raises NotFound."""
@@ -271,7 +314,11 @@ class Databases:
         while True:
             self._wake.clear()
             try:
-                for task in await self._store.read(dbtasks.unfinished):
+                unfinished = await self._store.read(dbtasks.unfinished)
+                for task_id in unfinished.unreadable:
+                    text = "The order can't be read: it was not written whole."
+                    await self._end(task_id, (), error_code=BuildFailed.code, error=text)
+                for task in unfinished.tasks:
                     await self._build(task)
             except StoreBroken as error:  # the task is still there, and is begun again
                 log.warning("database_tasks_wait", reason=str(error))
@@ -280,47 +327,53 @@ class Databases:
             await self._wake.wait()
 
     async def _build(self, task: DatabaseTask) -> None:
-        settings: Mapping[str, Any] = task.settings
-        fasta = self._files.tmp / str(settings["fasta"])
-        order = Order(
-            fasta=fasta,
-            name=task.name,
-            title=str(settings["title"]),
-            molecule=str(settings["molecule"]),
-            parse_seqids=bool(settings["parse_seqids"]),
-            replace=bool(settings["replace"]),
-            task_id=task.task_id,
-        )
-        failed: BaseException | None = None
-        warnings = list(task.warnings)
-        try:
-            if not settings.get("examined"):
-                warnings += await self._examined(order, molecule_check=bool(settings.get("molecule_check", True)))
-            async with asyncio.TaskGroup() as group:
-                progress = group.create_task(self._progress(task, fasta), name=f"progress-{task.task_id}")
-                try:
-                    made = await makedb.make(order, self._files.databases, self._tools, BUILD_SECONDS, self._chance)
-                finally:
-                    progress.cancel()
-        except* (BlastdError, OSError) as errors:
-            failed = _first(errors)
-        if failed is not None:
-            code = failed.code if isinstance(failed, BlastdError) else BuildFailed.code
-            await self._end(task, fasta, warnings, error_code=code, error=str(failed))
-            log.info("database_not_made", name=task.name, code=code)
+        """Make one database and end its task, whatever comes of it. Raises StoreBroken when that can't be written."""
+        if task.attempts >= MOST_ATTEMPTS:
+            text = (
+                f"The making was begun {task.attempts} times and never came to an end: the service stopped each time."
+            )
+            await self._end(task.task_id, task.warnings, error_code=BuildFailed.code, error=text)
+            await drop_upload(task, self._files.tmp)
             return
-        await self.rescan()
-        current = self.current(task.name)
-        found = current if current is not None else made.database
-        await self._end(task, fasta, [*warnings, *made.warnings], fingerprint=found.fingerprint)
-        log.info("database_made", name=task.name, sequences=found.sequences, warnings=len(warnings))
+        now = self._clock.now()
+        await self._store.write(lambda db: dbtasks.begin(db, task.task_id, now))
+        failed: BaseException | None = None
+        warnings, fingerprint = list(task.warnings), ""
+        try:
+            order = order_of(task, self._files.tmp)
+            warnings += await examined(task, order)
+            made, fingerprint = await self._make(task, order)
+            warnings += made.warnings
+        except* Exception as errors:  # noqa: BLE001  # one order never ends the making of the others
+            failed = first_of_all(errors)
+        if failed is None:
+            await self._end(task.task_id, warnings, fingerprint=fingerprint)
+            log.info("database_made", name=task.name, warnings=len(warnings))
+        else:
+            known = isinstance(failed, (BlastdError, OSError))
+            if not known:
+                log.error("database_task_failed", task_id=task.task_id, exc_info=failed)
+            text = str(failed) if known else f"The database could not be made: {type(failed).__name__}: {failed}"
+            code = failed.code if isinstance(failed, BlastdError) else BuildFailed.code
+            await self._end(task.task_id, warnings, error_code=code, error=printed(text, MOST_LETTERS))
+            log.info("database_not_made", name=task.name, code=code)
+        await drop_upload(task, self._files.tmp)
 
-    async def _examined(self, order: Order, *, molecule_check: bool) -> tuple[Warned, ...]:
-        """Return the warnings of a file that was too large to be looked at before it was accepted. Raises BuildFailed."""
-        seen = await offload(examine, order.fasta, order.molecule, molecule_check=molecule_check)
-        if seen.faults:
-            raise BuildFailed(together(seen.faults))
-        return seen.warnings
+    async def _make(self, task: DatabaseTask, order: Order) -> tuple[Made, str]:
+        """Make the database of *task* and return what makeblastdb said, and its fingerprint in the catalogue."""
+        async with asyncio.TaskGroup() as group:
+            progress = group.create_task(self._progress(task, order.fasta), name=f"progress-{task.task_id}")
+            try:
+                made = await makedb.make(order, self._files.databases, self._tools, BUILD_SECONDS, self._chance)
+            finally:
+                progress.cancel()
+        await self._try_rescan()
+        current = self.current(task.name, order.molecule)
+        return made, (current.fingerprint if current is not None else "") or made.database.fingerprint
+
+    async def _end(self, task_id: str, warnings: Sequence[Warned], **result: str) -> None:
+        now, once = self._clock.now(), tuple(dict.fromkeys(warnings))
+        await self._store.write(lambda db: dbtasks.end(db, task_id, now, warnings=once, **result))
 
     async def _progress(self, task: DatabaseTask, fasta: Path) -> None:
         begin = self._clock.monotonic()
@@ -334,36 +387,6 @@ class Databases:
             with suppress(StoreBroken):  # a full disk stops makeblastdb itself, and a lock is gone at the next turn
                 await self._store.write(lambda db, share=share, now=now: dbtasks.progress(db, task.task_id, share, now))  # type: ignore[misc]  # a lambda with defaults
             await asyncio.sleep(PROGRESS_SECONDS)
-
-    async def _end(self, task: DatabaseTask, fasta: Path, warnings: Sequence[Warned], **result: str) -> None:
-        now: datetime = self._clock.now()
-        once = tuple(dict.fromkeys(warnings))
-        await self._store.write(lambda db: dbtasks.end(db, task.task_id, now, warnings=once, **result))
-        await duty(fasta.unlink, missing_ok=True)
-
-
-def _own_folders(root: Path) -> list[Path]:
-    """Return the folders of databases that were made here: one each, so that their names have no folder in them."""
-    return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first plain exception of a group."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _building(task: DatabaseTask) -> Database:
-    return Database(
-        name=task.name,
-        path="",
-        title=str(task.settings.get("title", "")),
-        molecule=str(task.settings.get("molecule", "")),
-        state="building",
-        reason=f"being made, {task.progress:.0%} done",
-    )
 
 
 __all__ = ["DatabaseTask", "Databases", "Listed", "NewDatabase"]

@@ -132,7 +132,7 @@ class _Check:
                 after = page[-1]
             for job_id in sorted(known):
                 found += self._job(JobId(job_id))
-            found += [*self._strangers(known), *self._generations(), *self._temporary()]
+            found += [*self._strangers(known), *self._generations(), *self._tasks(), *self._temporary()]
         return Report(
             running=self._running, jobs=len(known), files=self._files, size_bytes=self._bytes, findings=tuple(found)
         )
@@ -238,6 +238,11 @@ class _Check:
         for path in _entries(self._root / "generations"):
             if path.name not in used and self._old(path, STRANGER_SECONDS):
                 yield self._stray(path, "temporary" if path.name.startswith(".") else "folder_unowned")
+
+    def _tasks(self) -> Iterator[Finding]:
+        for task_id, why in dbtasks.unsound(self._db):
+            detail = f"the making of a database (task {task_id}) can't be begun: {why}"
+            yield Finding(kind="row_unreadable", path=self._name, detail=detail, mend="the service ends it failed")
 
     def _temporary(self) -> Iterator[Finding]:
         if self._running:

@@ -85,7 +85,8 @@ class Subjects:
         await duty(folder.mkdir)
         try:
             made = await makedb.make(order, folder, self._tools, SECONDS, self._chance)
-            found = (await blastdb.scan([folder / name], self._tools)).databases[name]
+            place = await offload(makedb.place_of, folder, name, order.molecule)
+            (found,) = (await blastdb.scan([place], self._tools)).named(name)
             await self._shelf.pin(found)
         except BuildFailed as error:
             return None, [("/subject", str(error))]

@@ -370,7 +370,7 @@ def body_sha256(given: Submission, intake: Intake, own: Intake | None) -> str:
 def _reuse_key(intake: Intake, checked: Checked) -> str:
     """Return what two searches with the same result have in common."""
     words = [
-        intake.info.sha256, [(database.name, database.fingerprint) for database in checked.databases],
+        intake.info.sha256, [(database.name, database.fingerprint, database.taxonomy) for database in checked.databases],
         checked.program, checked.task, checked.options, checked.query_loc, checked.blast_version,
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from blastd.clock import from_ms, to_ms
 from blastd.core.ids import Owner
 from blastd.core.model import Frozen, Warned
@@ -19,7 +21,9 @@ UNFINISHED = "SELECT * FROM database_task WHERE status IN ('queued', 'running') 
 INPUTS = """SELECT task_id, json_extract(settings, '$.fasta') AS fasta FROM database_task
             WHERE status IN ('queued', 'running') AND task_id > :after ORDER BY task_id LIMIT :limit"""
 MAKER = """SELECT owner FROM database_task WHERE name = :name AND status <> 'failed'
+           AND json_extract(settings, '$.molecule') = :molecule
            ORDER BY created_at DESC, task_id LIMIT 1"""
+BEGIN = "UPDATE database_task SET attempts = attempts + 1, updated_at = :now WHERE task_id = :task_id"
 PROGRESS = """UPDATE database_task SET status = 'running', progress = max(progress, :progress), updated_at = :now
               WHERE task_id = :task_id AND finished_at IS NULL"""
 END = """UPDATE database_task SET status = :status, progress = :progress, error_code = :error_code, error = :error,
@@ -50,6 +54,26 @@ class DatabaseTask(Frozen, frozen=True, kw_only=True):
     finished_at: datetime | None
     fingerprint: str | None
     warnings: tuple[Warned, ...] = ()
+    attempts: int = 0
+
+
+class Ordered(Frozen, frozen=True, kw_only=True):
+    """What `settings` holds: the name of the uploaded file, and what is to be made of it."""
+
+    fasta: str
+    title: str
+    molecule: str
+    parse_seqids: bool
+    replace: bool
+    examined: bool = False
+    molecule_check: bool = True
+
+
+class Unfinished(Frozen, frozen=True, kw_only=True):
+    """Tasks that have not ended, oldest first, and the ids of those whose row can't be read."""
+
+    tasks: tuple[DatabaseTask, ...]
+    unreadable: tuple[str, ...]
 
 
 def insert(
@@ -70,17 +94,21 @@ def insert(
 def get(db: sqlite3.Connection, task_id: str) -> DatabaseTask | None:
     """Return a task, None if there is none."""
     row = db.execute(GET, {"task_id": task_id}).fetchone()
-    return None if row is None else task_from(row)
+    return None if row is None else readable(row)
 
 
 def page(db: sqlite3.Connection, limit: int = 50) -> list[DatabaseTask]:
-    """Return the newest tasks first."""
-    return [task_from(row) for row in db.execute(PAGE, {"limit": limit})]
+    """Return the newest tasks first; a row that can't be read is left out."""
+    return [task for row in db.execute(PAGE, {"limit": limit}) if (task := readable(row)) is not None]
 
 
-def unfinished(db: sqlite3.Connection, limit: int = 1000) -> list[DatabaseTask]:
+def unfinished(db: sqlite3.Connection, limit: int = 1000) -> Unfinished:
     """Return the tasks that have not ended, oldest first."""
-    return [task_from(row) for row in db.execute(UNFINISHED, {"limit": limit})]
+    found = [(str(row["task_id"]), readable(row)) for row in db.execute(UNFINISHED, {"limit": limit})]
+    return Unfinished(
+        tasks=tuple(task for _, task in found if task is not None),
+        unreadable=tuple(task_id for task_id, task in found if task is None),
+    )
 
 
 def inputs(db: sqlite3.Connection) -> set[str]:
@@ -92,10 +120,15 @@ def inputs(db: sqlite3.Connection) -> set[str]:
     return names
 
 
-def maker(db: sqlite3.Connection, name: str) -> Owner | None:
-    """Return whose order made the database of this name, or is about to; None for one that was not made here."""
-    row = db.execute(MAKER, {"name": name}).fetchone()
+def maker(db: sqlite3.Connection, name: str, molecule: str) -> Owner | None:
+    """Return whose order made the database of this name and molecule, or is about to; None for one not made here."""
+    row = db.execute(MAKER, {"name": name, "molecule": molecule}).fetchone()
     return None if row is None else Owner(row["owner"])
+
+
+def begin(db: sqlite3.Connection, task_id: str, now: datetime) -> None:
+    """Count a start of the making, before it begins."""
+    db.execute(BEGIN, {"task_id": task_id, "now": to_ms(now)})
 
 
 def progress(db: sqlite3.Connection, task_id: str, fraction: float, now: datetime) -> None:
@@ -129,6 +162,38 @@ def end(
     )
 
 
+def ordered(task: DatabaseTask) -> Ordered:
+    """Return what a task orders. Raises ValueError for what no order holds: it is no file, title or molecule."""
+    found = msgspec.convert(task.settings, Ordered)
+    if "/" in found.fasta or not found.fasta or not found.fasta.isprintable():
+        raise ValueError("its file is none")
+    if any(ord(letter) < ord(" ") for letter in found.title):
+        raise ValueError("its title holds control characters")
+    if found.molecule not in ("nucl", "prot"):
+        raise ValueError("its molecule is none")
+    return found
+
+
+def unsound(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return the ids of tasks that have not ended and can't be begun, and why: the service ends them failed."""
+    found = unfinished(db)
+    faults = [(task_id, "its row can't be read") for task_id in found.unreadable]
+    for task in found.tasks:
+        try:
+            ordered(task)
+        except ValueError as error:
+            faults.append((task.task_id, str(error)))
+    return faults
+
+
+def readable(row: sqlite3.Row) -> DatabaseTask | None:
+    """Return the task of a row, None for one that can't be read."""
+    try:
+        return task_from(row)
+    except (ValueError, OverflowError, TypeError):  # msgspec's errors are ValueErrors
+        return None
+
+
 def task_from(row: sqlite3.Row) -> DatabaseTask:
     """Return the task of a row."""
     return DatabaseTask(
@@ -145,6 +210,7 @@ def task_from(row: sqlite3.Row) -> DatabaseTask:
         finished_at=moment(row["finished_at"]),
         fingerprint=row["fingerprint"],
         warnings=load(row["warnings"], tuple[Warned, ...]),
+        attempts=row["attempts"],
     )
 
 

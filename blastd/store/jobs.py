@@ -75,8 +75,9 @@ FINISHED_BEFORE = "SELECT * FROM job WHERE finished_at < :before ORDER BY finish
 POSITIONS = """UPDATE job SET queue_position = places.value, updated_at = :now
                FROM json_each(:places) AS places
                WHERE job_id = places.key AND status = 'queued' AND queue_position IS NOT places.value"""
-FINGERPRINTS = """SELECT DISTINCT json_extract(d.value, '$.fingerprint') FROM job, json_each(job.databases) AS d
-                  WHERE :since IS NULL OR finished_at IS NULL OR finished_at >= :since"""
+FINGERPRINTS = """SELECT DISTINCT name.value FROM job, json_each(job.databases) AS d,
+                  json_each(json_array(d.value ->> '$.fingerprint', d.value ->> '$.taxonomy')) AS name
+                  WHERE name.value IS NOT NULL AND (:since IS NULL OR finished_at IS NULL OR finished_at >= :since)"""
 ALL_IDS = "SELECT job_id FROM job WHERE job_id > :after ORDER BY job_id LIMIT :limit"
 EXTERNALS = "SELECT * FROM job WHERE source = 'external' AND status = :status ORDER BY created_at LIMIT :limit"
 
@@ -345,7 +346,7 @@ def set_positions(db: sqlite3.Connection, positions: dict[JobId, int], now: date
 
 
 def fingerprints(db: sqlite3.Connection, since: datetime | None = None) -> set[str]:
-    """Return the fingerprints of all databases that some job searched which has not ended before *since* (None: any)."""
+    """Return what names the databases of jobs, and their taxonomy, that have not ended before *since* (None: of all)."""
     return {row[0] for row in db.execute(FINGERPRINTS, {"since": ms(since)})}
 
 

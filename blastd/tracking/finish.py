@@ -49,7 +49,7 @@ class Finisher:
         if trouble is not None:
             return await self._pending(job, its_units, decision, trouble)
         try:
-            changed = None if foreign(job) else await self._shelf.changed(job.databases)
+            changed = None if foreign(job) else await self._shelf.changed(job.databases, job.created_at)
             if changed is not None:
                 return await self._fail(job, its_units, changed, by)
             size = sum(unit.output_bytes or 0 for unit in its_units)

@@ -107,6 +107,7 @@ class Launcher:
             time_limit_seconds=self._settings.time_limit_seconds,
             memory_limit_bytes=self._settings.memory_limit_bytes,
             layout=placed.layout,
+            taxonomy=placed.taxonomy,
         )
 
     async def _move(self, job: Job, change: Change) -> Job | Lost:

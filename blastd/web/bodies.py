@@ -210,11 +210,11 @@ def _unquoted(text: bytes) -> str:
             end += 1
         plain_blocks.append(unquote_to_bytes(text[at:end].replace(b"+", b" ")))
         at = end
-    return b"".join(plain_blocks).decode("utf-8", "replace")
+    return b"".join(plain_blocks).decode("utf-8", "surrogateescape")
 
 
 async def form(request: web.Request, limit: int) -> list[tuple[str, str]]:
-    """Return the fields of a form of either style, all of them texts. Raises BadRequest, TooLarge."""
+    """Return the fields of a form of either style, all of them texts; bytes that are no UTF-8 are kept as such. Raises BadRequest, TooLarge."""
     limit = min(limit, JSON_BYTES)
     check_length(request, limit)
     if request.content_type != "multipart/form-data":
@@ -225,7 +225,7 @@ async def form(request: web.Request, limit: int) -> list[tuple[str, str]]:
         async for name, part in parts(request):
             text = await whole(part_blocks(part), "", limit)
             limit -= len(text)
-            pairs.append((name, text.decode("utf-8", "replace")))
+            pairs.append((name, text.decode("utf-8", "surrogateescape")))
     return pairs
 
 

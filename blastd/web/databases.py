@@ -30,8 +30,21 @@ async def list_databases(request: web.Request) -> web.Response:
 
 async def get_database(request: web.Request) -> web.Response:
     """Answer one database."""
-    wire.decode_query(wire.NoQuery, request.query, request.query.items())
-    return reply(database_view(await request.app[SERVICES].databases.get(request.match_info["name"])))
+    return reply(database_view(await named(request)))
+
+
+async def named(request: web.Request) -> Listed:
+    """Return the database that the address names. Raises NotFound, Invalid; Conflict when it names two."""
+    return await request.app[SERVICES].databases.get(request.match_info["name"], asked_molecule(request))
+
+
+def asked_molecule(request: web.Request) -> str:
+    """Return the molecule that the address asks for, empty if it does not say. Raises Invalid."""
+    query = wire.decode_query(wire.MoleculeQuery, request.query, request.query.items())
+    molecule = LETTERS.get(query.molecule.lower(), "") if query.molecule else ""
+    if query.molecule and not molecule:
+        raise Invalid([("/molecule", "molecule is nucleotide or protein.")])
+    return molecule
 
 
 def database_view(one: Listed) -> wire.DatabaseView:
@@ -67,9 +80,16 @@ async def rescan(request: web.Request) -> web.Response:
 async def warm(request: web.Request) -> web.Response:
     """Bring a database to where it is searched, ahead of time."""
     services = request.app[SERVICES]
-    found = await services.databases.get(request.match_info["name"])
+    found = await named(request)
     nodes, detail = await services.warm(found)
     return reply(wire.Warmed(name=found.database.name, warm_on=nodes, detail=detail), 202)
+
+
+async def remove_database(request: web.Request) -> web.Response:
+    """Remove a database that was made here."""
+    name, molecule = request.match_info["name"], asked_molecule(request)
+    gone = await request.app[SERVICES].databases.remove(request[IDENTITY], name, molecule)
+    return reply(wire.Removed(name=gone.name, molecule=rows.MOLECULES[gone.molecule], bytes_freed=gone.bytes))
 
 
 async def make_database(request: web.Request) -> web.Response:
@@ -140,9 +160,11 @@ async def get_task(request: web.Request) -> web.Response:
 
 def task_view(task: DatabaseTask, base: str) -> wire.TaskView:
     """Return a task."""
+    molecule = rows.MOLECULES.get(str(task.settings.get("molecule")), "nucleotide")
     return wire.TaskView(
         id=task.task_id,
         name=task.name,
+        molecule=molecule,
         owner=task.owner,
         status=task.status,
         progress=round(task.progress, 3),
@@ -155,7 +177,7 @@ def task_view(task: DatabaseTask, base: str) -> wire.TaskView:
         warnings=[rows.warning_view(warned) for warned in task.warnings],
         links={
             "self": f"{base}/api/blast/database-tasks/{task.task_id}",
-            "database": f"{base}/api/blast/databases/{task.name}",
+            "database": f"{base}/api/blast/databases/{task.name}?molecule={molecule}",
         },
     )
 
@@ -278,6 +300,15 @@ ROUTES = (
         summary="One database",
         answers={200: wire.DatabaseView},
         errors=(404,),
+    ),
+    Route(
+        method="DELETE",
+        path=NAME,
+        handler=remove_database,
+        tag="databases",
+        summary="Remove a database that was made here",
+        answers={200: wire.Removed},
+        errors=(403, 404, 409),
     ),
     Route(
         method="GET",

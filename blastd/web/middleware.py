@@ -7,14 +7,14 @@ import base64
 import re
 from random import Random
 from time import perf_counter
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import structlog
 from aiohttp import web
 from structlog.contextvars import bound_contextvars
 
 from blastd.core import ncbi
-from blastd.errors import Forbidden, Unauthorized
+from blastd.errors import BadRequest, Forbidden, Unauthorized
 from blastd.service import Services
 from blastd.service.access import Identity
 from blastd.web.problems import REQUEST_ID, STARTED, Handler
@@ -112,6 +112,7 @@ def route_template(request: web.Request) -> str:
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find out who asks, where a route needs to know, and refuse what a page of another site makes a browser send."""
     path = route_template(request)
+    _check_address(request)
     if (path.startswith("/api/") and path not in request.app[OPEN_PATHS]) or path in NCBI_PATHS:
         text, ambient = credentials(request)
         if path in NCBI_PATHS:
@@ -139,6 +140,16 @@ def _ncbi_key(request: web.Request, text: str | None, *, ambient: bool) -> tuple
         if value and name.lower() in ("key", "api_key"):
             return value, False
     return text, ambient
+
+
+def _check_address(request: web.Request) -> None:
+    """Refuse an address whose escapes are no UTF-8: the parser would put other letters in their place. Raises BadRequest."""
+    raw = request.rel_url.raw_path_qs
+    if "%" in raw:
+        try:
+            unquote_to_bytes(raw).decode()
+        except UnicodeDecodeError as error:
+            raise BadRequest("The address holds bytes that are no UTF-8 text.") from error
 
 
 def credentials(request: web.Request) -> tuple[str | None, bool]:

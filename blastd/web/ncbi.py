@@ -14,10 +14,10 @@ from blastd.core.model import Job, Status
 from blastd.core.ncbi_view import View
 from blastd.core.programs import limit_of, molecules
 from blastd.core.shorten import ANCHORED
-from blastd.errors import BlastdError, Expired, Invalid, NotFound, TooMany
+from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
 from blastd.service.asked import ResultFile, Wanted
 from blastd.service.submit import Submission
-from blastd.web import bodies, ncbi_files, ncbi_forms, ncbi_tables
+from blastd.web import bodies, ncbi_files, ncbi_forms, ncbi_tables, wire
 from blastd.web.middleware import IDENTITY, NCBI_PATHS, SERVICES
 from blastd.web.ncbi_files import FORMS, ZIP
 
@@ -28,6 +28,8 @@ REFRESH_SECONDS = 2
 UNKNOWN_BYTES = 1 << 20
 """What is read of a form that may hold its sender's key: the key is known when the form has been read."""
 HTML = "text/html"
+MANY_LINES = frozenset({"QUERY", "SUBJECTS", "PSSM", "PSI_PSSM"})
+"""Parameters that hold sequences or files, which are read by line; all others are texts of one line."""
 
 
 async def blast_cgi(request: web.Request) -> web.StreamResponse:
@@ -36,6 +38,9 @@ async def blast_cgi(request: web.Request) -> web.StreamResponse:
     given = ncbi.keys(await parameters(request, bodies.JSON_BYTES if known else UNKNOWN_BYTES))
     if not known:
         request[IDENTITY] = await request.app[SERVICES].access.identify(given.get("API_KEY"))
+    for name, value in given.items():
+        if name not in MANY_LINES and (wrong := wire.text_fault(value.strip())) is not None:
+            raise BadRequest(f"{name[:40]!r} {wrong}")
     command = given.get("CMD", "Get" if given.get("RID") else "").strip().lower()
     if command == "put":
         return await put(request, given)

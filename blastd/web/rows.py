@@ -141,4 +141,5 @@ def searched_database(database: DatabaseRef) -> wire.SearchedDatabase:
         date=database.date,
         version=database.version,
         fingerprint=database.fingerprint,
+        taxonomy_fingerprint=database.taxonomy or None,
     )

@@ -24,6 +24,7 @@ SMALL_BYTES = 64 << 10
 FIELD_BYTES = 8 << 20
 """A part of a multipart body that is no file."""
 KEY_LETTERS = 255
+FASTA_FIELDS = frozenset({"query", "subject"})
 FIELDS = frozenset(field.name for field in msgspec.structs.fields(wire.SearchBody))
 KNOWN_PARTS = FIELDS | {"search"}
 CLI_AGENT = "blastd-cli/"
@@ -238,12 +239,20 @@ def part_encoding(part: BodyPartReader) -> str:
 
 async def plain_text(part: BodyPartReader, limit: int) -> str:
     """Return a part that is a short text."""
-    return (await bodies.whole(bodies.part_blocks(part), part_encoding(part), limit)).decode("utf-8", "replace")
+    return utf8(part.name or "", await bodies.whole(bodies.part_blocks(part), part_encoding(part), limit))
+
+
+def utf8(name: str, text: bytes) -> str:
+    """Return the text of a part that is no file. Raises Invalid when it is none."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid([(wire.pointer(name), f"'{name[:80]}' is no UTF-8 text.")]) from error
 
 
 def take_field(raw: dict[str, object], name: str, text: bytes, faults: Faults) -> None:
     """Put a part that is no file into *raw*; blocking when it is long."""
-    value = text.decode("utf-8", "replace")
+    value = text.decode("utf-8", "replace") if name in FASTA_FIELDS else utf8(name, text)
     if name == "search":
         raw |= json_field("search", value, faults)
     elif name == "options":

@@ -36,7 +36,7 @@ SUBMIT = (
     Moment("checked", "blastd.service.checks:Checks.pin", "before", "the search is planned", 2),
     Moment(
         "linked",
-        "blastd.blastplus.generation:_link",
+        "blastd.blastplus.generation:_Place.fill",
         "after",
         "database files are linked, without their record",
         needs="make",
@@ -197,7 +197,13 @@ DATABASES = (
         "the database is in its place, the order is open",
         needs="make",
     ),
-    Moment("task-end", "blastd.service.databases:Databases._end", "after", "the order is done", needs="make"),
+    Moment(
+        "task-end",
+        "blastd.service.databases:drop_upload",
+        "before",
+        "the order is done, its upload is still there",
+        needs="make",
+    ),
 )
 START = (
     Moment(

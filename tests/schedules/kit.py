@@ -60,8 +60,8 @@ class Kit:
             _make(folder, "n", "nucl", NUCLEOTIDES + ">s2\nACGTTGCA\n" * number)
             _make(folder, "p", "prot", RESIDUES)
             scan = await blastdb.scan([folder], found)
-            assert {database.state for database in scan.databases.values()} == {"ready"}, scan
-            scans.append(Scan(databases={name: _sized(each) for name, each in scan.databases.items()}))
+            assert {database.state for database in scan.databases} == {"ready"}, scan
+            scans.append(Scan(databases=tuple(_sized(each) for each in scan.databases)))
         silent = SimTools(paths=found.paths, version=found.version, environment=found.environment)
         return Applications(tools=silent, offered=offered), scans[0], scans[1]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from blastd.blastplus.anatomy import anatomy
 from blastd.blastplus.blastdb import Database
 from blastd.blastplus.generation import pin
 from blastd.chance import SystemChance
@@ -58,7 +59,10 @@ def test_S06_a_disk_that_takes_no_links_is_not_the_fault_of_the_database(
     base = tmp_path / "secret" / "tnt"
     base.parent.mkdir()
     base.with_suffix(".nin").write_bytes(b"")
-    database = Database(name="tnt", path=str(base), molecule="nucl", state="ready", fingerprint="f" * 64)
+    parts = anatomy(base, "nucl").parts
+    database = Database(
+        name="tnt", path=str(base), molecule="nucl", fingerprint="f" * 64, parts=parts, digests=("",) * len(parts)
+    )
 
     def refuse(number: int) -> Callable[..., None]:
         def link(*_: object) -> None:

@@ -270,7 +270,7 @@ async def _run(
     ended = await process.run(
         words,
         cwd=folder,
-        env=one.machine.environment | dict(more or {}),
+        env=one.machine.environment | ({"BLASTDB": one.work.taxonomy} if one.work.taxonomy else {}) | dict(more or {}),
         stdout=out,
         stderr=errors,
         limits=one.limits,

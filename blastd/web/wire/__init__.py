@@ -5,7 +5,17 @@ checked in `core`, and who may do what in `service`. One module a resource; hand
 """
 
 from blastd.web.wire.base import Fault, Moment, NoQuery, Page, Problem, Request, Wire, maybe, moment
-from blastd.web.wire.databases import DatabaseBody, DatabaseList, DatabaseView, TaskAnswer, TaskList, TaskView, Warmed
+from blastd.web.wire.databases import (
+    DatabaseBody,
+    DatabaseList,
+    DatabaseView,
+    MoleculeQuery,
+    Removed,
+    TaskAnswer,
+    TaskList,
+    TaskView,
+    Warmed,
+)
 from blastd.web.wire.decode import T, add_unknown, decode, decode_json, decode_query, gather, pointer, query_values
 from blastd.web.wire.events import EventPage, EventsQuery, EventView
 from blastd.web.wire.jobs import (
@@ -50,6 +60,7 @@ from blastd.web.wire.system import (
     WebhookBody,
     WebhookView,
 )
+from blastd.web.wire.texts import text_fault
 
 __all__ = [
     "AlignmentsQuery",
@@ -77,6 +88,7 @@ __all__ = [
     "Live",
     "Logs",
     "Me",
+    "MoleculeQuery",
     "Moment",
     "NoQuery",
     "OptionView",
@@ -90,6 +102,7 @@ __all__ = [
     "QueryView",
     "QueueView",
     "Ready",
+    "Removed",
     "Request",
     "ResultsQuery",
     "SearchBody",
@@ -119,4 +132,5 @@ __all__ = [
     "moment",
     "pointer",
     "query_values",
+    "text_fault",
 ]

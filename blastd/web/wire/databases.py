@@ -23,7 +23,7 @@ class DatabaseView(Wire, frozen=True, kw_only=True):
     taxonomy_names: bool
     ids: bool
     fingerprint: str
-    state: Annotated[str, Meta(extra_json_schema={"enum": ["ready", "broken", "building"]})]
+    state: Annotated[str, Meta(extra_json_schema={"enum": ["ready", "broken", "unsupported", "building"]})]
     reason: str
     size_bytes: int
     warm_on: Annotated[list[str], Meta(description="Nodes that hold this content complete.")]
@@ -51,11 +51,18 @@ class DatabaseBody(Request, frozen=True, kw_only=True):
     ] = True
 
 
+class MoleculeQuery(Request, frozen=True, kw_only=True):
+    """Which database of a name that both a nucleotide and a protein one have."""
+
+    molecule: Annotated[str, Meta(description="nucleotide or protein; needed only where there are both.")] = ""
+
+
 class TaskView(Wire, frozen=True, kw_only=True):
     """The making of a database. `progress` is an estimate."""
 
     id: str
     name: str
+    molecule: str
     owner: str
     status: Annotated[str, Meta(extra_json_schema={"enum": ["queued", "running", "completed", "failed"]})]
     progress: float
@@ -79,6 +86,14 @@ class TaskList(Wire, frozen=True, kw_only=True):
     """The newest tasks first."""
 
     tasks: list[TaskView]
+
+
+class Removed(Wire, frozen=True, kw_only=True):
+    """A database that is gone; searches in it keep what they need."""
+
+    name: str
+    molecule: str
+    bytes_freed: int
 
 
 class Warmed(Wire, frozen=True, kw_only=True):

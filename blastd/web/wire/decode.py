@@ -11,6 +11,7 @@ import msgspec
 from blastd.core.near import Nearest
 from blastd.errors import BadRequest, Faults, Invalid
 from blastd.web.wire.base import Request
+from blastd.web.wire.texts import text_faults
 
 T = TypeVar("T", bound=Request)
 
@@ -36,6 +37,10 @@ def gather(kind: type[T], raw: Mapping[str, object], *, strict: bool = True) -> 
     faults = Faults()
     add_unknown(faults, (name for name in raw if name not in fields), fields)
     for name in (name for name in fields if name in raw):
+        wrong = text_faults(name, raw[name])
+        if wrong:
+            faults.extend((pointer(name, *at), sentence) for at, sentence in wrong)
+            continue
         try:
             values[fields[name].name] = msgspec.convert(raw[name], fields[name].type, strict=strict)
         except msgspec.ValidationError as error:

@@ -194,6 +194,9 @@ class SearchedDatabase(Wire, frozen=True, kw_only=True):
     date: str
     version: int
     fingerprint: str
+    taxonomy_fingerprint: Annotated[
+        str | None, Meta(description="Content of the files with names and tree of organisms; null: there were none.")
+    ] = None
 
 
 class JobDetail(JobRow, frozen=True, kw_only=True):
