@@ -18,7 +18,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
 from blastd.durable import digest
 from blastd.errors import SchemaTooNew, StoreBroken
-from blastd.store import artifacts, dbtasks, jobs, migrate, sqlite, texts, units
+from blastd.store import artifacts, connect, dbtasks, jobs, migrate, sqlite, texts, units
 from blastd.store.connect import BUSY_SECONDS
 from blastd.store.files import ASCII_QUERY, PART, QUERY, STRANGER_SECONDS, remove
 
@@ -102,15 +102,16 @@ def check(file: Path, now_seconds: float, *, running: bool, mend: bool) -> Repor
 def _open(file: Path) -> sqlite3.Connection:
     if not file.exists():
         raise StoreBroken(f"There is no store at {file}: name it with --state-dir.")
-    db = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    return connect.prepared(connect.open_file(file, "ro", BUSY_SECONDS), _is_known)
+
+
+def _is_known(db: sqlite3.Connection) -> None:
     db.row_factory = sqlite3.Row
     known, at = len(migrate.steps()), migrate.version(db)
+    if at > known:
+        raise SchemaTooNew(f"The store has schema {at}, this blastd knows {known}: use the newer blastd.")
     if at != known:
-        db.close()
-        if at > known:
-            raise SchemaTooNew(f"The store has schema {at}, this blastd knows {known}: use the newer blastd.")
         raise StoreBroken(f"The store has schema {at} of {known}: run 'blastd migrate' first.")
-    return db
 
 
 class _Check:

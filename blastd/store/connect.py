@@ -1,6 +1,7 @@
 """Opens the SQLite file: with the settings that all who write share, and as it is for commands beside the daemon."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from blastd.errors import NotFound, StoreBroken
@@ -19,17 +20,25 @@ def open_beside(path: Path, *, older: bool = False) -> sqlite3.Connection:
     caller closes it.
     """
     refuse_lost(path)
-    db = open_file(path, "rw", BUSY_SECONDS)
-    try:
+
+    def known(db: sqlite3.Connection) -> None:
         db.row_factory = sqlite3.Row
-        known, at = len(migrate.steps()), migrate.version(db)
-        if at > known:
+        newest, at = len(migrate.steps()), migrate.version(db)
+        if at > newest:
             raise migrate.too_new(at)
         if not at:
             raise NotFound(f"{path} holds no store yet: 'blastd migrate' or the first 'blastd serve' makes it.")
-        if at < known and not older:
-            raise StoreBroken(f"The store has schema {at} of {known}: run 'blastd migrate', or start the service.")
-        set_up(db)
+        if at < newest and not older:
+            raise StoreBroken(f"The store has schema {at} of {newest}: run 'blastd migrate', or start the service.")
+
+    return prepared(open_file(path, "rw", BUSY_SECONDS), known, set_up)
+
+
+def prepared(db: sqlite3.Connection, *steps: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
+    """Return *db* after *steps*; one that is refused or damaged is closed, and what a step raised is raised."""
+    try:
+        for step in steps:
+            step(db)
     except BaseException:
         db.close()
         raise
@@ -51,22 +60,21 @@ def refuse_lost(path: Path) -> None:
 
 def writer(path: Path) -> sqlite3.Connection:
     """Open the only writer of a daemon, made if need be."""
-    db = open_file(path, "rwc", BUSY_SECONDS)
-    try:
-        set_up(db)
+
+    def wait_less(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA busy_timeout = {round(WRITE_BUSY_SECONDS * 1000)}")
-    except BaseException:
-        db.close()
-        raise
-    return db
+
+    return prepared(open_file(path, "rwc", BUSY_SECONDS), set_up, wait_less)
 
 
 def reader(path: Path, busy_seconds: float) -> sqlite3.Connection:
     """Open to read."""
-    db = open_file(path, "ro", busy_seconds)
-    db.row_factory = sqlite3.Row
-    db.execute("PRAGMA cache_size = -16000")
-    return db
+
+    def set_up_reader(db: sqlite3.Connection) -> None:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA cache_size = -16000")
+
+    return prepared(open_file(path, "ro", busy_seconds), set_up_reader)
 
 
 def open_file(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:

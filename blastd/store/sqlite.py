@@ -376,10 +376,4 @@ def open_sync(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     connect.refuse_lost(path)
     db = connect.open_file(path, "rwc", BUSY_SECONDS)
-    try:
-        connect.set_up(db)
-        migrate.upgrade(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
+    return connect.prepared(db, connect.set_up, lambda db: migrate.upgrade(db, path))
