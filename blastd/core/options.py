@@ -43,6 +43,8 @@ NARROWED: Mapping[tuple[str, str], Mapping[str, Any]] = {
 }
 """What BLAST+ demands without saying so in its help, by (program, or empty for all; option)."""
 
+DEFAULT = re.compile(r"\s*Default = (?:`([^']*)'|'([^']*)'|([^\s(]+))(?: \(([^()]+) for ([\w-]+)\))?")
+"""How a help tells a default: `10' up to 2.12; 10 (1000 for blastn-short), or '20 64 1' ('no' for blastn-short), in 2.16."""
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 INTEGER = re.compile(r"[+-]?[0-9]+")
 PLAIN = r"[0-9]+(?:\.[0-9]+)?"
@@ -68,7 +70,7 @@ SHOWN = 60  # letters of a wrong value that an answer repeats
 class Option(Frozen, frozen=True, kw_only=True):
     """An option as it is offered; `kind` is integer, number, boolean, flag, choice, text, list or file (not offered).
 
-    `default` is that of the program; tasks have their own beside it. `form` says in words what a text must look like.
+    `default` is that of the program; tasks have their own beside it, of which the help tells those `by_task`. `form` says in words what a text must look like.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Option(Frozen, frozen=True, kw_only=True):
     help: str
     group: str
     default: str | None = None
+    by_task: Mapping[str, str] = {}
     minimum: int | float | None = None
     maximum: int | float | None = None
     exclusive_minimum: bool = False
@@ -176,11 +179,14 @@ def _facts(node: ET.Element, name: str) -> dict[str, Any]:
         kind = "choice"
     if told in HIGHEST and not limits.get("choices") and not limits.get("ranges"):
         limits.setdefault("maximum", HIGHEST[told])
-    help_text = re.sub(r"\s*Default = `.*?'", "", " ".join((node.findtext(f"{NS}description") or "").split()))
+    text = " ".join((node.findtext(f"{NS}description") or "").split())
+    said = DEFAULT.search(text)
     default = node.findtext(f"{NS}default")
-    if default is None and (said := re.search(r"Default = `(.*?)'", node.findtext(f"{NS}description") or "")):
-        default = said[1]
-    return {"kind": kind, "help": help_text, "default": default, **limits}
+    if default is None and said is not None:
+        default = next(value for value in said.group(1, 2, 3) if value is not None)
+    by_task = {said[5]: said[4].strip("'`")} if said is not None and said[5] else {}
+    help_text = DEFAULT.sub("", text).strip()
+    return {"kind": kind, "help": help_text, "default": default, "by_task": by_task, **limits}
 
 
 def _limits(text: str) -> dict[str, Any]:

@@ -102,13 +102,18 @@ def catalogue(version: str, helps: Mapping[str, Mapping[str, Option]]) -> Catalo
         told = helps[name]
         known = told["task"].choices if "task" in told else (name,)
         tasks = tuple(
-            Task(name=task, help=TASK_HELP[task], defaults=defaults)
+            Task(name=task, help=TASK_HELP[task], defaults={**defaults, **_told(told, task)})
             for task, defaults in TASKS[name].items()
             if task in known
         )
         options = _offered(name, told)
         programs[name] = Program(name=name, title=title, query=query, database=database, tasks=tasks, options=options)
     return Catalogue(blast_version=version, programs=programs)
+
+
+def _told(told: Mapping[str, Option], task: str) -> dict[str, str]:
+    """Return the defaults that the help itself tells for a task."""
+    return {name: option.by_task[task] for name, option in told.items() if task in option.by_task}
 
 
 def _offered(program: str, told: Mapping[str, Option]) -> dict[str, Option]:
@@ -157,7 +162,7 @@ def check(search: Search, known: Catalogue) -> tuple[Checked | None, Faults]:
         faults.append(("/database", "No database is named."))
     if search.query_loc is not None and location(search.query_loc) is None:
         faults.append(
-            ("/query_loc", f"{search.query_loc[:SHOWN]!r} is not START-STOP with 1 <= START <= STOP, like 10-250.")
+            ("/query_loc", f"{search.query_loc[:SHOWN]!r} is not START-STOP with 1 <= START < STOP, like 10-250.")
         )
     if program is None or faults:
         return None, faults
@@ -169,7 +174,7 @@ def check(search: Search, known: Catalogue) -> tuple[Checked | None, Faults]:
 def location(text: str) -> tuple[int, int] | None:
     """Return first and last position (from 1) that `START-STOP` names, None if it does not."""
     match = LOCATION.fullmatch(text)
-    if match is None or not int(match[1]) <= int(match[2]) <= HIGHEST_POSITION:
+    if match is None or not int(match[1]) < int(match[2]) <= HIGHEST_POSITION:  # one letter is none to BLAST+
         return None
     return int(match[1]), int(match[2])
 

@@ -18,7 +18,7 @@ Formats that hold more (alignments, statistics) and other columns are made by an
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -33,6 +33,9 @@ RICH = (
     "sstrand", "qcovs", "qcovhsp", "qcovus", "staxids", "btop", "stitle",
 )  # fmt: skip
 RICH_SPEC = "7 " + " ".join(RICH)
+RECOUNTING = {"positive": "qgi", "ppos": "sgi", "btop": "qacc"}
+"""Columns that make a gapped blastn search with db_hard_mask count pident, mismatch and nident anew, from letters that are
+masked, and what stands in their places there (2.12 to 2.17; `qseq` and `sseq` do so, too; no other columns do)."""
 COLUMN = {name: at for at, name in enumerate(RICH)}
 # Cells that hold text from sequences' names; all other columns are numbers or made of a few letters of BLAST+.
 TEXT = frozenset(
@@ -113,9 +116,31 @@ def columns(fields: Sequence[str], pointer: str = "/fields") -> tuple[str, ...]:
     return tuple(dict.fromkeys(names)) or STD
 
 
-def stored(names: Sequence[str]) -> bool:
-    """Tell whether the stored form holds all of *names*."""
-    return all(name in COLUMN or name == "frames" for name in names)
+def lacking(program: str, options: Mapping[str, object]) -> frozenset[str]:
+    """Return the columns of RICH that the stored form of a search lacks, since asking for them changes others."""
+    masked = program == "blastn" and "db_hard_mask" in options and not options.get("ungapped")
+    return frozenset(RECOUNTING) if masked else frozenset()
+
+
+def rich_spec(program: str, options: Mapping[str, object]) -> str:
+    """Return the -outfmt of the stored form of a search: always the same places."""
+    without = lacking(program, options)
+    return "7 " + " ".join(RECOUNTING[name] if name in without else name for name in RICH)
+
+
+def stored(names: Sequence[str], without: Collection[str] = ()) -> bool:
+    """Tell whether the stored form, *without* some columns, holds all of *names*."""
+    return not beside(names, without)
+
+
+def beside(names: Sequence[str], without: Collection[str] = ()) -> tuple[str, ...]:
+    """Return those of *names* that BLAST+ has to be asked for beside the stored form, in the order in which it is asked.
+
+    It is asked for these alone, so that no column changes another: the rest comes from the stored form, `frames` from
+    `qframe` and `sframe`, which are right there (alone, `frames` and `sframe` are what memory holds). Titles come last.
+    """
+    lacked = [name for name in dict.fromkeys(names) if name != "frames" and (name not in COLUMN or name in without)]
+    return tuple(sorted(lacked, key=lambda name: name == "salltitles"))
 
 
 def sections(lines: Iterable[str]) -> Iterator[Section]:
@@ -158,18 +183,20 @@ def cells(row: str) -> list[str]:
     return found
 
 
-def table(parts: Iterable[Iterable[str]], names: Sequence[str] = STD) -> Iterator[str]:
-    """Yield lines as `-outfmt "6 NAMES"` prints them, from the lines of each stored part in query order."""
-    pick = _picker(names)
+def table(parts: Iterable[Iterable[str]], names: Sequence[str] = STD, more: "Beside | None" = None) -> Iterator[str]:
+    """Yield lines as `-outfmt "6 NAMES"` prints them, from the lines of each stored part in query order and from *more*."""
+    pick = _picker(names, more)
     for lines in parts:
         for section in sections(lines):
             for row in section.rows:
                 yield "\t".join(pick(row)) + "\n"
 
 
-def commented(parts: Iterable[Iterable[str]], names: Sequence[str] = STD) -> Iterator[str]:
+def commented(
+    parts: Iterable[Iterable[str]], names: Sequence[str] = STD, more: "Beside | None" = None
+) -> Iterator[str]:
     """Yield lines as `-outfmt "7 NAMES"` prints them: one trailer, whatever the number of parts."""
-    pick = _picker(names)
+    pick = _picker(names, more)
     fields = "# Fields: " + ", ".join(LABELS[name] for name in names) + "\n"
     queries = 0
     for lines in parts:
@@ -185,9 +212,9 @@ def commented(parts: Iterable[Iterable[str]], names: Sequence[str] = STD) -> Ite
     yield f"{TRAILER}{queries} queries\n"
 
 
-def csv(parts: Iterable[Iterable[str]], names: Sequence[str] = STD) -> Iterator[str]:
+def csv(parts: Iterable[Iterable[str]], names: Sequence[str] = STD, more: "Beside | None" = None) -> Iterator[str]:
     """Yield lines as `-outfmt "10 NAMES"` prints them, but quoted where a cell needs it and harmless in a spreadsheet."""
-    pick = _picker(names)
+    pick = _picker(names, more)
     text = [name in TEXT for name in names]
     for lines in parts:
         for section in sections(lines):
@@ -209,26 +236,41 @@ def safe_cell(text: str) -> str:
     return text
 
 
-class _picker:  # noqa: N801 -- a function with prepared values
-    """Picks columns of a stored row."""
+class Beside:
+    """Columns that the stored form has not, from the lines of a table of them alone: one line for each stored row."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        if not stored(names):
-            raise Invalid(
-                [("/fields", f"{name!r} is not in the stored table.") for name in names if not stored([name])]
-            )
-        self._first = tuple(names) == STD
-        self._at = [COLUMN.get(name, -1) for name in names]
+    def __init__(self, names: Sequence[str], lines: Iterator[str]) -> None:
+        """Take the columns of the table and its lines, with ends."""
+        self.names, self._lines = tuple(names), lines
+
+    def row(self) -> dict[str, str]:
+        """Return the cells of the next row by column. Raises Damaged when there is none."""
+        line = next(self._lines, None)
+        values = line.removesuffix("\n").split("\t", len(self.names) - 1) if line is not None else []
+        if len(values) != len(self.names):
+            raise Damaged("The further columns have other rows than the stored table.")
+        return dict(zip(self.names, values, strict=True))
+
+
+class _picker:  # noqa: N801 -- a function with prepared values
+    """Picks columns of a stored row, and of what is beside it."""
+
+    def __init__(self, names: Sequence[str], more: Beside | None = None) -> None:
+        have = more.names if more is not None else ()
+        if lacked := [name for name in beside(names) if name not in have]:
+            raise Invalid([("/fields", f"{name!r} is not in the stored table.") for name in lacked])
+        self._names, self._more = tuple(names), more
+        self._first = self._names == STD
 
     def __call__(self, row: str) -> list[str]:
         """Return the cells of *row* in the order asked for."""
         if self._first:
             return row.split("\t", len(STD))[: len(STD)]
-        all_cells = cells(row)
-        return [
-            all_cells[at] if at >= 0 else f"{all_cells[COLUMN['qframe']]}/{all_cells[COLUMN['sframe']]}"
-            for at in self._at
-        ]
+        found = dict(zip(RICH, cells(row), strict=True))
+        found["frames"] = f"{found['qframe']}/{found['sframe']}"
+        if self._more is not None:
+            found |= self._more.row()
+        return [found[name] for name in self._names]
 
 
 def _rows(source: Iterator[str], count: int) -> Iterator[str]:

@@ -24,7 +24,7 @@ from blastd.core.merge import join_files, joinable
 from blastd.core.model import Frozen, Job, Unit, Warned
 from blastd.core.plan import WHOLE_DATABASE
 from blastd.core.standins import Decoder, Encoder
-from blastd.core.tabular import COLUMN, RICH_SPEC, sections
+from blastd.core.tabular import COLUMN, rich_spec, sections
 from blastd.durable import digest
 from blastd.errors import ResultDiffers, ResultGone, ToolFailed, Unsupported
 from blastd.results.assemble import result_units, stored_lines, stored_path
@@ -86,7 +86,7 @@ async def make_format(
         parts, sizes = [given.work / "whole.part"], [given.job.query.count]
         stored = given.work / "whole.stored"
         of_units = [stored_path(given.folder, unit) for unit in units]
-        await offload(_join, of_units, [unit.queries for unit in units], RICH_SPEC, stored, {})
+        await offload(_join, of_units, [unit.queries for unit in units], _rich(given), stored, {})
         said |= dict.fromkeys(await _on_all(given, fasta, stored, outfmt, parts[0], more))
         units = []
     for unit in units:
@@ -133,8 +133,13 @@ async def _on_all(
 async def _as_stored(given: Finish, fasta: Path, folder: Path, stored: Path) -> bool:
     """Tell whether the search in *folder* gives the stored form, byte for byte."""
     check = given.work / "check"
-    await _blast(given, fasta, folder, RICH_SPEC, check)
+    await _blast(given, fasta, folder, _rich(given), check)
     return await offload(_same, check, stored)
+
+
+def _rich(given: Finish) -> str:
+    """Return the -outfmt of the stored form."""
+    return rich_spec(given.job.program, given.job.options)
 
 
 def _verified(given: Finish) -> Path:

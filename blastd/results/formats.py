@@ -3,7 +3,7 @@
 Formats that need more than the stored form holds are made by `results/finish.py`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -127,20 +127,26 @@ def projection(
     query: int | None = None,
     *,
     standins: Mapping[str, str] | None = None,
+    without: Collection[str] = (),
+    more: Path | None = None,
 ) -> Iterator[bytes] | None:
     """Yield blocks of the format *name* made from the stored files of *units*; None when it can't be made from them.
+
+    *without* are columns that these lack; *more* is a table of those that have to be beside them (`tabular.beside`).
 
     *names* are checked columns (`tabular.columns`), *query* is one query's number from 1. Blocking, at most a few
     milliseconds a block. Raises Damaged, in the middle, for a file that is not whole.
     """
     writer = _WRITERS.get(name)
     names = tuple(names) if names is not None else tabular.STD
-    if writer is None or not tabular.stored(names):
+    lacked = tabular.beside(names, without)
+    if writer is None or (lacked and more is None):
         return None
     parts = [stored_lines(stored_path(folder, unit)) for unit in result_units(units)]
     if query is not None:
         parts = [only(folder, units, query)]
-    return _encoded(writer(parts, names), standins or {})
+    further = tabular.Beside(lacked, stored_lines(more)) if lacked and more is not None else None
+    return _encoded(writer(parts, names, further), standins or {})
 
 
 def only(folder: Path, units: Sequence[Unit], query: int) -> Iterator[str]:
@@ -171,25 +177,6 @@ def _encoded(lines: Iterable[str], standins: Mapping[str, str]) -> Iterator[byte
             yield decoder.feed("".join(held).encode("utf-8", "surrogateescape"))
             held, size = [], 0
     yield decoder.feed("".join(held).encode("utf-8", "surrogateescape")) + decoder.end()
-
-
-def table_to_csv(path: Path, names: Sequence[str]) -> None:
-    """Turn a table of the columns *names* into a CSV, in place; blocking."""
-    made = path.with_name(path.name + ".csv")
-    with (
-        path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as source,
-        made.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
-    ):
-        for line in source:
-            row = line.removesuffix("\n").split("\t", len(names) - 1)
-            out.write(
-                ",".join(
-                    tabular.safe_cell(cell) if name in tabular.TEXT else cell
-                    for name, cell in zip(names, row, strict=False)
-                )
-                + "\n"
-            )
-    made.replace(path)
 
 
 def write_all(blocks: Iterator[bytes], target: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from blastd.core.alias import targets
 from blastd.core.model import Frozen, Job, Unit
 from blastd.core.standins import Table, standin_decode
-from blastd.core.tabular import cells, sections
+from blastd.core.tabular import cells, lacking, sections
 from blastd.errors import Invalid
 from blastd.results.assemble import result_units, stored_lines, stored_path
 
@@ -112,7 +112,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit]) -> None:
-    limit = targets(job.options)
+    limit, masked = targets(job.options), bool(lacking(job.program, job.options))
     for unit in result_units(units):
         number = unit.first_query
         for section in sections(stored_lines(stored_path(folder, unit))):
@@ -123,6 +123,8 @@ def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit])
             rows = []
             for row in section.rows:
                 values = _row(number, cells(row), job.standins)
+                if masked:  # other columns stand in their places
+                    values |= {"positives": None, "btop": ""}
                 key = (values["subject"], values["subject_title"])
                 values["rank"] = ranks.setdefault(key, len(ranks) + 1)
                 counts[key] = values["hsp"] = counts.get(key, 0) + 1

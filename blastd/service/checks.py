@@ -21,7 +21,7 @@ from blastd.core.near import Nearest
 from blastd.core.offered import TITLES
 from blastd.core.plan import Plan
 from blastd.core.programs import Catalogue, Fault, Search
-from blastd.core.tabular import RICH_SPEC
+from blastd.core.tabular import rich_spec
 from blastd.errors import Faults, Invalid
 from blastd.service.databases import Databases
 from blastd.service.intake import Intake
@@ -287,7 +287,7 @@ def command_lines(job: Job, units: Sequence[Unit]) -> CommandLines:
             words,
             query=command.QUERY_SHOWN if len(units) == 1 else f"batch-{unit.batch}.fa",
             database=command.database_argument(names),
-            outfmt=RICH_SPEC,
+            outfmt=rich_spec(job.program, job.options),
             threads=unit.threads,
         )
         for unit in units[:SHOWN_ARGVS]

@@ -6,10 +6,11 @@ every stored file is compared with its checksum before it is served the first ti
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -21,7 +22,7 @@ from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
-from blastd.core.tabular import columns
+from blastd.core.tabular import beside, columns, lacking
 from blastd.durable import settle
 from blastd.errors import DatabaseGone, Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
 from blastd.results import finish, formats, hits, sequences
@@ -144,7 +145,7 @@ class Results:
         size = sum(unit.output_bytes or 0 for unit in ready.units)
         sent: Iterator[bytes] | None = None
         if kind.name in PROJECTED and not wanted.whole:
-            sent = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query, standins=job.standins)
+            sent = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query, **_held(job))
         if sent is None or size <= SMALL_BYTES:
             try:
                 return await self._made(ready, key, kind, names, wanted.query)
@@ -163,9 +164,7 @@ class Results:
             raise Unsupported(f"Partial results are given as {', '.join(sorted(PROJECTED))} only.")
         if not done:
             raise self._not_ready(job)
-        blocks = formats.projection(
-            self._files.job_folder(job.job_id), done, kind.name, names, None, standins=job.standins
-        )
+        blocks = formats.projection(self._files.job_folder(job.job_id), done, kind.name, names, None, **_held(job))
         if blocks is None:
             raise Unsupported("These columns are made when the search has completed.")
         return ResultStream(
@@ -208,31 +207,33 @@ class Results:
     async def _make(
         self, ready: Ready, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
     ) -> Artifact:
-        made, blocks = self._files.temporary(), None
+        made, more, blocks = self._files.temporary(), self._files.temporary(), None
+        project = partial(formats.projection, ready.folder, ready.units, kind.name, names, query, **_held(ready.job))
         if kind.name in PROJECTED:
-            blocks = formats.projection(ready.folder, ready.units, kind.name, names, query, standins=ready.job.standins)
+            blocks = project()
         try:
             if blocks is None:
                 async with self._finishes:
-                    await self._finish(ready, kind, names, query, made)
+                    await self._finish(ready, kind, names, query, more if kind.name in PROJECTED else made)
+                blocks = project(more=more) if kind.name in PROJECTED else None
             return await self._keep(ready, key, kind, made, blocks)
         except BaseException:
             await duty(made.unlink, missing_ok=True)
             raise
+        finally:
+            await duty(more.unlink, missing_ok=True)
 
     async def _finish(
         self, ready: Ready, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
     ) -> None:
-        """Let BLAST+ write a format that the stored form does not hold."""
+        """Let BLAST+ write a format that the stored form does not hold, or a table of the columns that it lacks."""
         outfmt = str(kind.outfmt)
-        if names is not None:  # a CSV is made from a table, so that its cells are quoted and harmless
-            outfmt = f"{6 if kind.name == 'csv' else kind.outfmt} {' '.join(names)}"
+        if names is not None:
+            outfmt = f"6 {' '.join(beside(names, _held(ready.job)['without']))}"
         if kind.programs and ready.job.program not in kind.programs:
             raise Unsupported(f"BLAST+ writes {kind.name} for {', '.join(kind.programs)} only.")
         async with self._searched(ready) as given:
             said = await finish.make_format(given, outfmt, target, query, kind.words)
-        if kind.name == "csv":
-            await offload(formats.table_to_csv, target, names or ())
         if new := [warned for warned in said if warned not in ready.job.warnings]:
             now = self._clock.now()
             await self._store.write(lambda db: jobs.warn(db, ready.job.job_id, new, now), of=[ready.job.job_id])
@@ -396,6 +397,16 @@ class Results:
 def _stored_bytes(ready: Ready) -> int:
     """Return the bytes of the stored form, which the time of all that is made of it follows."""
     return sum(unit.output_bytes or 0 for unit in ready.units)
+
+
+class _Held(TypedDict):
+    standins: Mapping[str, str]
+    without: Collection[str]
+
+
+def _held(job: Job) -> _Held:
+    """Return how the stored form of a job is to be read."""
+    return {"standins": job.standins, "without": lacking(job.program, job.options)}
 
 
 def _place(temporary: Path, final: Path, blocks: Iterator[bytes] | None) -> tuple[int, str]:

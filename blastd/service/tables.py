@@ -33,6 +33,8 @@ def align(job: Job, folder: Path, rows: Sequence[dict[str, Any]]) -> None:
         return  # pairwise output has them
     letters: dict[int, str] = {}
     for row in rows:
+        if not row["btop"]:  # not in the stored form: pairwise output has them
+            continue
         number = row["query"]
         if number not in letters:
             letters[number] = hits.query_letters(folder / "query.fa", number)

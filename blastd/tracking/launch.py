@@ -17,7 +17,7 @@ from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Prepares, Present, Trouble, Work
 from blastd.core.model import Change, Frozen, Job, Lost, Missed, Unit
-from blastd.core.tabular import RICH_SPEC
+from blastd.core.tabular import rich_spec
 from blastd.durable import of_machine
 from blastd.errors import BlastdError, Exhausted
 from blastd.store import jobs
@@ -103,7 +103,7 @@ class Launcher:
             run_folder=placed.run_folder,
             database_argument=placed.argument,
             arguments=arguments,
-            rich_format=RICH_SPEC,
+            rich_format=rich_spec(job.program, job.options),
             time_limit_seconds=self._settings.time_limit_seconds,
             memory_limit_bytes=self._settings.memory_limit_bytes,
             layout=placed.layout,

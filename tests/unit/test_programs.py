@@ -3,6 +3,7 @@
 Numbers in brackets are lines of the collection of public bug reports that tests/data/cases was made from.
 """
 
+import gzip
 from typing import Any
 
 import msgspec
@@ -23,9 +24,11 @@ from blastd.core.programs import (
     default_of,
     hints,
     limit_of,
+    location,
     molecules,
 )
 from tests.catalogue import blast_2_12, captured, told
+from tests.databases import DATA
 
 OFFERED = blast_2_12()
 XML = """<ncbi_application xmlns="ncbi:application"><arguments>{}</arguments></ncbi_application>"""
@@ -534,3 +537,28 @@ def test_smith_waterman_in_blastx_gets_a_hint() -> None:
 def test_few_subjects_get_a_hint() -> None:  # (37)
     assert "not mean the best hits" in hints(good({"max_target_seqs": 1}), all_short=False)[0]
     assert hints(good({"max_target_seqs": 5}), all_short=False) == []
+
+
+@pytest.mark.parametrize(("folder", "evalue", "dust"), [("help", "10", "20 64 1"), ("help216", "1000", "no")])
+def test_V03_defaults_are_those_of_the_installed_help(folder: str, evalue: str, dust: str) -> None:
+    helps = {}
+    for name in ("blastn", "blastp", "blastx", "tblastn", "tblastx"):
+        texts = [
+            gzip.decompress((DATA / folder / f"{name}.{kind}.gz").read_bytes()).decode() for kind in ("xml", "txt")
+        ]
+        helps[name] = read_help(texts[0], texts[1], name)
+        assert not [option.name for option in helps[name].values() if "Default =" in option.help]
+    known = catalogue("2", helps)
+    for program in known.programs.values():
+        for task in program.tasks:
+            short = task.name == "blastn-short"
+            assert default_of(program, task.name, "evalue") == (evalue if short else "10"), task.name
+            assert default_of(program, task.name, "max_target_seqs") == "500"
+    blastn = known.programs["blastn"]
+    assert (default_of(blastn, "blastn-short", "dust"), default_of(blastn, "blastn", "dust")) == (dust, "20 64 1")
+
+
+@pytest.mark.parametrize("text", ["1-1", "5-5", "600-600", "2-1"])
+def test_V03_a_location_of_no_letter_is_refused(text: str) -> None:
+    assert location(text) is None
+    assert location("5-6") == (5, 6)

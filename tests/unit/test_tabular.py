@@ -81,6 +81,7 @@ def test_an_unknown_column_is_refused_since_blast_would_print_twelve_others() ->
 def test_columns_that_are_not_stored_are_told_apart() -> None:
     assert tabular.stored(tabular.columns(["std", "frames", "btop"]))
     assert not tabular.stored(["qseq"])
+    assert not tabular.stored(["btop"], tabular.lacking("blastn", {"db_hard_mask": "11"}))
     with pytest.raises(Invalid):
         list(tabular.table([part(("q", [row()]))], ("qseq",)))
 
