@@ -77,7 +77,7 @@ def test_an_upgrade_keeps_every_row_and_ends_in_the_schema_of_a_new_store(state:
             assert job is not None
             assert len(units.of_job(db, job.job_id)) == job.units_total
             assert events.after(db, 0, job_id=job.job_id)[0].kind == "accepted"
-        assert len(leftovers.page(db)) == len(before["leftover"]) == 1
+        assert len(leftovers.page(db)) == len(before["leftover"])
         with closing(sqlite.open_sync(tmp_path / "new.sqlite")) as new:
             assert schema(db) == schema(new)
 
@@ -166,7 +166,7 @@ def test_an_upgrade_that_is_killed_leaves_a_whole_store_and_goes_on(tmp_path: Pa
             break
         sqlite.open_sync(file).close()
         assert at(file) == NEWEST
-        assert {table: rows(file)[table] for table in before} == before
+        assert {table: _cut(rows(file)[table], before[table]) for table in before} == before
         assert rows(migrate.kept_as(file, 1)) == before
         assert not list(file.parent.glob(".blastd*"))
         shutil.rmtree(file.parent)
@@ -189,7 +189,7 @@ def test_several_that_upgrade_at_once_all_find_it_upgraded(tmp_path: Path) -> No
         process.join(60)
     assert [process.exitcode for process in all_of_them] == [0] * 6
     assert at(file) == NEWEST
-    assert {table: rows(file)[table] for table in before} == before
+    assert {table: _cut(rows(file)[table], before[table]) for table in before} == before
     assert rows(migrate.kept_as(file, 1)) == before
 
 
