@@ -166,3 +166,19 @@ def test_K09_many_pending_searches_cost_no_call_of_their_own(api: Proxy, make: M
         own.post(f"/api/blast/jobs/{job_id}/cancel")
     for job_id in rows:
         assert own.ended(job_id, 120)["status"] == "cancelled"
+
+
+def test_U18_readyz_is_503_when_the_cluster_can_not_be_asked_though_this_machine_searches_too(
+    make: Make, proxied: dict[str, str], api: Proxy
+) -> None:
+    own = make(**proxied | {"BLASTD_LOCAL__ENABLED": "true"}).start()
+    until("the service is ready", lambda: own.get("/readyz").status == 200, 60)
+    with api.fault(".", status=500):
+        api.sever()
+        until("it says so", lambda: own.get("/readyz").status == 503, 15)
+        ready = own.get("/readyz").json
+        assert [part["name"] for part in ready["down"]] == ["engine kubernetes"]
+        assert "answers 500" in ready["detail"]
+        (engine,) = [one for one in own.get("/api/health").json["engines"] if one["name"] == "kubernetes"]
+        assert (engine["status"], engine["age_seconds"] >= 0) == ("down", True)
+    until("the service is ready again", lambda: own.get("/readyz").status == 200, 60)
