@@ -15,7 +15,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from blastd import __version__, systemd
-from blastd.aio import DUTIES, FAVOURS, every, offload
+from blastd.aio import DUTIES, FAVOURS, News, every, offload
 from blastd.blastplus import tools as blast
 from blastd.blastplus.process import MARK, SYSTEM, Processes
 from blastd.blastplus.shelf import Shelf
@@ -23,6 +23,7 @@ from blastd.chance import Chance, SystemChance
 from blastd.clock import Clock
 from blastd.config import Settings
 from blastd.core.engine import Engine
+from blastd.core.ids import JobId
 from blastd.core.model import Frozen
 from blastd.core.programs import Catalogue
 from blastd.engines.local.engine import LocalEngine, LocalSettings
@@ -170,7 +171,8 @@ async def _parts(
     await databases.recover()
     await databases.rescan()
     shelf = Shelf(files.generations, databases.current, chance, clock)
-    tracker = _tracker(settings, clock, chance, metrics, store, files, engines, shelf)
+    completed = News[JobId]()
+    tracker = _tracker(settings, clock, chance, metrics, store, files, engines, shelf, completed)
     reconciler = Reconciler(store, tracker, clock, chance, metrics)
     retention = Retention(
         store,
@@ -179,7 +181,7 @@ async def _parts(
         settings.retention.days,
         dry_run=settings.retention.dry_run,
         generations_days=settings.retention.generations_days,
-        sweep_generations=shelf.sweep,
+        sweep_generations=lambda used: shelf.sweep(used) + databases.sweep_ids(used),
         metrics=metrics,
     )
     services = Services(
@@ -192,6 +194,7 @@ async def _parts(
         tracker=tracker,
         shelf=shelf,
         databases=databases,
+        completed=completed,
         tools=applications.tools,
         offered=applications.offered,
         version=__version__,
@@ -240,6 +243,7 @@ def _tracker(
     files: Files,
     engines: Mapping[str, Engine],
     shelf: Shelf,
+    completed: News[JobId],
 ) -> Tracker:
     """Wire what moves jobs along."""
     limits = LaunchSettings(
@@ -249,7 +253,7 @@ def _tracker(
     policy = settings.tracking.intervals()
     times = Times(clock)
     launcher = Launcher(store, files, shelf, clock, times, limits)
-    finisher = Finisher(store, files, shelf, times, metrics)
+    finisher = Finisher(store, files, shelf, times, metrics, completed)
     looks = Looks(store, engines, launcher, finisher, clock, times, chance, policy, metrics)
     return Tracker(store, engines, looks, clock, policy, metrics)
 

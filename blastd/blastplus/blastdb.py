@@ -239,13 +239,6 @@ async def taxids(base: Path, molecule: str, tools: Tools) -> set[str]:
     return {line.strip() for line in ran.text().splitlines() if line.strip().isdigit()}
 
 
-async def sequence_ids(base: Path, molecule: str, tools: Tools) -> set[str]:
-    """Return the ids of all sequences of a database that has ids, in lower case as BLAST+ compares them. Raises ToolFailed."""
-    arguments = ["-db", quoted(base.name), "-dbtype", molecule, "-entry", "all", "-outfmt", "%a"]
-    ran = await tools.run("blastdbcmd", arguments, cwd=base.parent, seconds=300.0)
-    return set(ran.text().lower().split())
-
-
 def quoted(name: str) -> str:
     """Return a database name for -db, which splits its value at blanks unless quoted within."""
     return f'"{name}"' if " " in name else name

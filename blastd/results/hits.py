@@ -20,18 +20,28 @@ from blastd.results.assemble import result_units, stored_lines, stored_path
 
 NAME = "hits.sqlite"
 PARTIAL = "partial"
-LAYOUT = 1
+LAYOUT = 2
+HELD = 100_000
+"""Subjects whose number is known without asking SQLite while an index is filled."""
 SCHEMA = """
 CREATE TABLE query (query INTEGER PRIMARY KEY, id TEXT, title TEXT, length INTEGER, hits INTEGER, hsps INTEGER,
     best_evalue REAL, best_bit_score REAL, limit_reached INTEGER) STRICT;
 CREATE TABLE hsp (hsp_id INTEGER PRIMARY KEY, query INTEGER, rank INTEGER, hsp INTEGER, query_id TEXT,
-    query_length INTEGER, subject TEXT, subject_accession TEXT, subject_title TEXT, subject_length INTEGER,
+    query_length INTEGER, subject_id INTEGER, subject TEXT, subject_accession TEXT, subject_title TEXT, subject_length INTEGER,
     taxids TEXT, identity REAL, positives REAL, length INTEGER, identical INTEGER, mismatches INTEGER,
     gap_opens INTEGER, gaps INTEGER, query_start INTEGER, query_end INTEGER, subject_start INTEGER,
     subject_end INTEGER, query_frame INTEGER, subject_frame INTEGER, evalue REAL, evalue_text TEXT, bit_score REAL,
     score REAL, strand TEXT, query_coverage REAL, hsp_coverage REAL, btop TEXT) STRICT;
+CREATE TABLE subject (subject_id INTEGER PRIMARY KEY, sseqid BLOB, saccver BLOB, length INTEGER,
+    UNIQUE (sseqid, saccver, length)) STRICT;
 """
-INDEX = "CREATE INDEX hsp_query ON hsp (query, rank, hsp);"
+INDEX = """CREATE INDEX hsp_query ON hsp (query, rank, hsp); CREATE INDEX subject_name ON subject (saccver);"""
+ADD_SUBJECT = "INSERT OR IGNORE INTO subject (sseqid, saccver, length) VALUES (?, ?, ?)"
+SUBJECT = "SELECT subject_id FROM subject WHERE sseqid = ? AND saccver = ? AND length = ?"
+NAMED = "SELECT sseqid, saccver, length FROM subject WHERE sseqid = ? OR saccver = ? ORDER BY subject_id"
+SUBJECTS = "SELECT subject_id, sseqid, saccver, length FROM subject WHERE subject_id > ? ORDER BY subject_id LIMIT ?"
+OF_QUERY = """SELECT subject_id, sseqid, saccver, length FROM subject WHERE subject_id IN
+              (SELECT subject_id FROM hsp WHERE query = ?) AND subject_id > ? ORDER BY subject_id LIMIT ?"""
 SORTS = {
     "query": "query, rank, hsp", "evalue": "evalue", "bit_score": "bit_score", "score": "score",
     "identity": "identity", "length": "length", "coverage": "query_coverage", "subject": "subject",
@@ -99,7 +109,7 @@ def _made(path: Path, folder: Path, job: Job, units: Sequence[Unit], made: Path)
         db.execute("BEGIN")
         _fill(db, folder, job, units)
         db.execute("COMMIT")
-        db.execute(INDEX)
+        db.executescript(INDEX)
         db.execute(f"PRAGMA user_version = {LAYOUT}")
     made.replace(path)
     return path
@@ -113,6 +123,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit]) -> None:
     limit, masked = targets(job.options), bool(lacking(job.program, job.options))
+    known: dict[tuple[bytes, bytes, int], int] = {}
     for unit in result_units(units):
         number = unit.first_query
         for section in sections(stored_lines(stored_path(folder, unit))):
@@ -122,7 +133,9 @@ def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit])
             counts: dict[tuple[str, str], int] = {}
             rows = []
             for row in section.rows:
-                values = _row(number, cells(row), job.standins)
+                parts = cells(row)
+                values = _row(number, parts, job.standins)
+                values["subject_id"] = _subject_id(db, known, (_raw(parts[13]), _raw(parts[1]), int(parts[16])))
                 if masked:  # other columns stand in their places
                     values |= {"positives": None, "btop": ""}
                 key = (values["subject"], values["subject_title"])
@@ -141,6 +154,24 @@ def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit])
                     max((row["bit_score"] for row in rows), default=None), int(len(ranks) >= limit),
                 ),
             )  # fmt: skip
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _subject_id(
+    db: sqlite3.Connection, known: dict[tuple[bytes, bytes, int], int], key: tuple[bytes, bytes, int]
+) -> int:
+    """Return the number of a subject, which it has from its first hit on."""
+    number = known.get(key)
+    if number is None:
+        db.execute(ADD_SUBJECT, key)
+        number = int(db.execute(SUBJECT, key).fetchone()[0])
+        if len(known) >= HELD:
+            known.clear()
+        known[key] = number
+    return number
 
 
 def _text(text: str, standins: Table) -> str:
@@ -223,6 +254,7 @@ def _where(asked: Asked) -> tuple[str, dict[str, Any]]:
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     row.pop("hsp_id")
+    row.pop("subject_id")
     row["taxids"] = [int(one) for one in row["taxids"].split(";") if one.isdigit() and one != "0"]
     return row
 
@@ -286,21 +318,48 @@ def statistics(path: Path, query: int | None) -> dict[str, Any]:
     }
 
 
-def subjects(folder: Path, units: Sequence[Unit], query: int | None) -> Iterator[tuple[str, str, int]]:
-    """Yield (sseqid, saccver, slen) of every subject once, in the order of the hits; of one query if asked."""
-    seen: set[tuple[str, str, int]] = set()
-    number = 0
-    for unit in result_units(units):
-        for section in sections(stored_lines(stored_path(folder, unit))):
-            number += 1
-            if query is not None and number != query:
-                continue
-            for row in section.rows:
-                found = cells(row)
-                one = (found[13], found[1], int(found[16]))
-                if one not in seen:
-                    seen.add(one)
-                    yield one
+Subject = tuple[str, str, int]
+"""sseqid, saccver, length."""
+
+
+def subjects(path: Path, query: int | None, size: int) -> Iterator[list[Subject]]:
+    """Yield every subject once, in pages of *size*, in the order of the hits; of one query if asked."""
+    last = 0
+    while True:
+        with closing(_open(path)) as db:
+            values = (last, size) if query is None else (query, last, size)
+            rows = db.execute(SUBJECTS if query is None else OF_QUERY, values).fetchall()
+        if not rows:
+            return
+        last = rows[-1]["subject_id"]
+        yield [_subject(row) for row in rows]
+
+
+def named(path: Path, names: Sequence[str], query: int | None) -> tuple[list[Subject], list[str]]:
+    """Return the subjects that are called one of *names* by sseqid or saccver, and those names that none has."""
+    found: dict[Subject, None] = {}
+    missing = []
+    with closing(_open(path)) as db:
+        for name in dict.fromkeys(names):
+            raw = _raw(name)
+            its = [_subject(row) for row in db.execute(NAMED, (raw, raw))]
+            found |= dict.fromkeys(its)
+            if not its:
+                missing.append(name)
+    if query is None:
+        return list(found), missing
+    of_query = {subject for page in subjects(path, query, 10_000) for subject in page}
+    kept = [subject for subject in found if subject in of_query]
+    held = {name for subject in kept for name in subject[:2]}
+    return kept, [name for name in dict.fromkeys(names) if name not in held]
+
+
+def _subject(row: sqlite3.Row) -> Subject:
+    return (
+        row["sseqid"].decode("utf-8", "surrogateescape"),
+        row["saccver"].decode("utf-8", "surrogateescape"),
+        row["length"],
+    )
 
 
 def aligned(row: Mapping[str, Any], letters: str, gencode: Mapping[str, str] | None) -> tuple[str, str]:

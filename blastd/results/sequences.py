@@ -1,97 +1,120 @@
 """Sequences of subjects as FASTA, from the pinned databases through blastdbcmd.
 
-A database with ids is asked for them. One without is read whole, and the sequences are picked by their order: blastdbcmd
-takes no position (2.12: "DB contains no accession info").
+A database with ids is asked for them. One without is asked through an alias that holds the wanted positions only, since
+blastdbcmd takes no position ("DB contains no accession info"). Which of several databases holds a subject, and at which
+position, is read from their indices of ids (`blastplus/ids.py`). Subjects come in pages: their number is that of a result.
 """
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from blastd.aio import duty, offload
+from blastd.aio import offload
 from blastd.blastplus import process
 from blastd.blastplus.blastdb import quoted
 from blastd.blastplus.generation import Generation
-from blastd.blastplus.layout import has_ids
+from blastd.blastplus.ids import Ids, Lookup, opened, source_at
+from blastd.blastplus.layout import has_ids, layout_of, write_alias
+from blastd.core import alias
+from blastd.core.model import DatabaseRef
 from blastd.errors import ToolFailed
 from blastd.results.finish import LIMITS, Finish
 
 Subject = tuple[str, str, int]
 """sseqid, saccver, length."""
+PAGE = 5000
+"""Subjects that are looked up in one turn of a thread."""
 
 
-async def write(given: Finish, subjects: Sequence[Subject], target: Path) -> None:
-    """Write the sequences of *subjects* to *target* as FASTA. Raises ToolFailed."""
-    left = list(subjects)
-    parts: list[Path] = []
-    for number, generation in enumerate(given.generations):
-        if not left:
-            break
-        part = given.work / f"{number}.fa"
-        if has_ids(generation) and number == len(given.generations) - 1:
-            await _by_id(given, generation, [subject[0] for subject in left], part)
-            left = []
-        else:
-            known = await _known(given, generation)
-            mine = [one for one in left if _names(one) & known.keys()]
-            left = [one for one in left if not _names(one) & known.keys()]
-            await _by_order(
-                given, generation, {at for one in mine for name in _names(one) for at in known.get(name, ())}, part
-            )
-        parts.append(part)
-    await offload(_join, parts, target)
+class Wanted:
+    """What is asked of one database: ids in a file, or positions."""
+
+    def __init__(self, work: Path, number: int, generation: Generation, ref: DatabaseRef) -> None:
+        """Begin with nothing; files are made in *work*."""
+        self.generation, self.ref, self.parsed = generation, ref, has_ids(generation)
+        self.batch, self.part = work / f"{number}.txt", work / f"{number}.fa"
+        self.folder = work / f"only-{number}"
+        self.positions = array("Q")
+        self.any = False
+
+    def add(self, subjects: Sequence[Subject], lookup: Lookup | None) -> list[Subject]:
+        """Take those of *subjects* that this database holds (all without a *lookup*), and return the rest; blocking."""
+        mine, rest = list(subjects), list[Subject]()
+        if lookup is not None:
+            mine = []
+            for subject in subjects:
+                found = lookup.positions(names_of(subject, parsed=self.parsed), subject[2])
+                (mine if found else rest).append(subject)
+                if not self.parsed:
+                    self.positions.extend(found)
+        if self.parsed and mine:
+            with self.batch.open("a", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+                file.writelines(f"{subject[0]}\n" for subject in mine)
+        self.any = self.any or bool(mine)
+        return rest
 
 
-def _names(subject: Subject) -> set[tuple[str, int]]:
-    return {(subject[0], subject[2]), (subject[1], subject[2])}
+def names_of(subject: Subject, *, parsed: bool) -> list[tuple[str, bool]]:
+    """Return the names under which an index may hold a subject."""
+    names = [(subject[0], False), (subject[1], False)]
+    return [*names, (subject[1], True), (subject[0], True)] if parsed else names
 
 
-async def _known(given: Finish, generation: Generation) -> Mapping[tuple[str, int], list[int]]:
-    """Return the places of all sequences by (name, length); without ids the name is the first word of the title."""
-    listing = given.work / "listing.txt"
-    await _blastdbcmd(given, generation, ["-entry", "all", "-outfmt", "%l %i %t"], listing)
-    return await offload(_read_listing, listing)
+async def write(given: Finish, ids: Ids, subjects: Iterator[list[Subject]], target: Path) -> None:
+    """Write the sequences of *subjects*, pages of them, to *target* as FASTA. Raises ToolFailed."""
+    pairs = zip(given.generations, given.job.databases, strict=True)
+    wanted = [Wanted(given.work, number, generation, ref) for number, (generation, ref) in enumerate(pairs)]
+    indexed = wanted if len(wanted) > 1 else [one for one in wanted if not one.parsed]
+    indices: dict[int, Path] = {}
+    for one in indexed:
+        source = source_at(one.generation, parsed=one.parsed)
+        if not await ids.made(source, LIMITS.seconds):
+            raise ToolFailed(f"The ids of {one.ref.name} are still being read; ask again in a while.")
+        indices[id(one)] = ids.path(source)
+    await offload(_sort_out, wanted, indices, subjects)
+    for one in wanted:
+        await _write_part(given, one)
+    await offload(_join, [one.part for one in wanted if one.any], target)
 
 
-def _read_listing(listing: Path) -> dict[tuple[str, int], list[int]]:
-    found: dict[tuple[str, int], list[int]] = {}
-    with listing.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        for place, line in enumerate(file):
-            length, name, *title = line.rstrip("\n").split(" ", 2)
-            if name.startswith("gnl|BL_ORD_ID|"):
-                name = title[0].split(" ", 1)[0] if title else ""
-            found.setdefault((name, int(length)), []).append(place)
-    return found
+def _sort_out(wanted: Sequence[Wanted], indices: dict[int, Path], subjects: Iterator[list[Subject]]) -> None:
+    """Give each subject to the first database that holds it; blocking."""
+    with ExitStack() as stack:
+        lookups = {key: stack.enter_context(opened(path)) for key, path in indices.items()}
+        for page in subjects:
+            left = page
+            for one in wanted:
+                left = one.add(left, lookups.get(id(one))) if left else left
+            if left and not wanted[-1].parsed:
+                raise ToolFailed(f"The databases no longer hold {left[0][1]}.")
+            wanted[-1].add(left, None)  # which blastdbcmd finds by other names, or says that it does not
 
 
-async def _by_id(given: Finish, generation: Generation, ids: Sequence[str], part: Path) -> None:
-    batch = part.with_suffix(".txt")
-    text = "".join(f"{one}\n" for one in dict.fromkeys(ids))
-    await duty(batch.write_text, text, "utf-8", "surrogateescape")
-    await _blastdbcmd(given, generation, ["-entry_batch", str(batch)], part)
+async def _write_part(given: Finish, one: Wanted) -> None:
+    if not one.any:
+        return
+    generation = one.generation
+    if one.parsed:
+        await _blastdbcmd(given, generation, Path(generation.folder), ["-entry_batch", str(one.batch)], one.part)
+        return
+    layout = layout_of([generation], [one.ref], quoted(generation.name))
+    if layout is None:  # volumes in an order of their own: all is read, and these are kept
+        whole = one.part.with_suffix(".all")
+        await _blastdbcmd(given, generation, Path(generation.folder), ["-entry", "all", "-outfmt", "%f"], whole)
+        await offload(_pick, whole, set(one.positions), one.part)
+        return
+    restriction = alias.restrict(layout, alias.ranges(one.positions))
+    await offload(write_alias, restriction, layout, one.folder)
+    await _blastdbcmd(given, generation, one.folder, ["-entry", "all", "-outfmt", "%f"], one.part)
 
 
-async def _by_order(given: Finish, generation: Generation, places: set[int], part: Path) -> None:
-    whole = part.with_suffix(".all")
-    await _blastdbcmd(given, generation, ["-entry", "all", "-outfmt", "%f"], whole)
-    await offload(_pick, whole, places, part)
-
-
-def _pick(whole: Path, places: set[int], part: Path) -> None:
-    place = -1
-    with whole.open("rb") as source, part.open("wb") as out:
-        for line in source:
-            place += line.startswith(b">")
-            if place in places:
-                out.write(line)
-    whole.unlink()
-
-
-async def _blastdbcmd(given: Finish, generation: Generation, words: Sequence[str], out: Path) -> None:
+async def _blastdbcmd(given: Finish, generation: Generation, folder: Path, words: Sequence[str], out: Path) -> None:
     errors = out.with_suffix(".err")
     database = ["-db", quoted(generation.name), "-dbtype", generation.molecule]
     ended = await process.run(
         [given.tools.paths["blastdbcmd"], *database, *words],
-        cwd=Path(generation.folder),
+        cwd=folder,
         env=given.environment,
         stdout=out,
         stderr=errors,
@@ -102,9 +125,24 @@ async def _blastdbcmd(given: Finish, generation: Generation, words: Sequence[str
         raise ToolFailed(f"blastdbcmd could not read the sequences: {process.excerpt(errors, 500).strip()}")
 
 
+def _pick(whole: Path, places: set[int], part: Path) -> None:
+    """Keep the records at *places* of all; blocking."""
+    place = -1
+    with whole.open("rb") as source, part.open("wb") as out:
+        for line in source:
+            place += line.startswith(b">")
+            if place in places:
+                out.write(line)
+    whole.unlink()
+
+
 def _join(parts: Sequence[Path], target: Path) -> None:
+    if len(parts) == 1:
+        parts[0].replace(target)
+        return
     with target.open("wb") as out:
         for part in parts:
             with part.open("rb") as source:
                 while block := source.read(1 << 20):
                     out.write(block)
+            part.unlink()

@@ -1,10 +1,12 @@
 """What is asked of results and what is given, and how files of results are named."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from blastd.core.model import Artifact, Frozen, Job, Unit
+from blastd.core.tabular import lacking
 from blastd.errors import Invalid
 from blastd.results import formats
 from blastd.results.formats import FORMATS, Format
@@ -72,6 +74,23 @@ class Ready(Frozen, frozen=True, kw_only=True):
     complete: bool = True
     kept: tuple[Artifact, ...] = ()
     """Formats that were made before."""
+
+    @property
+    def stored_bytes(self) -> int:
+        """Return the bytes of the stored form, which the time of all that is made of it follows."""
+        return sum(unit.output_bytes or 0 for unit in self.units)
+
+
+class Held(TypedDict):
+    """How a stored form is to be read."""
+
+    standins: Mapping[str, str]
+    without: Collection[str]
+
+
+def held(job: Job) -> Held:
+    """Return how the stored form of a job is to be read."""
+    return {"standins": job.standins, "without": lacking(job.program, job.options)}
 
 
 def format_of(wanted: Wanted) -> Format:

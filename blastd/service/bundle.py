@@ -5,13 +5,14 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, runtime_checkable
 
-from blastd.aio import every
+from blastd.aio import News, every
 from blastd.blastplus.shelf import Shelf, located
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import Settings
 from blastd.core.engine import DatabaseAt
+from blastd.core.ids import JobId
 from blastd.core.programs import Catalogue
 from blastd.metrics import Metrics
 from blastd.service.access import Access
@@ -59,6 +60,7 @@ class Services:
         tracker: Tracker,
         shelf: Shelf,
         databases: Databases,
+        completed: News[JobId],
         tools: Tools,
         offered: Catalogue,
         version: str,
@@ -76,7 +78,16 @@ class Services:
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
         whole = Whole()
-        self.results = Results(store=store, files=files, shelf=shelf, tools=tools, clock=clock, whole=whole)
+        self.results = Results(
+            store=store,
+            files=files,
+            shelf=shelf,
+            tools=tools,
+            clock=clock,
+            whole=whole,
+            ids=databases.ids,
+            completed=completed,
+        )
         self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version, posting)
         self.submit = Submit(
             store=store,
@@ -116,6 +127,8 @@ class Services:
         now.set()  # events are counted from the start on
         return {
             "measure": lambda: every(MEASURE_SECONDS, self.system.measure, self.clock, "measure", now),
+            "index-hits": self.results.indices.run,
+            "ids": self.databases.ids.run,
             "weigh": lambda: every(SIZE_SECONDS, self.system.weigh, self.clock, "weigh", weigh_now),
             "rescan": self.databases.watch,
             "build-databases": self.databases.build,

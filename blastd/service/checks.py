@@ -22,7 +22,7 @@ from blastd.core.offered import TITLES
 from blastd.core.plan import Plan
 from blastd.core.programs import Catalogue, Fault, Search
 from blastd.core.tabular import rich_spec
-from blastd.errors import Faults, Invalid
+from blastd.errors import Faults, Invalid, ToolFailed
 from blastd.service.databases import Databases
 from blastd.service.intake import Intake
 from blastd.tracking.tracker import Tracker
@@ -31,7 +31,10 @@ BLAST_BYTES = 200 << 20
 """What a BLAST+ process takes beside its database: code, lookup table, hit lists (measured with 2.12: 60-150 MB)."""
 BYTES_PER_LETTER = 24
 """What a query letter costs in the lookup table and the hit lists (measured with 2.12 blastp)."""
-COMPARED_IDS = 5_000_000
+IDS_SECONDS = 10.0
+"""How long a submit waits for ids to be read the first time."""
+COMPARED_IDS = 50_000_000
+"""Of all databases of one search: their indices are 1.6 GB on the disk, made in some minutes."""
 SHOWN_ARGVS = 10
 
 
@@ -210,17 +213,20 @@ class Checks:
             return [
                 ("/database", "These databases are too large to make sure that they share no id: search them apart.")
             ]
-        for number, first in enumerate(named):
-            for second in named[number + 1 :]:
-                both = await self._databases.sequence_ids(first) & await self._databases.sequence_ids(second)
-                if both:
-                    shown = ", ".join(sorted(both)[:5])
-                    text = (
-                        f"Databases {first.name} and {second.name} share {len(both):,} ids ({shown}): BLAST+ would mix "
-                        "their sequences up. Search them apart."
-                    )
-                    return [("/database", text)]
-        return []
+        try:
+            shares = await self._databases.ids.first_shared(named, IDS_SECONDS)
+        except ToolFailed as error:
+            return [("/database", str(error))]
+        if shares is None:
+            return []
+        first, second, shared = shares
+        return [
+            (
+                "/database",
+                f"Databases {first.name} and {second.name} share {shared.count:,} ids ({', '.join(shared.names)}): BLAST+ "
+                "would mix their sequences up. Search them apart.",
+            )
+        ]
 
     def _too_big(self, engine: str, found: Sequence[Database], intake: Intake) -> list[Fault]:
         has = self._memory.get(engine, 0)

@@ -17,12 +17,13 @@ from blastd.aio import duty, offload
 from blastd.blastplus import blastdb, catalogue, entries, makedb, taxonomy
 from blastd.blastplus.blastdb import Database, Scan
 from blastd.blastplus.folders import Found
+from blastd.blastplus.ids import Ids
 from blastd.blastplus.makedb import BuildFailed, Made, Order, check_name
 from blastd.blastplus.organisms import Finder
 from blastd.blastplus.regular import printed
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
-from blastd.clock import Clock
+from blastd.clock import Clock, to_ms
 from blastd.core.model import Warned
 from blastd.core.offered import WORDS
 from blastd.errors import (
@@ -87,7 +88,7 @@ class Databases:
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._taxids: dict[str, frozenset[int]] = {}
-        self._ids: dict[str, frozenset[str]] = {}
+        self.ids = Ids(files.root / "ids", tools, clock)
 
     # ------------------------------------------------------------------ catalogue
     def current(self, name: str, molecule: str = "") -> Database | None:
@@ -179,12 +180,10 @@ class Databases:
         file = await duty(taxonomy.find, folders)
         return None if file is None else await duty(taxonomy.below, file, ids)
 
-    async def sequence_ids(self, database: Database) -> frozenset[str]:
-        """Return the ids of all sequences; asked of BLAST+ once for each content."""
-        if database.fingerprint not in self._ids:
-            found = await blastdb.sequence_ids(Path(database.path), database.molecule, self._tools)
-            self._ids = {database.fingerprint: frozenset(found)} | dict(list(self._ids.items())[-3:])
-        return self._ids[database.fingerprint]
+    def sweep_ids(self, used: set[str]) -> int:
+        """Remove what is known of the ids of databases that are neither here nor of a job; blocking. Returns how many."""
+        here = {database.fingerprint for database in self._scan.databases}
+        return self.ids.sweep(used | here, to_ms(self._clock.now()) / 1000)
 
     async def fetch(self, names: Sequence[str], accessions: Sequence[str], molecule: str) -> tuple[str, list[str]]:
         """Return the sequences called *accessions* as FASTA, in that order, and those that no database holds.

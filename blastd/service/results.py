@@ -6,23 +6,25 @@ every stored file is compared with its checksum before it is served the first ti
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
-from blastd.aio import by_size, duty, offload
+from blastd.aio import News, by_size, duty
+from blastd.blastplus.ids import Ids
 from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
+from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
-from blastd.core.tabular import beside, columns, lacking
+from blastd.core.tabular import beside, columns
 from blastd.durable import settle
 from blastd.errors import DatabaseGone, Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
 from blastd.results import finish, formats, hits, sequences
@@ -36,11 +38,13 @@ from blastd.service.asked import (
     Wanted,
     file_name,
     format_of,
+    held,
     key_of,
     stored_file,
 )
+from blastd.service.hit_indices import HitIndices
 from blastd.service.progress import progress
-from blastd.service.streams import Copy, in_threads
+from blastd.service.streams import Copy, FileBlocks, in_threads
 from blastd.service.tables import align, offset_of, page_of
 from blastd.service.whole import Whole
 from blastd.store import artifacts, jobs, units
@@ -59,19 +63,28 @@ class Results:
     """Use cases of results."""
 
     def __init__(
-        self, *, store: Database, files: Files, shelf: Shelf, tools: Tools, clock: Clock, whole: Whole
+        self,
+        *,
+        store: Database,
+        files: Files,
+        shelf: Shelf,
+        tools: Tools,
+        clock: Clock,
+        whole: Whole,
+        ids: Ids,
+        completed: News[JobId],
     ) -> None:
         """Take the parts."""
         self._store, self._files, self._shelf, self._tools, self._clock = store, files, shelf, tools, clock
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._finishes = asyncio.Semaphore(FINISHES)
-        self._whole = whole
+        self._whole, self._ids = whole, ids
+        self.indices = HitIndices(store, files, self.ready, completed)
 
     def formats(self) -> list[Format]:
         """Return every format."""
         return list(FORMATS.values())
 
-    # ------------------------------------------------------------------ is there something to read
     async def ready(self, job: Job, *, partial: bool = False) -> Ready:
         """Return what is stored of a completed job, whole; *partial*: of any other what is done. Raises NotReady, ResultGone."""
         if job.status is not Status.COMPLETED:
@@ -142,11 +155,10 @@ class Results:
         kept = await self._kept(ready, key)
         if kept is not None:
             return stored_file(ready, kept)
-        size = sum(unit.output_bytes or 0 for unit in ready.units)
         sent: Iterator[bytes] | None = None
         if kind.name in PROJECTED and not wanted.whole:
-            sent = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query, **_held(job))
-        if sent is None or size <= SMALL_BYTES:
+            sent = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query, **held(job))
+        if sent is None or ready.stored_bytes <= SMALL_BYTES:
             try:
                 return await self._made(ready, key, kind, names, wanted.query)
             except OSError:  # no room to make it: what needs none is sent as it is made
@@ -164,7 +176,7 @@ class Results:
             raise Unsupported(f"Partial results are given as {', '.join(sorted(PROJECTED))} only.")
         if not done:
             raise self._not_ready(job)
-        blocks = formats.projection(self._files.job_folder(job.job_id), done, kind.name, names, None, **_held(job))
+        blocks = formats.projection(self._files.job_folder(job.job_id), done, kind.name, names, None, **held(job))
         if blocks is None:
             raise Unsupported("These columns are made when the search has completed.")
         return ResultStream(
@@ -208,7 +220,7 @@ class Results:
         self, ready: Ready, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
     ) -> Artifact:
         made, more, blocks = self._files.temporary(), self._files.temporary(), None
-        project = partial(formats.projection, ready.folder, ready.units, kind.name, names, query, **_held(ready.job))
+        project = partial(formats.projection, ready.folder, ready.units, kind.name, names, query, **held(ready.job))
         if kind.name in PROJECTED:
             blocks = project()
         try:
@@ -229,7 +241,7 @@ class Results:
         """Let BLAST+ write a format that the stored form does not hold, or a table of the columns that it lacks."""
         outfmt = str(kind.outfmt)
         if names is not None:
-            outfmt = f"6 {' '.join(beside(names, _held(ready.job)['without']))}"
+            outfmt = f"6 {' '.join(beside(names, held(ready.job)['without']))}"
         if kind.programs and ready.job.program not in kind.programs:
             raise Unsupported(f"BLAST+ writes {kind.name} for {', '.join(kind.programs)} only.")
         async with self._searched(ready) as given:
@@ -277,50 +289,36 @@ class Results:
             kept = await self._kept(ready, key)
             if kept is not None:
                 return stored_file(ready, kept)
-        found = await by_size(
-            _stored_bytes(ready), lambda: list(hits.subjects(ready.folder, ready.units, wanted.query))
-        )
+        index = await self.indices.of(ready)
+        pages = hits.subjects(index, wanted.query, sequences.PAGE)
         if wanted.subjects:
-            asked = set(wanted.subjects)
-            found = [one for one in found if one[0] in asked or one[1] in asked]
-            missing = asked - {name for one in found for name in one[:2]}
+            found, missing = await by_size(ready.stored_bytes, hits.named, index, wanted.subjects, wanted.query)
             if missing:
-                shown = ", ".join(sorted(missing)[:5])
+                shown = ", ".join(name[:100] for name in sorted(missing)[:5])
                 raise Invalid([("/subject", f"The search did not find {shown}; take ids from its hits.")])
+            pages = iter([found])
         target = self._files.temporary()
         try:
             async with self._finishes, self._searched(ready) as given:
-                await sequences.write(given, found, target)
-            if wanted.subjects:
-                body = await offload(target.read_bytes)
-                return ResultStream(
-                    blocks=in_threads(iter([body])), media_type=kind.media_type, name=file_name(ready.job, kind)
-                )
-            return stored_file(ready, await self._keep(ready, key_of(kind, None, wanted.query), kind, target))
+                await sequences.write(given, self._ids, pages, target)
+            if not wanted.subjects:
+                return stored_file(ready, await self._keep(ready, key_of(kind, None, wanted.query), kind, target))
+            blocks = await duty(FileBlocks.of, target)
+            return ResultStream(blocks=blocks, media_type=kind.media_type, name=file_name(ready.job, kind))
         finally:
             await duty(target.unlink, missing_ok=True)
 
     # ------------------------------------------------------------------ tables
-    async def _index(self, ready: Ready) -> Path:
-        """Return the index of hits, made once however many ask at the same time."""
-        lock = self._locks.setdefault((ready.job.job_id, hits.NAME), asyncio.Lock())
-        async with lock:
-            made, ensure = self._files.temporary(), hits.ensure if ready.complete else hits.ensure_partial
-            try:
-                return await by_size(_stored_bytes(ready), ensure, ready.folder, ready.job, ready.units, made)
-            finally:
-                await duty(made.unlink, missing_ok=True)
-
     async def hits(self, ready: Ready, wanted: HitFilter, *, statistics: bool = False) -> dict[str, Any]:
         """Return a page of hits. Raises Invalid."""
-        index = await self._index(ready)
+        index = await self.indices.of(ready)
         offset = offset_of(wanted.cursor)
         asked = hits.Asked(
             query=wanted.query, sort=wanted.sort, order=wanted.order, min_identity=wanted.min_identity,
             max_evalue=wanted.max_evalue, min_coverage=wanted.min_coverage, text=wanted.text, group=wanted.group,
             limit=wanted.limit, offset=offset,
         )  # fmt: skip
-        total, rows = await by_size(_stored_bytes(ready), hits.page, index, asked)
+        total, rows = await by_size(ready.stored_bytes, hits.page, index, asked)
         if wanted.sequences and wanted.group == "hsp":
             letters, query = ready.job.query.letters, self._files.query_path(ready.job.job_id)
             await by_size(letters, self._whole.check_query, query, ready.job.query.sha256)
@@ -330,15 +328,15 @@ class Results:
         found: dict[str, Any] = {"complete": ready.complete, "total": total, "hits": rows}
         found["page"] = page_of(wanted.limit, offset, len(rows), total)
         if statistics:
-            found["statistics"] = await by_size(_stored_bytes(ready), hits.statistics, index, wanted.query)
+            found["statistics"] = await by_size(ready.stored_bytes, hits.statistics, index, wanted.query)
         return found
 
     async def queries(
         self, ready: Ready, text: str | None, with_hits: bool | None, limit: int, cursor: str | None
     ) -> dict[str, Any]:
         """Return a page of the queries and what each found. Raises Invalid."""
-        index, offset = await self._index(ready), offset_of(cursor)
-        total, rows = await by_size(_stored_bytes(ready), hits.queries, index, text, with_hits, limit, offset)
+        index, offset = await self.indices.of(ready), offset_of(cursor)
+        total, rows = await by_size(ready.stored_bytes, hits.queries, index, text, with_hits, limit, offset)
         for row in rows:
             row["warnings"] = [warned.text for warned in ready.job.warnings if warned.query == row["query"]]
         return {
@@ -350,7 +348,7 @@ class Results:
 
     async def statistics(self, ready: Ready, query: int | None) -> dict[str, Any]:
         """Return numbers and histograms over all hits or those of one query."""
-        return await by_size(_stored_bytes(ready), hits.statistics, await self._index(ready), query)
+        return await by_size(ready.stored_bytes, hits.statistics, await self.indices.of(ready), query)
 
     async def _keep(
         self, ready: Ready, key: str, kind: Format, temporary: Path, blocks: Iterator[bytes] | None = None
@@ -360,7 +358,7 @@ class Results:
         final = ready.folder / path
         if not ready.folder.is_dir():
             raise Expired("The job has just been removed.")
-        size, sha256 = await by_size(_stored_bytes(ready), _place, temporary, final, blocks)
+        size, sha256 = await by_size(ready.stored_bytes, _place, temporary, final, blocks)
         kept = Artifact(
             job_id=ready.job.job_id,
             name=f"results/{key}",
@@ -392,21 +390,6 @@ class Results:
                 await self._keep(ready, key, kind, copy.path)
         finally:
             copy.drop()
-
-
-def _stored_bytes(ready: Ready) -> int:
-    """Return the bytes of the stored form, which the time of all that is made of it follows."""
-    return sum(unit.output_bytes or 0 for unit in ready.units)
-
-
-class _Held(TypedDict):
-    standins: Mapping[str, str]
-    without: Collection[str]
-
-
-def _held(job: Job) -> _Held:
-    """Return how the stored form of a job is to be read."""
-    return {"standins": job.standins, "without": lacking(job.program, job.options)}
 
 
 def _place(temporary: Path, final: Path, blocks: Iterator[bytes] | None) -> tuple[int, str]:

@@ -8,6 +8,8 @@ import structlog
 
 from blastd.aio import duty
 
+BLOCK_BYTES = 256 << 10
+
 log = structlog.get_logger()
 
 
@@ -56,3 +58,34 @@ class Copy:
             self._lost = True
         if self._file is not None:
             self.path.unlink(missing_ok=True)
+
+
+class FileBlocks:
+    """The blocks of a file that is gone already: its room is given back when they have been read, or when nobody reads on."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Take an open file."""
+        self._file = file
+
+    @classmethod
+    def of(cls, path: Path) -> "FileBlocks":
+        """Open *path* and take its name away; blocking."""
+        file = path.open("rb")
+        path.unlink()
+        return cls(file)
+
+    def __aiter__(self) -> "FileBlocks":
+        """Read from where it stands."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next block."""
+        block = await duty(self._file.read, BLOCK_BYTES)
+        if not block:
+            await self.aclose()
+            raise StopAsyncIteration
+        return block
+
+    async def aclose(self) -> None:
+        """Give the file up."""
+        self._file.close()

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import structlog
 from msgspec.structs import replace
 
-from blastd.aio import by_size
+from blastd.aio import News, by_size
 from blastd.blastplus.shelf import Shelf
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Trouble
+from blastd.core.ids import JobId
 from blastd.core.lifecycle import Decision
 from blastd.core.model import Artifact, Change, Job, Lost, Missed, Phase, Status, Unit, UnitKind, UnitState
 from blastd.durable import of_machine
@@ -33,9 +34,12 @@ def foreign(job: Job) -> bool:
 class Finisher:
     """Completes jobs whose units have all ended well."""
 
-    def __init__(self, store: Database, files: Files, shelf: Shelf, times: Times, metrics: Metrics) -> None:
-        """Take the parts."""
+    def __init__(
+        self, store: Database, files: Files, shelf: Shelf, times: Times, metrics: Metrics, completed: News[JobId]
+    ) -> None:
+        """Take the parts; *completed* is told of every job that is."""
         self._store, self._files, self._shelf, self._times, self._metrics = store, files, shelf, times, metrics
+        self._completed = completed
 
     async def finish(
         self, engine: Engine, job: Job, its_units: Sequence[Unit], decision: Decision, version: str | None, by: str
@@ -101,6 +105,7 @@ class Finisher:
         change = lifecycle.completed(job, now, by, fields, its_units)
         done = await self._store.write(lambda db: jobs.move(db, job, change, now, its_units, artifacts))
         if done is not Missed.LOST:
+            self._completed.tell(done.job_id)
             self._metrics.artifact_bytes.inc(sum(one.size_bytes for one in artifacts))
             for step in done.steps:
                 if step.duration_ms is not None:

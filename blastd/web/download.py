@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from aiohttp import web
 
@@ -24,6 +24,14 @@ PACK_LEVEL = 1
 
 
 Packer: TypeAlias = "zlib._Compress | None"  # noqa: SLF001  # it has no public name
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """Blocks that hold something, which is given back at the end whether they were read or not."""
+
+    async def aclose(self) -> None:
+        """Give it back."""
 
 
 class Stored(NamedTuple):
@@ -88,11 +96,28 @@ async def send_stream(
         "Content-Disposition": disposition(name),
         "Cache-Control": "no-store",
     }
+    headers["Vary"] = "Accept-Encoding, Authorization"
+    pack = accepts_gzip(request)
+    if pack:
+        headers["Content-Encoding"] = "gzip"
     response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    if request.method != "HEAD":
-        await send_blocks(request, response, blocks)
+    try:
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await send_blocks(request, response, packed(blocks) if pack else blocks)
+    finally:
+        if isinstance(blocks, Closing):
+            await blocks.aclose()
     return response
+
+
+async def packed(blocks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield *blocks* gzipped, packed in a thread as they come."""
+    packer = zlib.compressobj(PACK_LEVEL, wbits=31)
+    async for block in blocks:
+        if part := await duty(packer.compress, block):
+            yield part
+    yield packer.flush()
 
 
 async def send_blocks(request: web.Request, response: web.StreamResponse, blocks: AsyncIterable[bytes]) -> None:
