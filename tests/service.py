@@ -89,7 +89,14 @@ class Answer:
 
 @asynccontextmanager
 async def serving(  # Any, since mypy would give the named ones a place in **flags of any dict
-    state: Path, folders: list[Path], *, clock: Any = None, engines: Any = None, without: Any = (), **flags: Any
+    state: Path,
+    folders: list[Path],
+    *,
+    clock: Any = None,
+    engines: Any = None,
+    without: Any = (),
+    scanned: Any = True,
+    **flags: Any,
 ) -> AsyncIterator[Service]:
     """Run a service on *state* with the databases of *folders*, but the roots *without*; *flags* like server__base_path."""
     given = {name.replace("__", "."): value for name, value in flags.items()}
@@ -98,4 +105,6 @@ async def serving(  # Any, since mypy would give the named ones a place in **fla
     async with build(settings, clock or SystemClock(), engines) as made:
         parts = replace(made, roots={name: work for name, work in made.roots.items() if name not in without})
         async with running(parts) as url, aiohttp.ClientSession() as http:
+            if scanned:
+                await parts.services.databases.scanned.wait()
             yield Service(url, parts, http)

@@ -8,7 +8,7 @@ of the rest. What did not change (path, size, time, inode of every file that `an
 import asyncio
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -90,9 +90,15 @@ class Scan(Frozen, frozen=True, kw_only=True):
         return [database for database in self.databases if database.name == name]
 
 
-async def scan(folders: Sequence[Path], tools: Tools, previous: Scan | None = None) -> Scan:
+async def scan(
+    folders: Sequence[Path],
+    tools: Tools,
+    previous: Scan | None = None,
+    told: Callable[[Database], None] | None = None,
+) -> Scan:
     """Look through *folders* and return what is there; *previous* saves reading what did not change.
 
+    *told* is called with each database as it was looked at.
     Never raises for a database or folder: it is listed with its reason.
     """
     found, problems = await offload(walk, folders)
@@ -105,6 +111,8 @@ async def scan(folders: Sequence[Path], tools: Tools, previous: Scan | None = No
         while waiting:
             number, one = waiting.pop()
             databases[number] = await inspect(one, tools, known.get((one.path, one.molecule)), beside)
+            if told is not None:
+                told(databases[number])
 
     async with asyncio.TaskGroup() as group:
         for worker in range(min(AT_ONCE, len(found))):

@@ -58,10 +58,19 @@ class Shelf:
     """Pins databases and finds generations by fingerprint."""
 
     def __init__(
-        self, folder: Path, current: Callable[[str, str], Database | None], chance: Chance, clock: Clock | None = None
+        self,
+        folder: Path,
+        current: Callable[[str, str], Database | None],
+        chance: Chance,
+        clock: Clock | None = None,
+        scanned: asyncio.Event | None = None,
     ) -> None:
-        """Take the folder of generations; *current* gives the catalogue's database of a name and a molecule."""
+        """Take the folder of generations; *current* gives the catalogue's database of a name and a molecule.
+
+        Before *scanned* is set the catalogue is not complete, and nothing is gone.
+        """
         self._folder, self._current, self._chance, self._clock = folder, current, chance, clock or SystemClock()
+        self._scanned = scanned
         self._known: dict[str, Generation] = {}
         self._placed: dict[tuple[tuple[Generation, ...], tuple[DatabaseRef, ...]], Placed] = {}
         self._lock = asyncio.Lock()
@@ -99,6 +108,8 @@ class Shelf:
         found = await self._found(ref.fingerprint)
         if found is not None and (found.pinned or await duty(generation.unchanged, found)):
             return found
+        if self._scanned is not None:
+            await self._scanned.wait()
         current = self._current(ref.name, ref.molecule)
         if current is not None and current.fingerprint == ref.fingerprint:
             return await self.pin(current)

@@ -139,6 +139,8 @@ class Services:
         """Return what keeps searches from being accepted."""
         if self.stopping.is_set():
             return [Component(name="daemon", status="down", detail="It is stopping.")]
+        if not self.databases.scanned.is_set():
+            return [Component(name="databases", status="down", detail="scanning the folders of databases")]
         return await self.system.ready()
 
     async def warm(self, found: Listed) -> tuple[list[str], str]:

@@ -25,6 +25,7 @@ from blastd.core.tabular import rich_spec
 from blastd.errors import Faults, Invalid, ToolFailed
 from blastd.service.databases import Databases
 from blastd.service.intake import Intake
+from blastd.service.scanning import settled
 from blastd.tracking.tracker import Tracker
 
 BLAST_BYTES = 200 << 20
@@ -107,6 +108,7 @@ class Checks:
         faults += wrong
         faults += [("/query", text) for text in intake.faults]
         engine = self._engine(asked.engine, faults)
+        await settled(self._databases, asked.databases)
         wanted = TITLES[asked.program][2] if asked.program in TITLES else ""
         found = [asked.own] if asked.own else []
         if not asked.subjects:

@@ -85,8 +85,7 @@ class Databases:
         self._scan = Scan()
         self._facts = files.root / "catalogue.json"
         self._facts_known: Scan | None = None
-        self._lock = asyncio.Lock()
-        self._wake = asyncio.Event()
+        self._lock, self._wake, self.scanned = asyncio.Lock(), asyncio.Event(), asyncio.Event()
         self._taxids: dict[str, frozenset[int]] = {}
         self.ids = Ids(files.root / "ids", tools, clock)
 
@@ -158,7 +157,9 @@ class Databases:
                 self._facts_known = await offload(catalogue.load, self._facts)
                 self._scan = self._facts_known
             own = await duty(makedb.own_folders, self._files.databases)
-            self._scan = await blastdb.scan([*self._folders, *own], self._tools, self._scan)
+            told = None if self.scanned.is_set() else self._first_seen
+            self._scan = await blastdb.scan([*self._folders, *own], self._tools, self._scan, told)
+            self.scanned.set()
             if self._scan != self._facts_known:
                 self._facts_known = self._scan
                 await offload(catalogue.save, self._facts, self._scan)
@@ -209,10 +210,18 @@ class Databases:
         except ToolFailed as error:
             raise Invalid([("/query", f"The accessions could not be looked up in {database.name}: {error}")]) from error
 
+    def _first_seen(self, database: Database) -> None:
+        """Show a database that the first look has found, before that has ended."""
+        rest = (
+            each for each in self._scan.databases if (each.path, each.molecule) != (database.path, database.molecule)
+        )
+        self._scan = replace(self._scan, databases=(*rest, database))
+
     async def watch(self) -> None:
-        """Look through the folders again and again, until cancelled."""
-        while self._rescan_seconds > 0:
-            await asyncio.sleep(self._rescan_seconds)
+        """Look through the folders now, and again and again, until cancelled."""
+        await self._try_rescan()
+        while self._rescan_seconds > 0 or not self.scanned.is_set():
+            await asyncio.sleep(self._rescan_seconds if self.scanned.is_set() else AGAIN_SECONDS)
             await self._try_rescan()
         await asyncio.Event().wait()
 

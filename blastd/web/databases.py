@@ -24,8 +24,15 @@ FILE_PARTS = frozenset({"file", "fasta", "query"})
 async def list_databases(request: web.Request) -> web.Response:
     """Answer the catalogue."""
     wire.decode_query(wire.NoQuery, request.query, request.query.items())
-    found, problems = await request.app[SERVICES].databases.listed()
-    return reply(wire.DatabaseList(databases=[database_view(one) for one in found], problems=list(problems)))
+    databases = request.app[SERVICES].databases
+    found, problems = await databases.listed()
+    return reply(
+        wire.DatabaseList(
+            databases=[database_view(one) for one in found],
+            problems=list(problems),
+            scanning=not databases.scanned.is_set(),
+        )
+    )
 
 
 async def get_database(request: web.Request) -> web.Response:

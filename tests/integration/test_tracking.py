@@ -141,6 +141,7 @@ async def tracking(state: Path, before: Callable[[World], None] = lambda _world:
     clock = FakeClock()
     engine = Watched(clock)
     async with build(settings, clock, {"faulty": engine}) as parts:
+        await parts.services.databases.rescan()
         world = World(parts, engine, clock)
         before(world)
         run = asyncio.ensure_future(parts.tracker.run())

@@ -143,6 +143,7 @@ class World:
             self.parts = parts
             self.checker.open(self.folder)
             parts.services.databases._scan = self.kit.catalogues[0]
+            parts.services.databases.scanned.set()
             async with asyncio.TaskGroup() as group:
                 names = [name for name in parts.roots if name in ROOTS or name.startswith("engine-")]
                 roots = [group.create_task(_run(parts.roots[name]), name=name) for name in names]

@@ -34,6 +34,9 @@ class DatabaseList(Wire, frozen=True, kw_only=True):
 
     databases: list[DatabaseView]
     problems: list[str]
+    scanning: Annotated[
+        bool, Meta(description="Whether the first look of a start goes on, so that some may be missing.")
+    ]
 
 
 class DatabaseBody(Request, frozen=True, kw_only=True):
