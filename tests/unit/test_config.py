@@ -1,5 +1,6 @@
 """What settings are when defaults, file, environment and flags meet."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import blastd
 from blastd.config import KEYS, Secret, Settings, Toleration, load, shown
 from blastd.errors import ConfigError
 
@@ -160,3 +162,17 @@ def test_the_annotated_file_has_every_key_with_its_default() -> None:
         for key, value in plain[section.name].items():
             default = getattr(defaults, key)
             assert value == ("" if default is None else default), (section.name, key)
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    """An attribute of its name is read outside the place that defines it; `tracking` reads its own in `intervals`."""
+    package = Path(blastd.__file__).parent
+    read = {
+        node.attr
+        for file in package.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+    assert len(KEYS) > 50
+    files_of_secrets = {key for key in KEYS if key.removesuffix("_file") in KEYS and key.endswith("_file")}
+    assert [key for key in KEYS if key.rpartition(".")[2] not in read and key not in files_of_secrets] == []
