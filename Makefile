@@ -101,12 +101,14 @@ dev: $(VENV)/developed
 
 $(VENV)/installed: pyproject.toml
 	@sh config/venv.sh $(VENV)
-	$(BIN)/python -m pip install --quiet --editable .
+	@echo "== installing blastd and what it needs into $(VENV) (about half a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(VENV)/developed: pyproject.toml
 	@sh config/venv.sh $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@echo "== installing blastd and what its tests need into $(VENV) (about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/installed
 
 clean: ## remove the environment and the demonstration

@@ -354,7 +354,8 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> str:
     try:
         await site.start()
     except OSError as error:
-        raise ConfigError(f"server.listen: can't listen on {host}:{port}: {error.strerror or error}.") from error
+        reason = os.strerror(error.errno) if error.errno else str(error)  # asyncio's own text repeats the address
+        raise ConfigError(f"server.listen: can't listen on {host}:{port}: {reason}.") from error
     bound = runner.addresses[0][1]
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{bound}"

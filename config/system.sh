@@ -3,7 +3,10 @@
 set -eu
 packages=
 command -v blastn > /dev/null 2>&1 && command -v makeblastdb > /dev/null 2>&1 || packages="ncbi-blast+"
-python3 -c 'import ensurepip, venv' 2> /dev/null || packages="$packages python3-venv"
+for python in python3.14 python3.13 python3.12 python3.11 python3 python none; do
+    "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && break
+done
+[ "$python" = none ] && packages="$packages python3-venv"
 for extra in "$@"; do
     command -v "$extra" > /dev/null 2>&1 || dpkg -s "$extra" > /dev/null 2>&1 || packages="$packages $extra"
 done
@@ -16,7 +19,7 @@ if [ "$(id -u)" != 0 ]; then
     fi
     as_root=sudo
 fi
-echo "== installing: $packages"
+echo "== installing with the system's package manager (a minute or two): $packages"
 if command -v apt-get > /dev/null 2>&1; then
     DEBIAN_FRONTEND=noninteractive
     export DEBIAN_FRONTEND

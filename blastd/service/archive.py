@@ -7,10 +7,12 @@ choose nothing; where a file goes is decided by `service.incoming` from rows tha
 
 import gzip
 import hashlib
+import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -32,6 +34,8 @@ MANIFEST, ROWS = "manifest.json", "job.json"
 MANIFEST_BYTES = 8 << 20
 ROWS_BYTES = 256 << 20
 """The rows are read into memory: thousands of parts with their messages fit."""
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control letters, and those that turn the direction of what follows."""
 SECTOR = tarfile.BLOCKSIZE
 PADDING_BYTES = 64 << 10
 """Tar ends with zeros up to a record of 10 KiB; other programs may write more."""
@@ -131,9 +135,9 @@ class Archive:
         self.manifest = self._manifest()
         first, *rest = self.manifest.members
         self.contents: Contents = _decoded(self._text(first, ROWS_BYTES), Contents, ROWS)
-        times = (self.contents.job.created_at, self.contents.job.updated_at, self.contents.job.finished_at)
-        if any(time is not None and time.tzinfo is None for time in times):
-            raise BadRequest("The archive's times have no time zone.")
+        for place, moment in times(self.contents):
+            if moment.tzinfo is None:
+                raise BadRequest(f"{place} of the archive has no time zone.")
         self.members: Sequence[Member] = rest
 
     def files(self, place: Callable[[Member], Path]) -> Iterator[Path]:
@@ -223,9 +227,32 @@ def reading(path: Path, limit_bytes: int) -> Iterator[Archive]:
         raise BadRequest(f"There is no file {path}.") from error
 
 
+def times(value: Any, place: str = "") -> Iterator[tuple[str, datetime]]:
+    """Yield every time within *value* with its place, like "events.3.created_at"."""
+    if isinstance(value, datetime):
+        yield place.lstrip("."), value
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from times(getattr(value, name), f"{place}.{name}")
+    elif isinstance(value, tuple | list):
+        for index, part in enumerate(value):
+            yield from times(part, f"{place}.{index}")
+
+
+def _clean(value: Any) -> Any:
+    """Return plain data with control letters in its texts replaced, but for tabs and line ends: they steer terminals."""
+    if isinstance(value, str):
+        return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [_clean(part) for part in value]
+    return {_clean(name): _clean(part) for name, part in value.items()} if isinstance(value, dict) else value
+
+
 def _decoded(body: bytes, kind: type[T], name: str) -> T:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.convert(_clean(msgspec.json.decode(body)), kind)
+    except RecursionError as error:
+        raise BadRequest(f"{name} of the archive is nested too deeply.") from error
     except msgspec.MsgspecError as error:
         raise BadRequest(f"{name} of the archive can't be read: {error}.") from error
 

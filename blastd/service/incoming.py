@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -25,7 +25,7 @@ from blastd.durable import BLOCK, flush, flush_folder
 from blastd.errors import BadRequest, Conflict, ResultGone
 from blastd.results.assemble import assemble
 from blastd.results.formats import FORMATS
-from blastd.service.archive import Archive, Contents, Member, job_id_of, same
+from blastd.service.archive import Archive, Contents, Member, job_id_of, same, times
 from blastd.service.outgoing import contents_of
 from blastd.store import artifacts, events, jobs, units
 from blastd.store.files import Files
@@ -39,6 +39,10 @@ STANDIN = re.compile(r"[A-Za-z0-9]{3}[0-9a-y]+z")
 PLAIN = re.compile(r"[A-Za-z0-9\u0080-\U0010ffff]+")
 """What stand-ins are put back as, unescaped, in XML and JSON, too (`core.standins`)."""
 SHOWN_FAULTS = 10
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before there was a blastd."""
+LATE = timedelta(days=1)
+"""How far the clock of another machine may be ahead."""
 PRIORITY = 10
 
 
@@ -58,7 +62,7 @@ def take_in(
     Raises BadRequest with its faults, Conflict when another job has its id.
     """
     contents = belonging_to(archive.contents, owner)
-    places = _checked(contents, archive, known)
+    places = _checked(contents, archive, known, now)
     job = contents.job
     if (here := jobs.get(db, job.job_id)) is not None:
         if not _equal(contents_of(db, here), contents):
@@ -107,11 +111,12 @@ def _equal(here: Contents, there: Contents) -> bool:
 
 
 # ---------------------------------------------------------------- checks
-def _checked(contents: Contents, archive: Archive, known: Catalogue) -> dict[str, str]:
+def _checked(contents: Contents, archive: Archive, known: Catalogue, now: datetime) -> dict[str, str]:
     """Return where each file of the archive goes in the job's folder. Raises BadRequest with the faults."""
     members = {member.name: member for member in archive.members}
     wanted = {member.name: path for path, member in _files(contents, members)}
     faults = [*_row_faults(contents, archive, known), *_unit_faults(contents, members)]
+    faults += _time_faults(contents, now)
     faults += [f"{name[:100]!r} belongs to no row" for name in members if name not in wanted]
     faults += [fault for artifact in contents.artifacts for fault in _artifact_faults(artifact, contents, members)]
     if "query.fa" not in members or members["query.fa"].sha256 != contents.job.query.sha256:
@@ -167,6 +172,20 @@ def _row_faults(contents: Contents, archive: Archive, known: Catalogue) -> Itera
         yield "engine, priority or source are none of ours"
     if any(not STANDIN.fullmatch(name) or not PLAIN.fullmatch(text) for name, text in job.standins.items()):
         yield "its stand-ins are none of ours"
+
+
+def _time_faults(contents: Contents, now: datetime) -> Iterator[str]:
+    """Yield times that no search of a blastd can have had: lists and retention go by them."""
+    latest = now + LATE
+    for place, moment in times(contents):
+        if not EARLIEST <= moment <= latest:
+            yield f"{place} is {moment:%Y-%m-%d %H:%M}, not between {EARLIEST:%Y} and now"
+    job = contents.job
+    if job.finished_at is not None and job.finished_at < job.created_at:
+        yield "the job ended before it began"
+    numbers = [event.event_id for event in contents.events]
+    if numbers != sorted(set(numbers)):
+        yield "its events are not in order"
 
 
 def _unit_faults(contents: Contents, members: dict[str, Member]) -> Iterator[str]:

@@ -8,7 +8,6 @@ import sqlite3
 import tarfile
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 
 from blastd.chance import SystemChance
 from blastd.cli.main import main
+from blastd.clock import SystemClock
 from blastd.errors import BadRequest, TooLarge
 from blastd.service.archive import reading
 from blastd.service.incoming import take_in
@@ -27,7 +27,7 @@ from tests.databases import DB, LAMBDA_QUERY, make
 
 JOBS = "/api/blast/jobs"
 QUERY = LAMBDA_QUERY.replace(">", ">é ", 1)
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = SystemClock().now()
 Members = dict[str, bytes]
 
 
@@ -128,7 +128,7 @@ def test_a_removed_job_comes_back_with_its_history(
     assert elsewhere.results(exported["good"], "tabular") == exported["tabular"]
     kinds = [event["kind"] for event in elsewhere.get(f"{JOBS}/{exported['good']}/events").json["events"]]
     assert kinds.count("accepted") == 1
-    assert kinds[-3:] == ["imported", "deleted", "imported"]
+    assert kinds[-2:] == ["completed", "imported"], "events follow their job: those of before it was deleted are gone"
     elsewhere.kill()
     with sqlite3.connect(elsewhere.state / "blastd.sqlite") as db:
         db.execute("UPDATE job SET title = 'another' WHERE job_id = ?", (exported["good"],))
@@ -302,6 +302,13 @@ def set_artifact(**values: Any) -> Callable[[Any], None]:
         (set_job(priority=1 << 40), "priority"),
         (set_job(version=1 << 63), "not sound"),
         (set_job(created_at="2026-01-01T00:00:00"), "time zone"),
+        *((set_job(**{name: "9999-12-31T23:59:59Z"}), name) for name in ("created_at", "updated_at", "finished_at")),
+        (set_job(created_at="1970-01-01T00:00:00Z"), "job.created_at is 1970"),
+        (set_job(finished_at="2020-01-02T00:00:00Z"), "before it began"),
+        (lambda rows: rows["events"][1].update(at="9999-01-01T00:00:00Z"), "events.1.at is 9999"),
+        (lambda rows: rows["events"][0].update(at="2026-01-01T00:00:00"), "events.0.at"),
+        (lambda rows: rows["events"].reverse(), "not in order"),
+        (lambda rows: rows["job"].update(steps=[{}] * 3), "job.json"),
         (set_job(units_total=9), "units"),
         (set_job(error="but it failed"), "not sound"),
         (lambda rows: rows["job"]["databases"][0].update(title="x\nDBLIST /etc/passwd"), "control characters"),
@@ -324,6 +331,20 @@ def test_rows_that_blastd_would_not_write_are_refused(
 ) -> None:
     members = with_rows(taken_apart(exported["archive"]), change)
     refused(tmp_path / "state", put_together(members, tmp_path / "rows.tar.gz"), says)
+
+
+def test_control_letters_of_an_archive_steer_no_terminal(exported: dict[str, Any], tmp_path: Path) -> None:
+    def change(rows: Any) -> None:
+        rows["job"]["warnings"] = [{"text": "red \x1b[31m and \u202eturned\x07", "query": None, "source": "blast"}]
+
+    make_store(tmp_path / "state")
+    made = put_together(with_rows(taken_apart(exported["archive"]), change), tmp_path / "made.tar.gz")
+    assert main(["import", str(made), "--state-dir", str(tmp_path / "state")]) == 0
+    with closing(sqlite3.connect(tmp_path / "state" / "blastd.sqlite")) as db:
+        text = "".join(str(value) for row in db.execute("SELECT * FROM job") for value in row)
+    assert "red" in text
+    assert not {"\x1b", "\u202e", "\x07"} & set(text)
+    assert "\\u001b" not in text
 
 
 def test_a_job_in_shards_travels_and_its_proposals_are_checked(
