@@ -179,7 +179,7 @@ async def test_a_slow_receiver_keeps_neither_searches_nor_other_receivers_waitin
 
 
 @pytest.mark.parametrize(
-    "url", ["http://10.0.0.1/x", "https://169.254.169.254/latest", "https://[::1]/", "javascript:alert(1)", "x" * 3000]
+    "url", ["http://10.0.0.1/x", "https://169.254.169.254/latest", "https://[::1]/", "javascript:alert(1)", "x" * 1500]
 )
 async def test_addresses_inside_are_422_with_the_other_faults(hooked: Service, url: str) -> None:
     body = {"program": "blastn", "database": "nosuch", "query": LAMBDA_QUERY, "webhook": url}
