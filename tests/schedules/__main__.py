@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.schedules.kit import Kit, hear_nothing
+from tests.schedules.planted import PLANTED
 from tests.schedules.scenarios import KINDS
 from tests.schedules.world import World
 
@@ -92,6 +93,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("count", type=int, help="how many")
     parser.add_argument("--kind", choices=sorted(KINDS), help="one kind only (default: all, weighted)")
     parser.add_argument("--bold", action="store_true", help="also shuffle what is ready")
+    parser.add_argument("--planted", choices=sorted(PLANTED), help="put a fault back first, which must be found")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--trace", action="store_true", help="print the whole trace")
     parser.add_argument("--digests", action="store_true", help="print a checksum of each trace")
@@ -105,6 +107,8 @@ def main() -> int:
     """Live the schedules; 1 when one has a fault."""
     options = arguments()
     hear_nothing()
+    if options.planted:
+        PLANTED[options.planted]()
     kit = Kit(Path(f"/dev/shm/blastd-schedules-{os.getpid()}"))  # noqa: S108  # memory, so that a flush costs nothing
     begin, before = time.monotonic(), time.process_time()
     schedules = orders = turns = bad = 0

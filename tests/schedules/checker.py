@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.schedules.outside import names_in
@@ -75,7 +75,8 @@ class Checker:
         self._seen = seen
         self.commits += 1
         rows = {row["job_id"]: row for row in self.query(f"SELECT {COLUMNS} FROM job")}
-        for job_id in [job_id for job_id in self.rows if job_id not in rows]:
+        removed = [job_id for job_id in self.rows if job_id not in rows]
+        for job_id in removed:
             if self.rows[job_id]["status"] not in ENDS:
                 self._fault("active_row_gone", job_id[:8])
             self.gone.add(job_id)
@@ -86,7 +87,7 @@ class Checker:
             if before is None or tuple(before) != tuple(row):
                 self._changed(job_id, before, row)
             self.rows[job_id] = row
-        self._events()
+        self._events(removed)
         for job_id in self.accepted:
             if job_id not in rows and job_id not in self.gone:
                 self._fault("accepted_lost", job_id[:8])
@@ -142,12 +143,12 @@ class Checker:
     def _outputs(self, job_id: str) -> frozenset[str]:
         return frozenset(path.name for path in (self.state / "jobs" / job_id / "units").glob("*.out"))
 
-    def _events(self) -> None:
+    def _events(self, removed: Sequence[str]) -> None:
         last = self._last_event
         for event in self.query(
             "SELECT event_id, job_id, status, phase FROM event WHERE event_id > ? ORDER BY event_id", last
         ):
-            if event["event_id"] != self._last_event + 1:
+            if event["event_id"] != self._last_event + 1 and not removed:  # events go with their job
                 self._fault("event_gap", f"{self._last_event} -> {event['event_id']}")
             self._last_event = event["event_id"]
             self._last_of[event["job_id"]] = (event["status"], event["phase"])

@@ -231,13 +231,13 @@ class SimThreads(Executor):
             result, error = None, caught
         self._loop.looked(self._name)
         self._loop.call_later(self._loop.draw(self._kind), self._tell, future, result, error)
+        self._begin()  # a thread goes on before the loop has heard of what it did
 
     def _tell(self, future: Future[Any], result: Any, error: BaseException | None) -> None:
         if error is not None:
             future.set_exception(error)
         else:
             future.set_result(result)
-        self._begin()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         del wait, cancel_futures

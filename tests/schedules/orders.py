@@ -128,7 +128,7 @@ class Clients:
         await self.order_submit(who, job_id, long=True)
 
     async def order_crowd(self, who: Identity, job_id: str) -> None:
-        await self._all("crowd", [self.order_submit(who, job_id) for _ in range(self.random.choice((2, 3, 6)))])
+        await self._all("crowd", [self.order_submit(who, job_id) for _ in range(self.random.choice((2, 4, 8)))])
 
     async def order_cancel(self, _who: Identity, job_id: str) -> None:
         await self.world.parts.services.jobs.cancel(ADMIN, job_id)

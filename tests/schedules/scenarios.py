@@ -11,6 +11,8 @@ class Kind(NamedTuple):
     kills: tuple[int, ...] = (0, 0, 0, 1)
     most: tuple[int, ...] = (2, 4, 6)
     """Orders of a schedule."""
+    profiles: dict[str, tuple[str, ...]] = {}
+    """Which of STALLS a channel may have, where not all."""
 
 
 KINDS = {
@@ -21,7 +23,10 @@ KINDS = {
         }
     ),
     "storm": Kind({"submit": 5, "crowd": 14, "cancel": 10, "cancel_all": 16, "retry": 2}, most=(2, 3, 5)),
-    "crowds": Kind({"submit": 10, "crowd": 16, "long": 1}, kills=(0, 0, 0, 0, 1), most=(1, 2, 3)),
+    "crowds": Kind(
+        {"submit": 10, "crowd": 16, "long": 1}, kills=(0, 0, 0, 0, 1), most=(1, 2, 3),
+        profiles={"sqlite": ("jitter", "slow", "slow"), "thread": ("calm", "jitter")},
+    ),
     "retries": Kind({"submit": 10, "cancel": 20, "retry": 24, "delete": 2, "cancel_all": 4}),
     "restarts": Kind(
         {"submit": 14, "crowd": 4, "cancel": 8, "retry": 8, "delete": 4, "sweep": 2, "wait": 2}, kills=(1, 2, 3)
@@ -37,5 +42,5 @@ STALLS = {  # what a turn of a thread, of SQLite, of a process's start and reapi
     "jitter": (0.0, 0.0, 0.001, 0.001, 0.002, 0.01, 0.05),
     "slow": (0.0, 0.001, 0.01, 0.1, 0.1, 0.5, 2.0),
 }
-PROFILES = ("calm", "calm", "jitter", "jitter", "slow")
+PROFILES = ("calm", "jitter", "slow")
 CHANNELS = ("thread", "sqlite", "process", "api", "watch", "download")

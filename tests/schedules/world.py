@@ -39,7 +39,7 @@ class World:
         self.faults: list[tuple[str, str]] = []
         self.history: list[str] = []
         self.orders = self.turns = 0
-        self.profiles = {channel: self.random.choice(PROFILES) for channel in CHANNELS}
+        self.profiles = {channel: self.random.choice(self.plan.profiles.get(channel, PROFILES)) for channel in CHANNELS}
         self.stalls: dict[str, tuple[float, ...]] = {name: STALLS[of] for name, of in self.profiles.items()}
         self.stalls |= {"stubborn": (0.0, 0.0, 0.5, 3.0)}
         self.slow = "slow" in self.profiles.values()
