@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 from msgspec.structs import replace
 
-from blastd.aio import News, by_size
+from blastd.aio import News, by_size, duty
 from blastd.blastplus.shelf import Shelf
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Trouble
@@ -52,6 +52,8 @@ class Finisher:
         trouble = await engine.collect(job, str(folder))
         if trouble is not None:
             return await self._pending(job, its_units, decision, trouble)
+        if engine.outlives and not foreign(job):  # what a killed daemon was fetching
+            await duty(self._files.tidy_units, job.job_id)
         try:
             changed = None if foreign(job) else await self._shelf.changed(job.databases, job.created_at)
             if changed is not None:

@@ -61,6 +61,11 @@ class Checker:
         rows = self.query(f"SELECT {COLUMNS} FROM job WHERE job_id = ?", job_id)
         return rows[0] if rows else None
 
+    def queries_of(self, job_id: str) -> list[tuple[int, int]]:
+        """Return the units of a search with the number of their queries."""
+        rows = self.query("SELECT idx, queries FROM unit WHERE job_id = ? ORDER BY idx", job_id) if self._db else []
+        return [(row["idx"], row["queries"]) for row in rows]
+
     def active(self) -> list[str]:
         return [job_id for job_id, row in self.rows.items() if row["status"] not in ENDS]
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -14,6 +15,8 @@ from blastd.blastplus import blastdb, tools
 from blastd.blastplus.blastdb import Database, Scan
 from blastd.config import Settings, load
 from blastd.daemon import Applications
+from blastd.engines.kubernetes.podplan import Manifest, database_blob
+from blastd.engines.kubernetes.push import MANIFEST
 from blastd.store.sqlite import open_sync
 from tests.schedules.outside import SimTools
 
@@ -33,6 +36,14 @@ class Kit:
         self.applications, older, newer = asyncio.run(self._ask())
         self.catalogues = (older, newer)
         """The catalogue, and the one in which the nucleotide database was made anew."""
+        self.manifests = {
+            database_blob(database.fingerprint, MANIFEST): msgspec.json.encode(
+                Manifest(fingerprint=database.fingerprint, name=database.name, molecule=database.molecule, files=())
+            )
+            for scan in self.catalogues
+            for database in scan.databases
+        }
+        """Databases are in the storage account already."""
         template = root / "template"
         template.mkdir(mode=0o700)
         db = open_sync(template / "blastd.sqlite")

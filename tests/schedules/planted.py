@@ -6,8 +6,9 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -17,6 +18,9 @@ from blastd.clock import Clock
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals, poll_delay
 from blastd.core.model import Job, Missed
+from blastd.engines.kubernetes import harvest
+from blastd.engines.kubernetes.attend import Attendant, Held
+from blastd.engines.kubernetes.reflector import View
 from blastd.engines.local import units
 from blastd.engines.local.units import Running
 from blastd.store import jobs
@@ -136,7 +140,31 @@ def blind_move() -> None:
     setattr(jobs, "move", blind)  # noqa: B010
 
 
+def one_part_file() -> None:
+    """Let all fetches of a unit write one file, and let them go at once."""
+
+    async def fetch(self: Attendant, held: Held, units: Sequence[int]) -> bool:
+        return await self._fetch(held, units)
+
+    setattr(harvest, "FETCHES", repeat("x"))  # noqa: B010
+    setattr(Attendant, "fetch", fetch)  # noqa: B010
+
+
+def put_back() -> None:
+    """Put an object into the view that a list has dropped."""
+    setattr(View, "put", View._take)  # noqa: B010
+
+
 PLANTED: dict[str, Callable[[], None]] = {
     each.__name__: each
-    for each in (slot_in_task, place_beats_end, clean_of_others, thread_alone, wake_lost, blind_move)
+    for each in (
+        slot_in_task,
+        place_beats_end,
+        clean_of_others,
+        thread_alone,
+        wake_lost,
+        blind_move,
+        one_part_file,
+        put_back,
+    )
 }

@@ -32,9 +32,16 @@ KINDS = {
         {"submit": 14, "crowd": 4, "cancel": 8, "retry": 8, "delete": 4, "sweep": 2, "wait": 2}, kills=(1, 2, 3)
     ),
     "generations": Kind({"submit": 14, "delete": 10, "replace": 8, "sweep": 12, "retry": 2, "cancel": 2}),
+    "harvest": Kind(
+        {"submit": 10, "long": 4, "crowd": 2, "cancel": 3, "retry": 3, "wait": 2, "meddle": 2}, engine="kubernetes", most=(2, 3, 5)
+    ),
+    "meddle": Kind(
+        {"submit": 10, "meddle": 12, "cancel": 6, "retry": 6, "delete": 2, "away": 2, "long": 2},
+        engine="kubernetes", most=(2, 3, 5),
+    ),
 }  # fmt: skip
 WEIGHTS = {
-    "mixed": 18, "storm": 16, "crowds": 16, "retries": 16, "restarts": 14, "generations": 6,
+    "mixed": 18, "storm": 16, "crowds": 16, "retries": 16, "restarts": 14, "generations": 6, "harvest": 7, "meddle": 7,
 }  # fmt: skip
 
 STALLS = {  # what a turn of a thread, of SQLite, of a process's start and reaping takes, in seconds

@@ -13,13 +13,17 @@ from blastd import daemon
 from blastd.aio import DUTIES, FAVOURS
 from blastd.config import Settings
 from blastd.core.engine import Engine
+from blastd.core.intervals import Intervals
 from blastd.daemon import Outside, Parts
+from blastd.engines.kubernetes.engine import KubernetesEngine
+from blastd.engines.kubernetes.failures import CoolDown
 from tests.schedules import kit as kits
 from tests.schedules.checker import ENDS, Checker
+from tests.schedules.cluster import Cluster, SimBlobs, SimClient
 from tests.schedules.kit import Kit
 from tests.schedules.loop import Killed, SimLoop, Stuck
 from tests.schedules.orders import Clients
-from tests.schedules.outside import Fate, SimChance, SimChild, SimClock, SimPosting, SimProcesses
+from tests.schedules.outside import Fate, SimChance, SimChild, SimClock, SimPosting, SimProcesses, names_in
 from tests.schedules.scenarios import CHANNELS, KINDS, PROFILES, STALLS, WEIGHTS
 
 ROOTS = ("tracker", "reconcile", "settle", "webhooks", "build-databases")
@@ -45,16 +49,24 @@ class World:
         self.slow = "slow" in self.profiles.values()
         self.slots = self.random.choice((1, 1, 2, 3))
         self.failing = self.random.choice((0.0, 0.0, 0.1, 0.3))
-        self.reconcile_seconds = self.random.choice((60.0, 1e7))
+        self.reconcile_seconds = 60.0 if self._in_cluster else self.random.choice((60.0, 1e7))
         self.settings = self._settings()
         self.left = self.random.choice(self.plan.most)
         self.keys: dict[str, str] = {}
         self.filled = False  # whether the store's disk was full once
         self.checker = Checker(self.fault, self.say, lambda: self.loop.now)
         self.graves: list[Any] = []  # what a killed daemon left in memory is not ended, only forgotten
+        self.cluster = Cluster(self.random, self.say, self._pod_started, self._names) if self._in_cluster else None
+        if self.cluster is not None:
+            for name, data in kit.manifests.items():
+                self.cluster.blobs[self.settings.azure.databases_container, name] = (data, {})
         self.loop: SimLoop
         self.parts: Parts
         self.processes: SimProcesses
+
+    @property
+    def _in_cluster(self) -> bool:
+        return self.plan.engine == "kubernetes"
 
     def _settings(self) -> Settings:
         settings = self.kit.settings_for(
@@ -162,8 +174,30 @@ class World:
         return self.kit.applications
 
     def _engines(self, clock: SimClock) -> Mapping[str, Engine] | None:
-        del clock
-        return None
+        """Return the engine of a cluster that outlives the daemon; None: the local one, as the settings say."""
+        if self.cluster is None:
+            return None
+        chance = SimChance(self.random)
+        client = SimClient(self.cluster, self.loop, clock, CoolDown(clock, Intervals(), chance.share))
+        blobs = SimBlobs(self.cluster, self.loop, self.settings.azure)
+        self.cluster.live_on(self.loop)
+        kubernetes = self.settings.kubernetes
+        return {"kubernetes": KubernetesEngine(client, blobs, kubernetes, self.folder / "jobs", clock, chance)}
+
+    # ------------------------------------------------------------------ cluster
+    def _pod_started(self, job_id: str, attempt: int) -> None:
+        self.say("pod starts", job_id[:8], "attempt", attempt)
+        row = self.checker.row(job_id)
+        if row is not None and (row["status"] in ENDS or row["attempt"] != attempt):
+            self.fault("pod_starts_after_end", f"{job_id[:8]} attempt {attempt} while its row is {tuple(row)}")
+
+    def _names(self, job_id: str, index: int) -> list[str]:
+        """Return the names of a unit's queries."""
+        query = self.folder / "jobs" / job_id / "query.fa"
+        units = self.checker.queries_of(job_id)
+        names = names_in(query.read_text()) if query.exists() else []
+        first = sum(count for number, count in units if number < index)
+        return names[first : first + dict(units).get(index, 0)]
 
     # ------------------------------------------------------------------ processes
     def _fate(self) -> Fate:
@@ -185,16 +219,20 @@ class World:
         self.say("process ends", child.stdout.parts[-3][:8], child.stdout.name, "with", code)
 
     async def meddle(self) -> None:
-        """Let somebody delete an object of the cluster; there is none here."""
+        """Let somebody delete a Job of the cluster."""
+        if self.cluster is not None and (job_id := self.cluster.somebody_deletes()) is not None:
+            self.checker.excused.add(job_id[:8])
 
     async def away(self) -> None:
-        """Let the cluster be away for a while; there is none here."""
+        """Let the cluster be away for a while."""
+        if self.cluster is not None:
+            self.cluster.away_until = self.loop.now + self.random.choice((1.0, 10.0, 70.0))
 
     # ------------------------------------------------------------------ rest
     async def _rest(self) -> None:
         """No orders any more: everything has to end, by itself and in time, and to leave nothing behind."""
         active = self.checker.active
-        until = self.loop.now + 60.0 + 40.0 * len(active())
+        until = self.loop.now + (400.0 if self._in_cluster else 60.0) + 40.0 * len(active())
         await self._until(lambda: not active() and not self.processes.running, until, 1.0)
         self._late()
         if stuck := active():
@@ -208,6 +246,9 @@ class World:
             self.fault(f"never_ends:{','.join(sorted(kinds))}", f"{told} {self._facts()}")
             return
         await self._letters()
+        if self.cluster is not None:
+            self.cluster.trouble = 0.0
+            await asyncio.sleep(130.0)  # reconcile cleans up, twice
         await asyncio.sleep(20.0)
         await self._empty()
         self.checker.at_rest()
@@ -225,7 +266,7 @@ class World:
 
     def _late(self) -> None:
         """Compare when compute ended with when rows ended."""
-        if self.filled:
+        if self.filled or self._in_cluster:
             return
         allowed = PUSHED_SECONDS + 20 * max(max(self.stalls[name]) for name in ("thread", "sqlite", "process"))
         for job_id, row in self.checker.rows.items():
@@ -265,6 +306,12 @@ class World:
         return held
 
     def _of_engine(self, engine: Any) -> dict[str, Any]:
+        if self.cluster is not None:
+            kinds = {f"cluster's {kind}": self.cluster.of(kind) for kind in ("jobs", "pods", "secrets")}
+            blobs = [key for key in self.cluster.blobs if key[0] != self.settings.azure.databases_container]
+            tasks = engine._tasks._tasks if engine._tasks else ()
+            held = {"held": engine._holdings._held, "waiting": engine._waiting, "news": engine._news._keys}
+            return kinds | {"blobs": blobs, "engine's tasks": tasks} | held
         facts = engine.health().facts
         slots = engine._slots
         return {

@@ -72,3 +72,20 @@ async def test_U18_a_fetch_that_is_cut_or_cancelled_names_nothing_and_leaves_not
     fetch.cancel()
     await asyncio.wait({fetch}, timeout=30)
     assert list((tmp_path / "units").iterdir()) == []
+
+
+async def test_T14_a_fetch_cancelled_at_any_step_leaves_no_file(tmp_path: Path) -> None:
+    """Also twice: its first step is a thread's, and so is the removal of its file."""
+    for steps in range(12):
+        for again in (0, 1):
+            account = Account()
+            task = asyncio.get_running_loop().create_task(harvest(account, tmp_path, JOB, 1, 0))  # type: ignore[arg-type]  # what a fetch uses
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.sleep(0)
+            if again:
+                task.cancel()
+            await asyncio.wait({task})
+            units = tmp_path / "units"
+            assert [path.name for path in units.glob("*.part")] == [], (steps, again)

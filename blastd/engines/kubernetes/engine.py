@@ -46,7 +46,7 @@ from blastd.engines.kubernetes.objects import JobObject
 from blastd.engines.kubernetes.podplan import Manifest, job_plan, query_blob, unit_blob
 from blastd.engines.kubernetes.reading import gone, reading, units_from
 from blastd.engines.kubernetes.refusals import refused
-from blastd.engines.kubernetes.status import Units, units_of
+from blastd.engines.kubernetes.status import Stage, Units, pod_facts, units_of
 from blastd.errors import OperationFailed
 
 log = structlog.get_logger()
@@ -301,6 +301,8 @@ class KubernetesEngine:
                 await self._delete_job(each)
             for attempt in range(1, job.attempt + 1):
                 await self._delete_secret(manifests.job_name(job.job_id, attempt))
+            if self._runs(job):
+                return False
             await self._blobs.remove(self._blobs.settings.queries_container, query_blob(job.job_id))
             await self._blobs.remove(self._blobs.settings.results_container, f"{job.job_id}/")
         except (ClusterFailure, BlobFailure) as error:
@@ -308,6 +310,12 @@ class KubernetesEngine:
             return False
         self._drop(job.job_id)
         return True
+
+    def _runs(self, job: Job) -> bool:
+        """Tell whether a pod of *job* may still publish a result, which nobody would remove then."""
+        names = (manifests.job_name(job.job_id, attempt) for attempt in range(1, job.attempt + 1))
+        told = [pod_facts(pod) for name in names for pod in self.seen.pods.view.of(name).values()]
+        return any(pod.exit_code is None and pod.stage in (Stage.STAGING, Stage.RUNNING) for pod in told)
 
     async def _delete_job(self, found: JobObject) -> None:
         try:

@@ -1,14 +1,13 @@
 """Results from the storage account to the job's folder: each fetch in a file of its own, checksummed, named only when whole."""
 
 import base64
-import os
-import tempfile
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from blastd.aio import duty, offload
+from blastd.aio import duty, offload, uninterrupted
 from blastd.core.engine import Trouble, UnitReport
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, UnitState
@@ -16,6 +15,9 @@ from blastd.durable import digest, publish_unit
 from blastd.engines.kubernetes.blob import BlobFailure, BlobMissing, Blobs
 from blastd.engines.kubernetes.podplan import unit_blob
 from blastd.engines.kubernetes.status import moment
+
+FETCHES = count(1)
+"""Each fetch has a file of its own, named before it is made: a cancel between the two leaves nothing."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +45,9 @@ class Harvested(Frozen, frozen=True, kw_only=True):
 async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit: int) -> Harvested | None:
     """Bring a unit's output to *folder*/units; None if there is no result. Raises BlobFailure, also for a damaged one."""
     target = folder / "units" / f"{unit}.out"
-    part = await duty(own_part, target)
+    part = target.with_name(f"{unit}.{next(FETCHES)}.harvest.part")
     try:
+        await duty(part.parent.mkdir, mode=0o700, exist_ok=True)
         metadata = await blobs.download(blobs.settings.results_container, unit_blob(job_id, attempt, unit), part)
         told = decoded(metadata)
         size, sha256 = await offload(digest, part)
@@ -54,16 +57,8 @@ async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit:
     except BlobMissing:
         return None
     finally:
-        await duty(part.unlink, missing_ok=True)
+        await uninterrupted(duty(part.unlink, missing_ok=True))  # a second cancel would leave it there
     return Harvested(report=report_of(told, attempt), told=told)
-
-
-def own_part(target: Path) -> Path:
-    """Make the file of one fetch, which nobody else writes; blocking."""
-    target.parent.mkdir(mode=0o700, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{target.stem}.", suffix=".harvest.part", dir=target.parent)
-    os.close(handle)
-    return Path(name)
 
 
 def decoded(metadata: Any) -> Told:

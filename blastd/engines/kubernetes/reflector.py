@@ -210,7 +210,7 @@ class Reflector(Generic[T]):
         while True:
             pause = POLL_SECONDS
             self._list_now.clear()
-            if not self._version or (not self.watching and self.needed()):
+            if not self._version or self.bad_since is not None or (not self.watching and self.needed()):
                 try:
                     await self._list()
                     failures, pause = 0, max(POLL_SECONDS, self.list_seconds * SHARE)
