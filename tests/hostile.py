@@ -159,7 +159,7 @@ def send(host: str, port: int, hostile: Hostile) -> Told:
     lines += [f"{name}: {value}" for name, value in hostile.headers.items()]
     if hostile.body or hostile.method in ("POST", "PUT"):
         lines.append(f"Content-Length: {len(hostile.body)}")
-    with socket.create_connection((host, port), timeout=60) as connection:
+    with socket.create_connection((host, port), timeout=300) as connection:
         try:
             connection.sendall("\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n")
             connection.sendall(hostile.body)
