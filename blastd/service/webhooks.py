@@ -110,7 +110,11 @@ class Webhooks:
 
     async def _deliver(self, post: Post, letter: Letter) -> None:
         try:
-            problem, final = await self._send(post, letter)
+            try:
+                problem, final = await self._send(post, letter)
+            except Exception as error:  # whatever the row holds: a try that failed, of which there are so many
+                log.exception("webhook_not_sent", job_id=letter.job_id)
+                problem, final = f"{type(error).__name__}: {error}"[:300], False
             await self._note(letter, problem, final=final)
         except StoreBroken as error:  # the letter is still there and is sent again, but not at once
             log.warning("webhook_not_noted", job_id=letter.job_id, reason=str(error))

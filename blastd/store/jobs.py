@@ -204,9 +204,17 @@ def page(
     text = "SELECT * FROM job" + (" WHERE " + " AND ".join(where) if where else "")
     text += " ORDER BY created_at DESC, job_id DESC LIMIT :limit"
     rows = db.execute(text, values | {"limit": limit + 1}).fetchall()
-    jobs = [job_from(row) for row in rows[:limit]]
-    more = len(rows) > limit
-    return jobs, Cursor(created_ms=to_ms(jobs[-1].created_at), job_id=jobs[-1].job_id) if more else None
+    jobs = [job for row in rows[:limit] if (job := readable(row)) is not None]
+    last = rows[limit - 1] if len(rows) > limit else None
+    return jobs, None if last is None else Cursor(created_ms=last["created_at"], job_id=last["job_id"])
+
+
+def readable(row: sqlite3.Row) -> Job | None:
+    """Return the job of a row, None for one that can't be read: a list holds the others, and fsck names it."""
+    try:
+        return job_from(row)
+    except (ValueError, TypeError, OverflowError):  # msgspec's errors are ValueErrors
+        return None
 
 
 def conditions(wanted: JobFilter) -> tuple[list[str], dict[str, Any]]:

@@ -9,7 +9,7 @@ from blastd.core.model import Job
 from blastd.store.rows import dump, load
 
 ADD = "INSERT OR REPLACE INTO leftover VALUES (:job_id, :engine, :row, :now)"
-PAGE = "SELECT row FROM leftover ORDER BY created_at LIMIT :limit"
+PAGE = "SELECT job_id, row FROM leftover ORDER BY created_at LIMIT :limit"
 REMOVE = "DELETE FROM leftover WHERE job_id = :job_id"
 
 OUTSIDE = frozenset({"kubernetes"})
@@ -23,8 +23,22 @@ def add(db: sqlite3.Connection, job: Job, now: datetime) -> None:
 
 
 def page(db: sqlite3.Connection, limit: int = 500) -> list[Job]:
-    """Return jobs whose engine has to be told, oldest first."""
-    return [load(row["row"], Job) for row in db.execute(PAGE, {"limit": limit})]
+    """Return jobs whose engine has to be told, oldest first; without those whose row can't be read."""
+    found = (_readable(row["row"]) for row in db.execute(PAGE, {"limit": limit}))
+    return [job for job in found if job is not None]
+
+
+def unreadable(db: sqlite3.Connection, limit: int = 500) -> list[JobId]:
+    """Return whose rows can't be read: nobody can tell their engine anything."""
+    return [JobId(row["job_id"]) for row in db.execute(PAGE, {"limit": limit}) if _readable(row["row"]) is None]
+
+
+def _readable(text: str) -> Job | None:
+    try:
+        job: Job = load(text, Job)
+        return job
+    except ValueError:  # msgspec's errors are ValueErrors
+        return None
 
 
 def remove(db: sqlite3.Connection, identifier: JobId) -> None:

@@ -92,11 +92,19 @@ def next_ones(db: sqlite3.Connection, busy: Collection[str], limit: int) -> Sequ
             host=row["host"],
             message=row["message"],
             body=row["body"],
-            due_at=from_ms(row["due_at"]),
+            due_at=_due(row["due_at"]),
             attempts=row["attempts"],
         )
         for row in rows
     ]
+
+
+def _due(ms: int) -> datetime:
+    """Return when a letter is due; one with a time that there is not is due now, so that its tries end."""
+    try:
+        return from_ms(ms)
+    except (ValueError, OverflowError, OSError):
+        return from_ms(0)
 
 
 def postpone(db: sqlite3.Connection, letter: Letter, until: datetime) -> None:

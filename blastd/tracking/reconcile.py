@@ -5,6 +5,7 @@ complete listing says (`core.engine.Absent`), never because one answer failed to
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import structlog
 
@@ -88,6 +89,9 @@ class Reconciler:
         self._tracker.follow(job_id)
 
     async def _clean(self) -> None:
+        for job_id in await self._store.read(leftovers.unreadable):
+            log.error("leftover_unreadable", job_id=job_id)  # what its engine holds ends by itself
+            await self._store.write(partial(leftovers.remove, identifier=job_id), of=())
         for job in await self._store.read(leftovers.page):
             with isolated("clean", job_id=job.job_id):
                 await self._tracker.clean(job)

@@ -9,21 +9,23 @@ from functools import partial
 
 import structlog
 
-from blastd.aio import Tasks, owning_tasks
+from blastd.aio import Tasks, isolated, owning_tasks
 from blastd.clock import Clock
-from blastd.core.engine import Engine
+from blastd.core.engine import Engine, Trouble
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals
 from blastd.core.model import Gone, Job, Lost
 from blastd.errors import StoreBroken
 from blastd.metrics import Metrics
-from blastd.store import jobs
+from blastd.store import hopeless, jobs
 from blastd.store.sqlite import Database
 from blastd.tracking.look import Looks
 from blastd.tracking.poller import Look, poll
 
 log = structlog.get_logger()
 
+MOST_FAILURES = 10
+"""Of one job's poller, each of a minute or more: what fails so often is not of the moment."""
 POSITIONS_SECONDS = 0.75  # places in the queue are written for all who wait at once, and true within a second
 
 
@@ -46,6 +48,7 @@ class Tracker:
         self._tasks: Tasks | None = None
         self._refreshing: dict[JobId, None] = {}
         self._refresh = asyncio.Event()
+        self._failures: dict[JobId, int] = {}
 
     async def run(self) -> None:
         """Follow every active row, then whatever engines and services tell, until cancelled."""
@@ -141,9 +144,29 @@ class Tracker:
 
         try:
             await self._poll(job_id, look, wake)
-        except Exception:
+        except Exception as error:
             self._metrics.poller_failures.inc()
             log.exception("poller_failed", job_id=job_id)
+            await self._count(job_id, error)
+        else:
+            self._failures.pop(job_id, None)
+
+    async def _count(self, job_id: JobId, error: Exception) -> None:
+        """Count a failure that no rule of the lifecycle knows; a job that fails so again and again ends failed with the cause."""
+        number = self._failures[job_id] = self._failures.get(job_id, 0) + 1
+        if number < MOST_FAILURES:
+            return
+        trouble = Trouble(
+            code="internal",
+            sentence=f"The search could not be followed, {number} times in a row: {type(error).__name__}: {error}"[
+                :500
+            ],
+            remedy="Submit it again; the log of the service has the whole error.",
+        )
+        now = self._clock.now()
+        with isolated("give-up", job_id=job_id):
+            await self._store.write(lambda db: hopeless.end(db, job_id, trouble, now))
+            self._failures.pop(job_id, None)
 
     async def _poll(self, job_id: JobId, look: Look, wake: asyncio.Event) -> None:
         """Poll to the end; while the store is full or locked, wait: nothing that the job does is lost meanwhile."""

@@ -112,3 +112,23 @@ async def test_U04_a_folder_that_can_not_be_looked_through_fails_no_order(
         good = await order(service, "good")
         assert (await states(service, 1))[good] == ("completed", None, None)
         assert (await service.get("/readyz")).status == 200
+
+
+class Odd:
+    """BLAST+ applications that fail in a way that nobody foresaw."""
+
+    async def run(self, *_: object, **__: object) -> None:
+        raise ValueError("embedded null byte")
+
+
+async def test_U04_a_failure_that_nobody_foresaw_ends_one_order_alone(
+    state: Path, database_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(state, [database_folder]) as service:
+        with monkeypatch.context() as odd:
+            odd.setattr(service.services.databases, "_tools", Odd())
+            lost = await order(service, "lost")
+            assert (await states(service, 1))[lost][0] == "failed"
+        assert "embedded null byte" in (await states(service, 1))[lost][2]
+        good = await order(service, "good")
+        assert (await states(service, 2))[good] == ("completed", None, None)

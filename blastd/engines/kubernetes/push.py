@@ -8,9 +8,10 @@ import msgspec
 import structlog
 
 from blastd.aio import duty, first_of, offload
+from blastd.blastplus.generation import RECORD
 from blastd.core.engine import DatabaseAt
 from blastd.durable import digest
-from blastd.engines.kubernetes.blob import BlobMissing, Blobs
+from blastd.engines.kubernetes.blob import BlobFailure, BlobMissing, Blobs
 from blastd.engines.kubernetes.podplan import Manifest, Stored, database_blob
 
 log = structlog.get_logger()
@@ -35,12 +36,14 @@ async def find_manifest(blobs: Blobs, fingerprint: str) -> Manifest | None:
 
 
 def files_of(database: DatabaseAt) -> list[Path]:
-    """Return the files of a pinned generation; blocking. One that is not pinned is given by its name's files."""
-    folder = Path(database.folder)
-    if database.pinned:
-        return sorted(path for path in folder.iterdir() if path.is_file() and path.name != "generation.json")
-    stem = Path(database.name).name
-    return sorted(path for path in folder.iterdir() if path.is_file() and path.name.startswith(f"{stem}."))
+    """Return the files of a generation, links among them; blocking. Raises BlobFailure for one that is no flat folder."""
+    entries = sorted(path for path in Path(database.folder).iterdir() if path.name != RECORD)
+    if any(path.is_dir() for path in entries):
+        raise BlobFailure(
+            f"Database {database.name} has files of the same name in several folders, which nodes can't hold: give them "
+            "names of their own."
+        )
+    return entries
 
 
 async def push_database(blobs: Blobs, database: DatabaseAt, progress: Progress | None = None) -> Manifest:
