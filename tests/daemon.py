@@ -95,6 +95,14 @@ class Daemon:
             time.sleep(0.02)
         raise AssertionError(f"blastd did not listen within {PATIENCE_SECONDS} s: {text[-2000:]}")
 
+    def ready(self) -> "Daemon":
+        """Wait until searches are accepted: the databases have been looked through."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while (answer := self.get("/readyz")).status != 200:
+            assert time.monotonic() < until, answer.text
+            time.sleep(0.02)
+        return self
+
     def kill(self) -> None:
         """kill -9, as a crash does."""
         assert self.process is not None

@@ -96,7 +96,7 @@ def test_U09_the_list_of_an_alias_is_followed_and_old_jobs_keep_theirs(
     (inner / f"{name}.nal").write_text(f"TITLE\tlisted\nDBLIST\t{up}{base}\n{kind}\tsome.lst\n")
     if nested:
         (folder / "list.nal").write_text("TITLE outer\nDBLIST inner/inner_list\n")
-    daemon.start()
+    daemon.start().ready()
     old = daemon.run(LAMBDA_QUERY, database="list")
     before, xml = subjects(daemon, old["job_id"]), daemon.results(old["job_id"], "xml")
     write(inner / "some.lst", second)
@@ -121,7 +121,7 @@ def test_U09_a_list_that_goes_is_named_and_one_that_comes_back_is_searched(folde
     listed = folder / "ids.txt"
     listed.write_bytes(text(IDS[:2]))
     (folder / "list.nal").write_text("TITLE x\nDBLIST base\nSEQIDLIST ids.txt\n")
-    daemon.start()
+    daemon.start().ready()
     daemon.run(LAMBDA_QUERY, database="list")
     listed.unlink()
     refused = daemon.post(JOBS, {"program": "blastn", "database": "list", "query": LAMBDA_QUERY})
@@ -131,7 +131,7 @@ def test_U09_a_list_that_goes_is_named_and_one_that_comes_back_is_searched(folde
 
 
 def test_U09_names_of_organisms_are_part_of_the_search(folder: Path, daemon: Daemon, taxdbs: list[Path]) -> None:
-    daemon.start()
+    daemon.start().ready()
     without = daemon.run(LAMBDA_QUERY, database="base")
     for file in taxdbs[0].iterdir():
         shutil.copy(file, folder)
@@ -187,7 +187,7 @@ def test_U10_both_molecules_of_one_name_are_listed_searched_made_and_removed_apa
     make(folder, DB / "aa.fa", "both", "prot", "-parse_seqids", "-title", "both residues")
     (folder / "union.nal").write_text("TITLE union of letters\nDBLIST both\n")
     (folder / "union.pal").write_text("TITLE union of residues\nDBLIST both\n")
-    daemon.start()
+    daemon.start().ready()
     for name in ("both", "union"):
         rows = [row for row in daemon.get(DATABASES).json["databases"] if row["name"] == name]
         assert [(row["molecule"], row["state"]) for row in rows] == [("nucleotide", "ready"), ("protein", "ready")]
@@ -207,7 +207,7 @@ def test_U10_both_molecules_of_one_name_are_listed_searched_made_and_removed_apa
 
 
 def test_U10_databases_of_one_name_are_made_replaced_and_removed_apart(folder: Path, daemon: Daemon) -> None:
-    daemon.start()
+    daemon.start().ready()
     assert folder.is_dir()
     letters, residues = b">a1 first\nACGTACGTTTGACCAGGAT\n", b">p1 first\nMKVLAAGIVGLLLAQWERTY\n"
     for molecule, fasta in (("nucleotide", letters), ("protein", residues)):

@@ -82,7 +82,7 @@ def made(daemon: Daemon, name: str) -> dict[str, Any]:
 
 @pytest.mark.timeout(300)
 def test_U05_odd_things_in_a_folder_are_named_and_stop_nothing(corpus: Corpus, unprivileged: Unprivileged) -> None:
-    daemon = unprivileged.start()
+    daemon = unprivileged.start().ready()
     assert daemon.get("/readyz").status == 200
     for again in range(2):
         rows = listed(daemon)
@@ -102,7 +102,7 @@ def test_U05_odd_things_in_a_folder_are_named_and_stop_nothing(corpus: Corpus, u
     refused = daemon.post("/api/blast/jobs", {"program": "blastn", "database": "fifopart", "query": LAMBDA_QUERY})
     assert (refused.status, "fifopart.nsq is a FIFO" in refused.text) == (422, True)
     assert daemon.stop() == 0
-    daemon.start()
+    daemon.start().ready()
     searched(daemon)
     assert daemon.stop() == 0
 
@@ -114,7 +114,7 @@ def test_U06_a_database_that_can_not_be_read_is_broken_with_that_reason_and_the_
     folder.mkdir(mode=0o755)
     corpus = Corpus(folder)
     build_good(corpus)
-    daemon = unprivileged.start()
+    daemon = unprivileged.start().ready()
     assert listed(daemon)["later"]["state"] == READY
     closed = folder / "later.nsq"
     closed.chmod(0)
@@ -124,7 +124,7 @@ def test_U06_a_database_that_can_not_be_read_is_broken_with_that_reason_and_the_
     searched(daemon)
     assert made(daemon, "another")["status"] == "completed"  # it looks through the folders, too
     assert daemon.stop() == 0
-    daemon.start()
+    daemon.start().ready()
     assert listed(daemon)["later"]["state"] == BROKEN
     closed.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
     answer = daemon.post("/api/blast/jobs", {"program": "blastn", "database": "later", "query": LAMBDA_QUERY})
