@@ -4,6 +4,7 @@ Formats that need more than the stored form holds are made by `results/finish.py
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ BLOCK_CHARACTERS = 1 << 18
 class Format(Frozen, frozen=True, kw_only=True):
     """A format: its name, BLAST+'s number (None: not one of BLAST+), how it is sent; `programs` empty means all.
 
-    `words` are more for BLAST+'s command line.
+    `words` are more for BLAST+'s command line; `header`: a table begins with a line of its columns' names.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Format(Frozen, frozen=True, kw_only=True):
     extension: str
     programs: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    header: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
@@ -38,21 +40,21 @@ FORMATS: Mapping[str, Format] = {
             name="tabular",
             outfmt=6,
             title="Table, tab-separated",
-            media_type="text/tab-separated-values; charset=utf-8",
+            media_type="text/plain; charset=utf-8",
             extension="tsv",
         ),
         Format(
             name="commented",
             outfmt=7,
             title="Table with comment lines",
-            media_type="text/tab-separated-values; charset=utf-8",
+            media_type="text/plain; charset=utf-8",
             extension="txt",
         ),
         Format(
             name="csv",
             outfmt=10,
             title="Table, comma-separated, safe in spreadsheets",
-            media_type="text/csv; charset=utf-8",
+            media_type="text/plain; charset=utf-8",
             extension="csv",
         ),
         Format(name="xml", outfmt=5, title="BLAST XML", media_type="application/xml", extension="xml"),
@@ -107,6 +109,25 @@ FORMATS: Mapping[str, Format] = {
 _WRITERS = {"tabular": tabular.table, "commented": tabular.commented, "csv": tabular.csv}
 
 
+class HeaderForm(Frozen, frozen=True, kw_only=True):
+    """How a table with a line of names is sent: a reader of the media type takes that line for what it is (RFC 4180, IANA)."""
+
+    media_type: str
+    separator: str
+
+
+WITH_HEADER: Mapping[str, HeaderForm] = {
+    "tabular": HeaderForm(media_type="text/tab-separated-values; charset=utf-8; header=present", separator="\t"),
+    "csv": HeaderForm(media_type="text/csv; charset=utf-8; header=present", separator=","),
+}
+"""Tables that can have one. Without it they are sent as plain text, since readers of these types drop the first line."""
+
+
+def with_header(kind: Format) -> Format:
+    """Return a table that begins with a line of its columns' names."""
+    return replace(kind, header=True, media_type=WITH_HEADER[kind.name].media_type)
+
+
 def with_gis(kind: Format) -> Format:
     """Return a text format with the GIs of subjects that have one; what is made for programs stays as it is."""
     if kind.outfmt is None or not 0 <= kind.outfmt <= 4:
@@ -129,11 +150,13 @@ def projection(
     standins: Mapping[str, str] | None = None,
     without: Collection[str] = (),
     more: Path | None = None,
+    header: bool = False,
 ) -> Iterator[bytes] | None:
     """Yield blocks of the format *name* made from the stored files of *units*; None when it can't be made from them.
 
     *without* are columns that these lack; *more* is a table of those that have to be beside them (`tabular.beside`).
 
+    *header*: the names of the columns come first, in a line of their own.
     *names* are checked columns (`tabular.columns`), *query* is one query's number from 1. Blocking, at most a few
     milliseconds a block. Raises Damaged, in the middle, for a file that is not whole.
     """
@@ -146,7 +169,8 @@ def projection(
     if query is not None:
         parts = [only(folder, units, query)]
     further = tabular.Beside(lacked, stored_lines(more)) if lacked and more is not None else None
-    return _encoded(writer(parts, names, further), standins or {})
+    first = [WITH_HEADER[name].separator.join(names) + "\n"] if header else []
+    return _encoded(chain(first, writer(parts, names, further)), standins or {})
 
 
 def only(folder: Path, units: Sequence[Unit], query: int) -> Iterator[str]:

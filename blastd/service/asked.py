@@ -17,7 +17,7 @@ PROJECTED = frozenset({"tabular", "commented", "csv"})
 class Wanted(Frozen, frozen=True, kw_only=True):
     """Which results. `whole`: the client needs length and validator; `gis`: text shows GIs.
 
-    `alignments`: of so many subjects a query text shows the alignments, None for as many as BLAST+ shows by itself.
+    `header`: a table begins with the names of its columns. `alignments`: of so many subjects a query text shows the alignments, None for as many as BLAST+ shows by itself.
     """
 
     format: str = "tabular"
@@ -28,6 +28,7 @@ class Wanted(Frozen, frozen=True, kw_only=True):
     whole: bool = False
     gis: bool = False
     alignments: int | None = None
+    header: bool = False
 
 
 class ResultFile(Frozen, frozen=True, kw_only=True):
@@ -93,6 +94,17 @@ def held(job: Job) -> Held:
     return {"standins": job.standins, "without": lacking(job.program, job.options)}
 
 
+class Shaped(Held):
+    """The same, and whether a line of names comes first."""
+
+    header: bool
+
+
+def shaped(job: Job, kind: Format) -> Shaped:
+    """Return how the stored form of a job is to be read, and written in a format."""
+    return {**held(job), "header": kind.header}
+
+
 def format_of(wanted: Wanted) -> Format:
     """Return the format of this name or BLAST+ number. Raises Invalid."""
     by_number = {str(kind.outfmt): kind for kind in FORMATS.values()}
@@ -104,8 +116,12 @@ def format_of(wanted: Wanted) -> Format:
         faults.append(("/fields", f"fields are for {', '.join(sorted(PROJECTED))}; {kind.name} has its own."))
     if wanted.subjects and wanted.format != "fasta":
         faults.append(("/subject", "subject is for the format fasta."))
+    if wanted.header and kind is not None and kind.name not in formats.WITH_HEADER:
+        faults.append(("/header", f"header is for {', '.join(formats.WITH_HEADER)}; {kind.name} has its own."))
     if faults or kind is None:
         raise Invalid(faults)
+    if wanted.header:
+        return formats.with_header(kind)
     if wanted.alignments is not None:
         kind = formats.with_alignments(kind, wanted.alignments)
     return formats.with_gis(kind) if wanted.gis else kind
@@ -113,7 +129,7 @@ def format_of(wanted: Wanted) -> Format:
 
 def key_of(kind: Format, names: Sequence[str] | None, query: int | None) -> str:
     """Return the name under which a format is kept."""
-    key = kind.name
+    key = f"{kind.name}-header" if kind.header else kind.name
     if names is not None:
         key += "-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
     return key if query is None else f"{key}-q{query}"

@@ -40,6 +40,7 @@ from blastd.service.asked import (
     format_of,
     held,
     key_of,
+    shaped,
     stored_file,
 )
 from blastd.service.hit_indices import HitIndices
@@ -157,7 +158,7 @@ class Results:
             return stored_file(ready, kept)
         sent: Iterator[bytes] | None = None
         if kind.name in PROJECTED and not wanted.whole:
-            sent = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query, **held(job))
+            sent = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query, **shaped(job, kind))
         if sent is None or ready.stored_bytes <= SMALL_BYTES:
             try:
                 return await self._made(ready, key, kind, names, wanted.query)
@@ -176,7 +177,9 @@ class Results:
             raise Unsupported(f"Partial results are given as {', '.join(sorted(PROJECTED))} only.")
         if not done:
             raise self._not_ready(job)
-        blocks = formats.projection(self._files.job_folder(job.job_id), done, kind.name, names, None, **held(job))
+        blocks = formats.projection(
+            self._files.job_folder(job.job_id), done, kind.name, names, None, **shaped(job, kind)
+        )
         if blocks is None:
             raise Unsupported("These columns are made when the search has completed.")
         return ResultStream(
@@ -220,7 +223,9 @@ class Results:
         self, ready: Ready, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
     ) -> Artifact:
         made, more, blocks = self._files.temporary(), self._files.temporary(), None
-        project = partial(formats.projection, ready.folder, ready.units, kind.name, names, query, **held(ready.job))
+        project = partial(
+            formats.projection, ready.folder, ready.units, kind.name, names, query, **shaped(ready.job, kind)
+        )
         if kind.name in PROJECTED:
             blocks = project()
         try:

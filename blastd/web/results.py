@@ -37,8 +37,10 @@ async def send_results(request: web.Request, query: wire.ResultsQuery, subjects:
     """Answer what was asked for: a stored file, or a stream of what is made now."""
     services = request.app[SERVICES]
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    form, header = chosen_format(request, query)
     wanted = Wanted(
-        format=query.format,
+        format=form,
+        header=header,
         fields=tuple(query.fields.replace(",", " ").split()) if query.fields is not None else None,
         query=query.query,
         subjects=tuple(subjects),
@@ -50,6 +52,27 @@ async def send_results(request: web.Request, query: wire.ResultsQuery, subjects:
         return await send_file(request, stored(found))
     headers = {PARTIAL_HEADER: found.partial} if found.partial else {}
     return await send_stream(request, found.blocks, found.media_type, found.name, headers)
+
+
+BY_MEDIA_TYPE = {
+    "text/tab-separated-values": ("tabular", True),
+    "text/csv": ("csv", True),
+    "application/xml": ("xml", False),
+    "text/xml": ("xml", False),
+    "application/json": ("json", False),
+    "text/x-fasta": ("fasta", False),
+}
+
+
+def chosen_format(request: web.Request, query: wire.ResultsQuery) -> tuple[str, bool]:
+    """Return the format and whether a table has a header line: as asked, else the first known type that is accepted."""
+    if query.format is not None:
+        return query.format, query.header
+    for accepted in request.headers.get("Accept", "").split(","):
+        known = BY_MEDIA_TYPE.get(accepted.partition(";")[0].strip().lower())
+        if known is not None:
+            return known
+    return "tabular", query.header
 
 
 def must_be_whole(request: web.Request) -> bool:

@@ -10,7 +10,13 @@ from blastd.web.wire.base import MOST, Request, Wire
 class ResultsQuery(Request, frozen=True, kw_only=True):
     """Which format, of which part."""
 
-    format: Annotated[str, Meta(description="See `formats` of /api/blast/programs.")] = "tabular"
+    format: (
+        Annotated[str, Meta(description="See `formats` of /api/blast/programs; without it the Accept header chooses.")]
+        | None
+    ) = None
+    header: Annotated[bool, Meta(description="For tabular and csv: a first line with the names of the columns.")] = (
+        False
+    )
     fields: Annotated[str, Meta(description="Columns of tabular, commented and csv, as BLAST+ names them.")] | None = (
         None
     )
