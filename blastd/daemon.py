@@ -26,7 +26,7 @@ from blastd.core.engine import Engine
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen
 from blastd.core.programs import Catalogue
-from blastd.engines.local.engine import LocalEngine, LocalSettings
+from blastd.engines.local.engine import LocalEngine, LocalEngineSettings
 from blastd.errors import ConfigError
 from blastd.metrics import Metrics
 from blastd.service import Services
@@ -35,7 +35,7 @@ from blastd.service.databases import Databases
 from blastd.service.posting import Posting, posting
 from blastd.store import private, tokens
 from blastd.store.files import Files
-from blastd.store.sqlite import Database, open_database
+from blastd.store.sqlite import Store, open_database
 from blastd.threads import Threads, system_threads
 from blastd.tracking.finish import Finisher
 from blastd.tracking.launch import Launcher, LaunchSettings
@@ -79,7 +79,7 @@ class Parts(Frozen, frozen=True, kw_only=True):
     settings: Settings
     clock: Clock
     metrics: Metrics
-    store: Database
+    store: Store
     files: Files
     engines: Mapping[str, Engine]
     tracker: Tracker
@@ -120,7 +120,7 @@ async def build(
         yield await _parts(settings, clock, outside, metrics, store, files, engines, applications)
 
 
-async def _guard(settings: Settings, store: Database) -> None:
+async def _guard(settings: Settings, store: Store) -> None:
     """Raise ConfigError if other machines reach the service and nobody needs a token."""
     if not settings.server.loopback and not await store.read(lambda db: tokens.list_all(db, limit=1)):
         raise ConfigError(
@@ -149,7 +149,7 @@ async def _parts(
     clock: Clock,
     outside: Outside,
     metrics: Metrics,
-    store: Database,
+    store: Store,
     files: Files,
     engines: Mapping[str, Engine],
     applications: Applications,
@@ -238,7 +238,7 @@ def _tracker(
     clock: Clock,
     chance: Chance,
     metrics: Metrics,
-    store: Database,
+    store: Store,
     files: Files,
     engines: Mapping[str, Engine],
     shelf: Shelf,
@@ -306,7 +306,7 @@ async def _engines(
             )
         )
     if settings.local.enabled:
-        local = LocalSettings(
+        local = LocalEngineSettings(
             slots=settings.local.slots or os.cpu_count() or 1,
             threads=settings.local.threads,
             shards=settings.local.shards,

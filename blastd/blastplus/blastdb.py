@@ -18,10 +18,10 @@ from blastd.aio import duty, offload
 from blastd.blastplus import organisms
 from blastd.blastplus.anatomy import SUFFIXES, VOLUME, Anatomy, anatomy
 from blastd.blastplus.fingerprint import fingerprint
-from blastd.blastplus.folders import Found, walk
+from blastd.blastplus.folders import SeenDatabase, walk
 from blastd.blastplus.indexfile import Index, read_index
 from blastd.blastplus.organisms import Taxonomy
-from blastd.blastplus.regular import Part, Reader, part, printed
+from blastd.blastplus.regular import BoundedReader, Part, part, printed
 from blastd.blastplus.tools import Tools
 from blastd.core.model import Frozen
 from blastd.errors import DatabaseBroken, Exhausted, ToolFailed
@@ -45,7 +45,7 @@ class Volume(Frozen, frozen=True, kw_only=True):
     sequences: int
 
 
-class Database(Frozen, frozen=True, kw_only=True):
+class BlastDatabase(Frozen, frozen=True, kw_only=True):
     """A database of the catalogue. `name` is relative to its folder of the configuration, without suffix.
 
     `parts` are all files that decide what it is (`anatomy`), `digests` theirs, `fingerprint` names them all; `taxonomy` are the
@@ -82,10 +82,10 @@ class Database(Frozen, frozen=True, kw_only=True):
 class Scan(Frozen, frozen=True, kw_only=True):
     """All databases, and what could not be looked at."""
 
-    databases: tuple[Database, ...] = ()
+    databases: tuple[BlastDatabase, ...] = ()
     problems: tuple[str, ...] = ()
 
-    def named(self, name: str) -> list[Database]:
+    def named(self, name: str) -> list[BlastDatabase]:
         """Return the databases of this name: none, one, or one of each molecule."""
         return [database for database in self.databases if database.name == name]
 
@@ -94,7 +94,7 @@ async def scan(
     folders: Sequence[Path],
     tools: Tools,
     previous: Scan | None = None,
-    told: Callable[[Database], None] | None = None,
+    told: Callable[[BlastDatabase], None] | None = None,
 ) -> Scan:
     """Look through *folders* and return what is there; *previous* saves reading what did not change.
 
@@ -103,7 +103,7 @@ async def scan(
     """
     found, problems = await offload(walk, folders)
     known = {(database.path, database.molecule): database for database in (previous or Scan()).databases}
-    databases: dict[int, Database] = {}
+    databases: dict[int, BlastDatabase] = {}
     waiting = list(enumerate(found))[::-1]
     beside = organisms.Finder(folders, [database.taxonomy for database in known.values()])
 
@@ -120,9 +120,11 @@ async def scan(
     return Scan(databases=tuple(databases[number] for number in sorted(databases)), problems=tuple(problems))
 
 
-async def inspect(found: Found, tools: Tools, known: Database | None, beside: organisms.Finder) -> Database:
+async def inspect(
+    found: SeenDatabase, tools: Tools, known: BlastDatabase | None, beside: organisms.Finder
+) -> BlastDatabase:
     """Return what a database is now; *known* is given back if none of its files changed. Never raises."""
-    blank = Database(name=found.name, path=found.path, molecule=found.molecule)
+    blank = BlastDatabase(name=found.name, path=found.path, molecule=found.molecule)
     try:
         shape = await offload(anatomy, Path(found.path), found.molecule)
         blank = replace(blank, parts=shape.parts, bytes=sum(each.size for each in shape.parts), alias=shape.alias)
@@ -134,7 +136,7 @@ async def inspect(found: Found, tools: Tools, known: Database | None, beside: or
         return replace(database, name=found.name, taxonomy=files)
     except (DatabaseBroken, ToolFailed) as error:
         return replace(blank, state="broken", reason=printed(str(error)))
-    except Unsupported as error:
+    except UnsupportedDatabase as error:
         return replace(blank, state="unsupported", reason=str(error))
     except (
         Exhausted,
@@ -146,11 +148,11 @@ async def inspect(found: Found, tools: Tools, known: Database | None, beside: or
         return replace(blank, state="broken", reason=printed(f"it can't be read: {type(error).__name__}: {error}"))
 
 
-class Unsupported(Exception):
+class UnsupportedDatabase(Exception):
     """No program here searches this kind of database."""
 
 
-def _checked(database: Database, shape: Anatomy) -> Database:
+def _checked(database: BlastDatabase, shape: Anatomy) -> BlastDatabase:
     """Return a database whose files are as they were, if they can still be read; blocking. Raises DatabaseBroken."""
     for each in shape.parts:
         if not os.access(each.path, os.R_OK):
@@ -158,13 +160,13 @@ def _checked(database: Database, shape: Anatomy) -> Database:
     return database
 
 
-def _read(blank: Database, shape: Anatomy) -> Database:
+def _read(blank: BlastDatabase, shape: Anatomy) -> BlastDatabase:
     """Return a database from its files; blocking. Raises DatabaseBroken naming the file, Unsupported."""
     suffixes = {Path(each.path).suffix[1:] for each in shape.parts}
     volumes = [(volume, check_volume(Path(volume), shape.molecule)) for volume in shape.volumes]
     indexes = [index for _, index in volumes]
     if suffixes & {"rps", "loo", "aux"}:
-        raise Unsupported(PROFILES)
+        raise UnsupportedDatabase(PROFILES)
     version = max(index.version for index in indexes)
     name, digests = fingerprint(shape.parts, shape.molecule[0])
     return replace(
@@ -187,7 +189,7 @@ def check_volume(base: Path, molecule: str) -> Index:
     """Return the index of a volume whose files are whole; blocking. Raises DatabaseBroken naming the file."""
     index_suffix, header, sequence, _ = SUFFIXES[molecule]
     path = base.with_name(f"{base.name}.{index_suffix}")
-    with Reader(path) as file:
+    with BoundedReader(path) as file:
         try:
             index = read_index(file)
         except DatabaseBroken as error:
@@ -211,7 +213,7 @@ def check_volume(base: Path, molecule: str) -> Index:
     return index
 
 
-def unchanged(database: Database) -> bool:
+def unchanged(database: BlastDatabase) -> bool:
     """Tell whether all files of *database* are as the catalogue knows them; blocking, never raises."""
     try:
         return all(part(Path(each.path)) == each for each in (*database.parts, *database.taxonomy.parts))
@@ -219,7 +221,7 @@ def unchanged(database: Database) -> bool:
         return False
 
 
-async def _totals(database: Database, tools: Tools) -> Database:
+async def _totals(database: BlastDatabase, tools: Tools) -> BlastDatabase:
     """Take an alias's numbers from BLAST+, since its lists of ids may hide sequences. Raises DatabaseBroken, ToolFailed."""
     base = Path(database.path)
     words = ["-db", quoted(base.name), "-dbtype", database.molecule, "-info"]

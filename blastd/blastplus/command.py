@@ -25,7 +25,7 @@ WORD_IDS = 1_000  # taxonomy ids in one word of the command line; Linux takes 12
 QUERY_SHOWN = "query.fa"
 
 
-class Asked(Protocol):
+class CommandSearch(Protocol):
     """A checked search (core.programs.Checked) or the row of one (core.model.Job)."""
 
     @property
@@ -45,7 +45,7 @@ class Asked(Protocol):
         """START-STOP, or None."""
 
 
-def arguments(asked: Asked, folder: Path | None = None) -> list[str]:
+def arguments(asked: CommandSearch, folder: Path | None = None) -> list[str]:
     """Return the words for task, location and options, without query, database, format and threads.
 
     Lists of ids are written into *folder* (blocking); without a folder only their file names are given, for showing.

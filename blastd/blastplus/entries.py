@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from blastd.aio import duty, offload
-from blastd.blastplus.blastdb import Database, quoted
+from blastd.blastplus.blastdb import BlastDatabase, quoted
 from blastd.blastplus.tools import Tools
 from blastd.core.model import Frozen
 
@@ -41,7 +41,7 @@ class Entry(Frozen, frozen=True, kw_only=True):
         return f">{self.accession} {self.title}".rstrip() + f"\n{self.letters}\n"
 
 
-async def find(database: Database, names: Sequence[str], tools: Tools, work: Path) -> dict[str, Entry]:
+async def find(database: BlastDatabase, names: Sequence[str], tools: Tools, work: Path) -> dict[str, Entry]:
     """Return the sequences of *database* by those of *names* that it holds; *work* is a file name for the list.
 
     Raises ToolFailed at the time limit, and for more than 64 MB of sequences.

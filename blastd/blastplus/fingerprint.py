@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from blastd.blastplus.regular import Part, Reader
+from blastd.blastplus.regular import BoundedReader, Part
 from blastd.errors import DatabaseBroken
 
 WHOLE_BYTES = 64 << 20
@@ -33,7 +33,7 @@ def content(path: Path, part: Part) -> bytes:
     Raises DatabaseBroken when the file can't be read or has another size.
     """
     sha = hashlib.sha256()
-    with Reader(path) as file:
+    with BoundedReader(path) as file:
         if file.size != part.size:
             raise DatabaseBroken(f"{path.name} changes while it is read")
         if part.size <= WHOLE_BYTES:

@@ -21,7 +21,7 @@ UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f"\ud800-\udfff]')
 NAME_LETTERS = 250
 
 
-class Found(Frozen, frozen=True, kw_only=True):
+class SeenDatabase(Frozen, frozen=True, kw_only=True):
     """A database that a folder seems to hold, not looked into yet."""
 
     name: str
@@ -29,7 +29,7 @@ class Found(Frozen, frozen=True, kw_only=True):
     molecule: str
 
 
-def walk(folders: Sequence[Path]) -> tuple[list[Found], list[str]]:
+def walk(folders: Sequence[Path]) -> tuple[list[SeenDatabase], list[str]]:
     """Return what the folders seem to hold, by name; the first folder wins where two have the same name and molecule."""
     look = _Look()
     for root in folders:
@@ -44,7 +44,7 @@ class _Look:
     """One look through all folders."""
 
     def __init__(self) -> None:
-        self.found: dict[tuple[str, str], Found] = {}
+        self.found: dict[tuple[str, str], SeenDatabase] = {}
         self.problems: list[str] = []
         self._entries = 0
 
@@ -87,7 +87,7 @@ class _Look:
                 if not self.full:
                     self._folder(root, here / name, (*above, (stat.st_dev, stat.st_ino)))
 
-    def _add(self, found: Found) -> None:
+    def _add(self, found: SeenDatabase) -> None:
         known = self.found.get((found.name, found.molecule))
         if UNFIT.search(found.name) or found.name.startswith("-") or len(Path(found.name).name) > NAME_LETTERS:
             self.problem(
@@ -106,7 +106,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _of_folder(here: Path, root: Path, names: set[str]) -> Iterator[Found]:
+def _of_folder(here: Path, root: Path, names: set[str]) -> Iterator[SeenDatabase]:
     """Yield the databases of one folder: every alias, and every base that has an index or, without one, sequences."""
     for molecule, (index, header, sequence, alias) in SUFFIXES.items():
         aliases = {name[: -len(alias) - 1] for name in names if name.endswith("." + alias)}
@@ -121,4 +121,4 @@ def _of_folder(here: Path, root: Path, names: set[str]) -> Iterator[Found]:
             if base not in aliases and volume is not None and volume[1] in aliases:
                 continue
             path = here / base
-            yield Found(name=str(path.relative_to(root)), path=str(path), molecule=molecule)
+            yield SeenDatabase(name=str(path.relative_to(root)), path=str(path), molecule=molecule)

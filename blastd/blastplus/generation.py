@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from blastd.blastplus.anatomy import SUFFIXES, Anatomy, Node, anatomy
-from blastd.blastplus.blastdb import Database, quoted
+from blastd.blastplus.blastdb import BlastDatabase, quoted
 from blastd.blastplus.fingerprint import content
 from blastd.blastplus.organisms import Taxonomy
 from blastd.blastplus.regular import Part, part
@@ -64,7 +64,7 @@ class Changing(DatabaseBroken):
     """The database changes at this moment: rescan, then submit again."""
 
 
-def pin(database: Database, generations: Path, chance: Chance, now_ms: int = 0) -> Generation:
+def pin(database: BlastDatabase, generations: Path, chance: Chance, now_ms: int = 0) -> Generation:
     """Keep all files of *database* in a folder named by its fingerprint; harmless when repeated.
 
     Raises DatabaseBroken (Changing when the files are no longer those of the catalogue), DiskFull or StoreBroken when the

@@ -16,7 +16,7 @@ import structlog
 
 from blastd.aio import Tasks, duty, owning_tasks
 from blastd.blastplus import idindex, process
-from blastd.blastplus.blastdb import Database, quoted
+from blastd.blastplus.blastdb import BlastDatabase, quoted
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
@@ -43,14 +43,14 @@ class Source(Frozen, frozen=True, kw_only=True):
     parsed: bool
 
 
-class Shared(Frozen, frozen=True, kw_only=True):
+class SharedIds(Frozen, frozen=True, kw_only=True):
     """How many ids two databases share, and the first few of them."""
 
     count: int
     names: tuple[str, ...] = ()
 
 
-def source_of(database: Database) -> Source:
+def source_of(database: BlastDatabase) -> Source:
     """Return where the ids of a database of the catalogue are read."""
     path = Path(database.path)
     return Source(
@@ -77,7 +77,7 @@ class Ids:
         self._folder, self._tools, self._clock = folder, tools, clock
         self._tasks: Tasks | None = None
         self._ended: dict[str, asyncio.Future[None]] = {}
-        self._shared: dict[tuple[str, str], Shared] = {}
+        self._shared: dict[tuple[str, str], SharedIds] = {}
 
     async def run(self) -> None:
         """Own the tasks that make indices, until cancelled."""
@@ -159,19 +159,21 @@ class Ids:
             for path in (out, errors):
                 await duty(path.unlink, missing_ok=True)
 
-    async def shared(self, first: Source, second: Source) -> Shared:
+    async def shared(self, first: Source, second: Source) -> SharedIds:
         """Return what two databases share, whose indices are made. Raises ToolFailed."""
         key = first.fingerprint, second.fingerprint
         if key not in self._shared:
             words = ["shared", str(self.path(first)), str(self.path(second))]
             stem = self._folder / f"{first.fingerprint[:16]}-{second.fingerprint[:16]}.shared"
-            found = msgspec.json.decode(await self._run(first, words, "%o %a", stem), type=Shared)
+            found = msgspec.json.decode(await self._run(first, words, "%o %a", stem), type=SharedIds)
             if len(self._shared) >= COMPARED:
                 self._shared.clear()
             self._shared[key] = found
         return self._shared[key]
 
-    async def first_shared(self, found: Sequence[Database], seconds: float) -> tuple[Database, Database, Shared] | None:
+    async def first_shared(
+        self, found: Sequence[BlastDatabase], seconds: float
+    ) -> tuple[BlastDatabase, BlastDatabase, SharedIds] | None:
         """Return the first two of *found* that share ids, and what they share; None if none do.
 
         Raises Unavailable while their ids are being read, which is done once for each content and is waited for *seconds*,

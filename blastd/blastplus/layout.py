@@ -49,12 +49,12 @@ def in_order(names: Sequence[str]) -> bool:
     return len(set(names)) == len(names) and list(names) == sorted(names)
 
 
-def volumes_of(made: Generation) -> tuple[alias.Volume, ...]:
+def volumes_of(made: Generation) -> tuple[alias.AliasVolume, ...]:
     """Return the volumes of a pinned database in the order of its alias; empty if they can't be read."""
     try:
         bases = anatomy(made.path, made.molecule).volumes
         return tuple(
-            alias.Volume(path=base, sequences=check_volume(Path(base), made.molecule).sequences) for base in bases
+            alias.AliasVolume(path=base, sequences=check_volume(Path(base), made.molecule).sequences) for base in bases
         )
     except DatabaseBroken:
         return ()

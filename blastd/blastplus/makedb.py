@@ -10,8 +10,8 @@ import structlog
 from blastd.aio import duty, offload
 from blastd.blastplus import blastdb
 from blastd.blastplus.anatomy import SUFFIXES
-from blastd.blastplus.blastdb import Database
-from blastd.blastplus.folders import Found
+from blastd.blastplus.blastdb import BlastDatabase
+from blastd.blastplus.folders import SeenDatabase
 from blastd.blastplus.organisms import Finder
 from blastd.blastplus.remarks import hear
 from blastd.blastplus.tools import Tools
@@ -55,7 +55,7 @@ class Order(Frozen, frozen=True, kw_only=True):
 class Made(Frozen, frozen=True, kw_only=True):
     """A database that was made, and what makeblastdb said of it."""
 
-    database: Database
+    database: BlastDatabase
     warnings: tuple[Warned, ...] = ()
 
 
@@ -88,9 +88,9 @@ def _maker(final: Path) -> str:
         return ""
 
 
-async def _look(order: Order, folder: Path, tools: Tools) -> Database:
+async def _look(order: Order, folder: Path, tools: Tools) -> BlastDatabase:
     """Return the database in *folder* as a scan would see it. Raises BuildFailed when it is not whole."""
-    found = Found(name=order.name, path=str(folder / order.name), molecule=order.molecule)
+    found = SeenDatabase(name=order.name, path=str(folder / order.name), molecule=order.molecule)
     made = await blastdb.inspect(found, tools, None, Finder(()))
     if made.state != "ready":
         raise BuildFailed(f"makeblastdb left a database that is not whole: {made.reason}.")

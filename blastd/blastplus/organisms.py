@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from blastd.blastplus.fingerprint import fingerprint
-from blastd.blastplus.regular import Part, Reader, part
+from blastd.blastplus.regular import BoundedReader, Part, part
 from blastd.core.model import Frozen
 from blastd.errors import DatabaseBroken
 
@@ -94,7 +94,7 @@ def named(file: Part) -> bool:
     path = Path(file.path)
     if path.suffix not in OF_SEQUENCES:
         return False
-    with Reader(path) as reader:
+    with BoundedReader(path) as reader:
         begin = 8 + 8 * int.from_bytes(reader.at(0, 8), "little")
         for offset in range(begin, min(reader.size, begin + MOST_BYTES), BLOCK):
             if reader.at(offset, BLOCK).strip(b"\0"):

@@ -64,7 +64,7 @@ def unreadable(path: Path, error: OSError | ValueError) -> DatabaseBroken:
     return DatabaseBroken(f"{printed(path.name)} can't be read: {printed(reason)}")
 
 
-class Reader:
+class BoundedReader:
     """A regular file that is open for reading at any place; closes itself at the end of its block."""
 
     def __init__(self, path: Path) -> None:
@@ -104,7 +104,7 @@ class Reader:
 
 def read(path: Path, most: int) -> bytes:
     """Return the whole of a small file. Raises DatabaseBroken, also for one of more than *most* bytes."""
-    with Reader(path) as file:
+    with BoundedReader(path) as file:
         data = file.at(0, most + 1)
     if len(data) > most:
         raise DatabaseBroken(f"{printed(path.name)} has more than {most:,} bytes, which no file of its kind has")

@@ -14,7 +14,7 @@ from threading import Lock
 
 from blastd.aio import duty
 from blastd.blastplus import generation
-from blastd.blastplus.blastdb import Database
+from blastd.blastplus.blastdb import BlastDatabase
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.layout import layout_of
 from blastd.chance import Chance
@@ -40,7 +40,7 @@ class Placed(Frozen, frozen=True, kw_only=True):
     taxonomy: str = ""
 
 
-def located(one: DatabaseRef | Database, made: Generation) -> DatabaseAt:
+def located(one: DatabaseRef | BlastDatabase, made: Generation) -> DatabaseAt:
     """Return where this machine has a generation of a database."""
     return DatabaseAt(
         name=one.name,
@@ -60,7 +60,7 @@ class Shelf:
     def __init__(
         self,
         folder: Path,
-        current: Callable[[str, str], Database | None],
+        current: Callable[[str, str], BlastDatabase | None],
         chance: Chance,
         clock: Clock | None = None,
         scanned: asyncio.Event | None = None,
@@ -78,7 +78,7 @@ class Shelf:
         """When each fingerprint was last pinned here; guarded by `_holding`, since the sweep runs in a thread."""
         self._holding = Lock()
 
-    async def pin(self, database: Database) -> Generation:
+    async def pin(self, database: BlastDatabase) -> Generation:
         """Pin *database* as it is now, with its taxonomy; the same fingerprint is pinned once. Raises DatabaseBroken."""
         if database.taxonomy.fingerprint:
             await self._pin(

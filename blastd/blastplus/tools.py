@@ -52,7 +52,7 @@ Identity = tuple[tuple[int, int, int, int] | None, ...]
 """Device, inode, size and time of each file; None for one that is not there."""
 
 
-class Known(Frozen, frozen=True, kw_only=True):
+class KnownVersion(Frozen, frozen=True, kw_only=True):
     """The version that a program has told, and its files as they were then."""
 
     libraries: tuple[str, ...]
@@ -82,7 +82,7 @@ class Tools(Frozen, frozen=True, kw_only=True):
     paths: Mapping[str, str]
     version: str
     environment: Mapping[str, str]
-    known: dict[str, Known] = {}
+    known: dict[str, KnownVersion] = {}
 
     async def version_of(self, name: str) -> str:
         """Return the version of the application that runs now: it is asked again when one of its files has changed.
@@ -100,7 +100,7 @@ class Tools(Frozen, frozen=True, kw_only=True):
             if await duty(identity, libraries) == before:
                 if known is not None and known.version != version:
                     log.warning("blast_replaced", program=name, before=known.version, now=version)
-                self.known[path] = Known(libraries=libraries, identity=before, version=version)
+                self.known[path] = KnownVersion(libraries=libraries, identity=before, version=version)
         return version
 
     async def _libraries(self, path: str) -> Sequence[str]:

@@ -45,11 +45,11 @@ BY_STATUS: dict[int, type[errors.BlastdError]] = {
 }
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
+class AnswerPart(msgspec.Struct, frozen=True, kw_only=True):
     """Part of an answer; absent fields have defaults."""
 
 
-class ProgressView(View, frozen=True, kw_only=True):
+class ProgressView(AnswerPart, frozen=True, kw_only=True):
     """How far a job is."""
 
     units_done: int = 0
@@ -58,7 +58,7 @@ class ProgressView(View, frozen=True, kw_only=True):
     eta_seconds: float | None = None
 
 
-class StepView(View, frozen=True, kw_only=True):
+class StepAnswer(AnswerPart, frozen=True, kw_only=True):
     """A step of a job."""
 
     name: str
@@ -68,7 +68,7 @@ class StepView(View, frozen=True, kw_only=True):
     skip_reason: str | None = None
 
 
-class QueryView(View, frozen=True, kw_only=True):
+class QueryAnswer(AnswerPart, frozen=True, kw_only=True):
     """What was submitted."""
 
     count: int = 0
@@ -76,14 +76,14 @@ class QueryView(View, frozen=True, kw_only=True):
     first_id: str = ""
 
 
-class WarningView(View, frozen=True, kw_only=True):
+class WarningAnswer(AnswerPart, frozen=True, kw_only=True):
     """A warning of the service or of BLAST+."""
 
     text: str
     query: int | None = None
 
 
-class JobView(View, frozen=True, kw_only=True):
+class JobView(AnswerPart, frozen=True, kw_only=True):
     """One job."""
 
     job_id: str
@@ -110,9 +110,9 @@ class JobView(View, frozen=True, kw_only=True):
     limit_reached: int | None = None
     reused_from: str | None = None
     progress: ProgressView = ProgressView()
-    query: QueryView = QueryView()
-    steps: list[StepView] = []
-    warnings: list[WarningView] = []
+    query: QueryAnswer = QueryAnswer()
+    steps: list[StepAnswer] = []
+    warnings: list[WarningAnswer] = []
 
     @property
     def ended(self) -> bool:
@@ -120,7 +120,7 @@ class JobView(View, frozen=True, kw_only=True):
         return self.status in {"completed", "failed", "cancelled"}
 
 
-class DatabaseView(View, frozen=True, kw_only=True):
+class DatabaseAnswer(AnswerPart, frozen=True, kw_only=True):
     """A database of the catalogue."""
 
     name: str
@@ -133,7 +133,7 @@ class DatabaseView(View, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class TaskView(View, frozen=True, kw_only=True):
+class TaskAnswerView(AnswerPart, frozen=True, kw_only=True):
     """A database that is being made."""
 
     status: str
@@ -142,21 +142,21 @@ class TaskView(View, frozen=True, kw_only=True):
     name: str = ""
     progress: float | None = None
     error: str | None = None
-    warnings: list[WarningView] = []
+    warnings: list[WarningAnswer] = []
 
 
-class _Fault(View, frozen=True, kw_only=True):
+class _Fault(AnswerPart, frozen=True, kw_only=True):
     pointer: str = ""
     detail: str = ""
 
 
-class _Problem(View, frozen=True, kw_only=True):
+class _Problem(AnswerPart, frozen=True, kw_only=True):
     detail: str = ""
     code: str = ""
     errors: list[_Fault] = []
 
 
-class Client:
+class ServiceClient:
     """Calls to one service. Made by `connect`."""
 
     def __init__(self, session: aiohttp.ClientSession, base: URL, most_seconds: float) -> None:
@@ -280,7 +280,7 @@ class Client:
 
 
 @asynccontextmanager
-async def connect(url: str, token: str, most_seconds: float = MAKING_SECONDS) -> AsyncIterator[Client]:
+async def connect(url: str, token: str, most_seconds: float = MAKING_SECONDS) -> AsyncIterator[ServiceClient]:
     """Open a client of the service at *url*. Raises BadRequest when that is not an address, or *token* none."""
     try:
         base = URL(url)
@@ -296,7 +296,7 @@ async def connect(url: str, token: str, most_seconds: float = MAKING_SECONDS) ->
     if token:
         headers["Authorization"] = f"Bearer {token}"
     async with aiohttp.ClientSession(headers=headers, trust_env=True) as session:
-        yield Client(session, base, most_seconds)
+        yield ServiceClient(session, base, most_seconds)
 
 
 def segment(text: str) -> str:

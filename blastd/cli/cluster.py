@@ -23,7 +23,7 @@ from blastd.core.intervals import Intervals
 from blastd.daemon import kubeconfig
 from blastd.engines.kubernetes import rights
 from blastd.engines.kubernetes.blob import BlobFailure, open_blobs
-from blastd.engines.kubernetes.client import Access, open_client
+from blastd.engines.kubernetes.client import ClusterAccess, open_client
 from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown
 from blastd.engines.kubernetes.push import push_database
 from blastd.errors import ConfigError, NotFound
@@ -54,7 +54,7 @@ async def _push(settings: Settings, name: str) -> int:
     return ExitCode.OK
 
 
-async def _push_one(settings: Settings, database: blastdb.Database, chance: SystemChance) -> None:
+async def _push_one(settings: Settings, database: blastdb.BlastDatabase, chance: SystemChance) -> None:
     made = await offload(generation.pin, database, Files(settings.store.folder, chance).generations, chance)
     columns = (
         TextColumn("{task.description}"),
@@ -75,7 +75,7 @@ async def _push_one(settings: Settings, database: blastdb.Database, chance: Syst
     )
 
 
-class Outside(NamedTuple):
+class OutsideFinding(NamedTuple):
     """What was found of one thing outside: its name, its state as `doctor` names it, what was seen, and the mend."""
 
     name: str
@@ -88,7 +88,7 @@ OK, WARNING, FAULT = "ok", "warning", "fault"
 RIGHTS = "Apply config/kubernetes-rbac.yaml as the cluster's administrator, or add the right to the account's role."
 
 
-async def outside(settings: Settings) -> AsyncIterator[Outside]:
+async def outside(settings: Settings) -> AsyncIterator[OutsideFinding]:
     """Ask the cluster and the storage account, if they are used."""
     if not settings.kubernetes.enabled:
         return
@@ -98,16 +98,16 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
         try:
             blobs = await stack.enter_async_context(open_blobs(settings.azure))
             await blobs.ensure_containers()
-            yield Outside("storage account", OK, "reachable, with its containers")
+            yield OutsideFinding("storage account", OK, "reachable, with its containers")
         except (BlobFailure, ConfigError) as error:
             mend = "Check the connection string, and that this machine reaches the account."
-            yield Outside("storage account", FAULT, str(error), mend)
+            yield OutsideFinding("storage account", FAULT, str(error), mend)
 
 
-async def _cluster(settings: Settings) -> AsyncIterator[Outside]:
+async def _cluster(settings: Settings) -> AsyncIterator[OutsideFinding]:
     """Ask the API server whether it answers, then for each right that is used."""
     path = kubeconfig(settings, os.environ)
-    access = Access(
+    access = ClusterAccess(
         kubeconfig=path,
         context=settings.kubernetes.context,
         namespace=settings.kubernetes.namespace,
@@ -124,9 +124,11 @@ async def _cluster(settings: Settings) -> AsyncIterator[Outside]:
             mend = (
                 "Check kubernetes.kubeconfig and namespace; config/kubernetes-rbac.yaml gives the account its rights."
             )
-            yield Outside("cluster", FAULT, f"{where}: {error}", mend)
+            yield OutsideFinding("cluster", FAULT, f"{where}: {error}", mend)
             return
-        yield Outside("cluster", OK, f"{where}: {len(rights.RIGHTS) - len(lacking)} of {len(rights.RIGHTS)} rights")
+        yield OutsideFinding(
+            "cluster", OK, f"{where}: {len(rights.RIGHTS) - len(lacking)} of {len(rights.RIGHTS)} rights"
+        )
         for right in lacking:
             detail = f"the account may not {right.text} in {access.namespace}: {right.use}"
-            yield Outside(f"right {right.text}", FAULT if right.needed else WARNING, detail, RIGHTS)
+            yield OutsideFinding(f"right {right.text}", FAULT if right.needed else WARNING, detail, RIGHTS)

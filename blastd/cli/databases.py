@@ -5,7 +5,7 @@ import asyncio
 import json
 from typing import Any
 
-from blastd.cli.client import Client, DatabaseView, TaskView, View, decode, segment
+from blastd.cli.client import AnswerPart, DatabaseAnswer, ServiceClient, TaskAnswerView, decode, segment
 from blastd.cli.exits import ExitCode
 from blastd.cli.fasta_files import check_files, joined
 from blastd.cli.jobs import print_json, talk
@@ -14,15 +14,15 @@ from blastd.cli.screen import number, say, table
 POLL_SECONDS = 1.0
 
 
-class _Catalogue(View, frozen=True, kw_only=True):
-    databases: list[DatabaseView]
+class _Catalogue(AnswerPart, frozen=True, kw_only=True):
+    databases: list[DatabaseAnswer]
     problems: list[str] = []
 
 
 def list_databases(given: argparse.Namespace) -> int:
     """List databases."""
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         return _show(await client.raw("GET", "api/blast/databases"), as_json=given.json)
 
     return talk(given, work)
@@ -31,7 +31,7 @@ def list_databases(given: argparse.Namespace) -> int:
 def rescan(given: argparse.Namespace) -> int:
     """Look through the folders now."""
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         return _show(await client.raw("POST", "api/blast/databases/rescan"), as_json=given.json)
 
     return talk(given, work)
@@ -40,7 +40,7 @@ def rescan(given: argparse.Namespace) -> int:
 def warm(given: argparse.Namespace) -> int:
     """Put a database on the nodes of a cluster ahead of searches."""
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         body = await client.raw("POST", f"api/blast/databases/{segment(given.name)}/warm")
         if given.json:
             print_json(body)
@@ -63,7 +63,7 @@ def make(given: argparse.Namespace) -> int:
     """Make a database from FASTA and wait for its end."""
     files = check_files([given.file])
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         wanted: dict[str, Any] = {
             "name": given.name,
             "title": given.title,
@@ -72,7 +72,7 @@ def make(given: argparse.Namespace) -> int:
         }
         wanted["molecule"] = {"nucl": "nucleotide", "prot": "protein"}[given.type]
         body = await client.raw("POST", "api/blast/databases", params=wanted, data=joined(files))
-        task, shown = decode(TaskView, body, "task"), ""
+        task, shown = decode(TaskAnswerView, body, "task"), ""
         while task.status not in ("completed", "failed"):
             line = f"{task.status} {task.progress or 0:.0%}"
             if line != shown:
@@ -80,7 +80,7 @@ def make(given: argparse.Namespace) -> int:
                 shown = line
             await asyncio.sleep(POLL_SECONDS)
             body = await client.raw("GET", f"api/blast/database-tasks/{segment(task.id)}")
-            task = decode(TaskView, body, "task")
+            task = decode(TaskAnswerView, body, "task")
         if given.json:
             print(json.dumps(decode(object, body, "task"), indent=2))
         for warning in task.warnings:

@@ -25,7 +25,7 @@ AS_SERVICE = "Run this as the service's user."
 OK, WARNING, FAULT = "ok", "warning", "fault"
 
 
-class Finding(msgspec.Struct, frozen=True):
+class DoctorFinding(msgspec.Struct, frozen=True):
     """One thing that was looked at; `mend` says what to do."""
 
     name: str
@@ -48,26 +48,26 @@ def doctor(given: argparse.Namespace) -> int:
     return ExitCode.FAILED if any(one.state == FAULT for one in found) else ExitCode.OK
 
 
-async def _all(settings: Settings) -> list[Finding]:
+async def _all(settings: Settings) -> list[DoctorFinding]:
     found = [one async for one in _blast(settings)]
     found += [_disk(settings), _store(settings), *_privacy(settings), *_tools(), *_webhooks(settings)]
     if settings.kubernetes.enabled:
         # Imported here, so that the command line of a machine without a cluster starts quickly.
         from blastd.cli.cluster import outside  # noqa: PLC0415
 
-        found += [Finding(*one) async for one in outside(settings)]
+        found += [DoctorFinding(*one) async for one in outside(settings)]
     return found
 
 
-async def _blast(settings: Settings) -> AsyncIterator[Finding]:
+async def _blast(settings: Settings) -> AsyncIterator[DoctorFinding]:
     try:
         blast = await tools.find(settings.blast.bin, os.environ.get("PATH", os.defpath), "/")
     except BlastdError as error:
-        yield Finding("BLAST+", FAULT, str(error), tools.INSTALL)
+        yield DoctorFinding("BLAST+", FAULT, str(error), tools.INSTALL)
         return
     numbers = tuple(int(part) for part in blast.version.rstrip("+").split(".")[:2])
     old = numbers < OLDEST
-    yield Finding(
+    yield DoctorFinding(
         "BLAST+",
         WARNING if old else OK,
         f"{blast.version} at {blast.paths['blastn']}",
@@ -75,7 +75,7 @@ async def _blast(settings: Settings) -> AsyncIterator[Finding]:
     )
     scan = await blastdb.scan(settings.databases.dirs, blast)
     ready = [one.name for one in scan.databases if one.state == "ready"]
-    yield Finding(
+    yield DoctorFinding(
         "databases",
         OK if ready else WARNING,
         f"{len(ready)} ready: {', '.join(ready[:20])}" if ready else "none",
@@ -83,53 +83,53 @@ async def _blast(settings: Settings) -> AsyncIterator[Finding]:
     )
     for one in scan.databases:
         if one.state == "broken":
-            yield Finding(f"database {one.name}", WARNING, one.reason, "Build or copy it again.")
+            yield DoctorFinding(f"database {one.name}", WARNING, one.reason, "Build or copy it again.")
     for problem in scan.problems:
-        yield Finding("database folder", WARNING, problem, "Correct databases.dirs or --db-dir.")
+        yield DoctorFinding("database folder", WARNING, problem, "Correct databases.dirs or --db-dir.")
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(settings: Settings) -> DoctorFinding:
     folder = settings.store.folder
     while not os.access(folder, os.F_OK):
         folder = folder.parent
     free, floor = shutil.disk_usage(folder).free, settings.retention.disk_floor_bytes
     mend = "Free some space, or lower retention.disk_floor_bytes: new searches are refused." if free < floor else ""
-    return Finding("disk", FAULT if mend else OK, f"{free:,} bytes free at {folder}, floor {floor:,}", mend)
+    return DoctorFinding("disk", FAULT if mend else OK, f"{free:,} bytes free at {folder}, floor {floor:,}", mend)
 
 
-def _store(settings: Settings) -> Finding:
+def _store(settings: Settings) -> DoctorFinding:
     file: Path = settings.store.file
     try:
         refuse_lost(file)
         if file.exists():
             return _contents(file)
     except StoreBroken as error:
-        return Finding("store", FAULT, str(error), "Restore the last backup.")
+        return DoctorFinding("store", FAULT, str(error), "Restore the last backup.")
     except OSError as error:
-        return Finding("store", FAULT, f"{file} can't be looked at: {error.strerror}", AS_SERVICE)
+        return DoctorFinding("store", FAULT, f"{file} can't be looked at: {error.strerror}", AS_SERVICE)
     parent = next(folder for folder in file.parents if folder.is_dir())
     if not os.access(parent, os.W_OK):
-        return Finding("store", FAULT, f"{parent} can't be written", "Give --state-dir a folder of this user.")
+        return DoctorFinding("store", FAULT, f"{parent} can't be written", "Give --state-dir a folder of this user.")
     mend = f"The first 'blastd serve' makes it. Where the service runs already, this is not its store: {WAY_OUT}"
-    return Finding("store", WARNING, f"there is none at {file}", mend)
+    return DoctorFinding("store", WARNING, f"there is none at {file}", mend)
 
 
-def _privacy(settings: Settings) -> Iterator[Finding]:
+def _privacy(settings: Settings) -> Iterator[DoctorFinding]:
     """Look whether other accounts of this machine can read what is stored."""
     folder = settings.store.folder
     try:
         found = list(private.loose(folder)) if folder.is_dir() else []
     except OSError as error:
-        yield Finding("privacy", FAULT, f"{folder} can't be looked through: {error.strerror}", AS_SERVICE)
+        yield DoctorFinding("privacy", FAULT, f"{folder} can't be looked through: {error.strerror}", AS_SERVICE)
         return
     if found:
         shown = ", ".join(f"{path} ({mode:04o})" for path, mode in found[: private.SHOWN])
         more = f" and {len(found) - private.SHOWN:,} more" if len(found) > private.SHOWN else ""
         mend = f"The next start of the service closes them; or now: chmod -R go= {folder}/ (but for {private.PINNED}/)."
-        yield Finding("privacy", WARNING, f"other accounts may read or write {shown}{more}", mend)
+        yield DoctorFinding("privacy", WARNING, f"other accounts may read or write {shown}{more}", mend)
 
 
-def _contents(file: Path) -> Finding:
+def _contents(file: Path) -> DoctorFinding:
     try:
         db = sqlite3.connect(f"file:{file.as_posix().replace('?', '%3f')}?mode=ro", uri=True)
         try:
@@ -140,32 +140,34 @@ def _contents(file: Path) -> Finding:
         finally:
             db.close()
     except sqlite3.Error as error:
-        return Finding("store", FAULT, f"{file}: {error}", "Restore the last backup.")
+        return DoctorFinding("store", FAULT, f"{file}: {error}", "Restore the last backup.")
     if result != "ok":
-        return Finding("store", FAULT, f"{file}: {result}", "Restore the last backup.")
+        return DoctorFinding("store", FAULT, f"{file}: {result}", "Restore the last backup.")
     if schema > known:
         mend = f"Run the newer blastd, or put back the copy that its upgrade kept: {migrate.kept_as(file, known).name}."
-        return Finding("store", FAULT, f"{file} has schema {schema}, this blastd knows {known}", mend)
+        return DoctorFinding("store", FAULT, f"{file} has schema {schema}, this blastd knows {known}", mend)
     if unsound:
         said = "; ".join(f"task {task_id}: {why}" for task_id, why in unsound[:5])
         what = f"{file} holds {len(unsound)} orders of databases that can't be begun ({said})"
-        return Finding("store", WARNING, what, "The service ends them failed at its next start; order them again.")
-    return Finding("store", OK, f"{file}, SQLite {sqlite3.sqlite_version}")
+        return DoctorFinding(
+            "store", WARNING, what, "The service ends them failed at its next start; order them again."
+        )
+    return DoctorFinding("store", OK, f"{file}, SQLite {sqlite3.sqlite_version}")
 
 
-def _webhooks(settings: Settings) -> list[Finding]:
+def _webhooks(settings: Settings) -> list[DoctorFinding]:
     secret = settings.webhooks.secret
     if not secret:
         return []
     if not webhook.of_old_form(secret.reveal()):
-        return [Finding("webhooks", OK, "signed with a secret in the form of Standard Webhooks")]
+        return [DoctorFinding("webhooks", OK, "signed with a secret in the form of Standard Webhooks")]
     what = "the secret is plain text: libraries of Standard Webhooks read it as base64, so that no signature verifies"
     mend = "Make one of 'whsec_' and base64 (docs/api.md), and give it to the receivers; the old one works meanwhile."
-    return [Finding("webhooks", WARNING, what, mend)]
+    return [DoctorFinding("webhooks", WARNING, what, mend)]
 
 
-def _tools() -> list[Finding]:
+def _tools() -> list[DoctorFinding]:
     if shutil.which("setpriv") is not None:
-        return [Finding("system tools", OK, "setpriv")]
+        return [DoctorFinding("system tools", OK, "setpriv")]
     what = "setpriv is missing: BLAST+ may outlive a daemon that is killed, until the next start"
-    return [Finding("system tools", WARNING, what, "Install util-linux.")]
+    return [DoctorFinding("system tools", WARNING, what, "Install util-linux.")]

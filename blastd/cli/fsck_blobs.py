@@ -18,7 +18,7 @@ from blastd.clock import SystemClock
 from blastd.config import AzureSettings
 from blastd.core.ids import JobId, job_id
 from blastd.core.model import Frozen, Job, Phase, Unit, UnitKind, UnitState
-from blastd.engines.kubernetes.blob import BlobFailure, BlobMissing, Blobs, Found, open_blobs
+from blastd.engines.kubernetes.blob import BlobFailure, BlobFound, BlobMissing, Blobs, open_blobs
 from blastd.engines.kubernetes.podplan import Manifest, database_blob, query_blob, unit_blob
 from blastd.engines.kubernetes.push import MANIFEST, find_manifest
 from blastd.errors import ConfigError
@@ -36,12 +36,12 @@ GOES_ON = "'blastd db push', or the next search on it, goes on from there"
 ALL = 1_000_000
 
 
-class Held(Frozen, frozen=True, kw_only=True):
+class AccountBlobs(Frozen, frozen=True, kw_only=True):
     """What the account holds: blobs of the three containers, and the databases that it says are complete."""
 
-    queries: Sequence[Found]
-    results: Sequence[Found]
-    databases: Sequence[Found]
+    queries: Sequence[BlobFound]
+    results: Sequence[BlobFound]
+    databases: Sequence[BlobFound]
     manifests: Mapping[str, Manifest]
 
 
@@ -64,12 +64,12 @@ async def add_blobs(report: Report, file: Path, settings: AzureSettings, *, mend
     return replace(report, blobs=count, findings=(*report.findings, *found))
 
 
-async def _held(blobs: Blobs) -> Held:
+async def _held(blobs: Blobs) -> AccountBlobs:
     names = blobs.settings
     databases = await _listed(blobs, names.databases_container)
     complete = [one.name.partition("/")[0] for one in databases if one.name.endswith(f"/{MANIFEST}")]
     manifests = {each: await find_manifest(blobs, each) for each in complete}
-    return Held(
+    return AccountBlobs(
         queries=await _listed(blobs, names.queries_container),
         results=await _listed(blobs, names.results_container),
         databases=databases,
@@ -77,14 +77,14 @@ async def _held(blobs: Blobs) -> Held:
     )
 
 
-async def _listed(blobs: Blobs, container: str) -> list[Found]:
+async def _listed(blobs: Blobs, container: str) -> list[BlobFound]:
     try:
         return await blobs.listed(container, "")
     except BlobMissing:  # the container is made with the first search
         return []
 
 
-def compare(file: Path, held: Held, settings: AzureSettings, now: datetime, *, running: bool) -> list[Finding]:
+def compare(file: Path, held: AccountBlobs, settings: AzureSettings, now: datetime, *, running: bool) -> list[Finding]:
     """Return what is wrong; rows are read after the account was, so that a blob without a row has lost it."""
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as db:
         db.row_factory = sqlite3.Row
@@ -100,7 +100,9 @@ def compare(file: Path, held: Held, settings: AzureSettings, now: datetime, *, r
     return [*found, *_databases(held, settings.databases_container, running=running)]
 
 
-def _strangers(db: sqlite3.Connection, container: str, blobs: Sequence[Found], told: set[JobId]) -> Iterator[Finding]:
+def _strangers(
+    db: sqlite3.Connection, container: str, blobs: Sequence[BlobFound], told: set[JobId]
+) -> Iterator[Finding]:
     """Yield blobs that no search needs; those of `leftover` rows go when the daemon next tells the engine."""
     for blob in blobs:
         identifier = _job_of(blob.name)
@@ -125,7 +127,7 @@ def _job_of(name: str) -> JobId | None:
         return None
 
 
-def _missing(db: sqlite3.Connection, held: Held, settings: AzureSettings) -> Iterator[Finding]:
+def _missing(db: sqlite3.Connection, held: AccountBlobs, settings: AzureSettings) -> Iterator[Finding]:
     """Yield blobs that active searches need and that are not there."""
     there = {f"{settings.queries_container}/{one.name}" for one in held.queries}
     there |= {f"{settings.results_container}/{one.name}" for one in held.results}
@@ -150,7 +152,7 @@ def _needed(job: Job, its_units: Sequence[Unit], settings: AzureSettings) -> Ite
             yield settings.results_container, name, "is missing: the search has run, and this part was not fetched"
 
 
-def _databases(held: Held, container: str, *, running: bool) -> Iterator[Finding]:
+def _databases(held: AccountBlobs, container: str, *, running: bool) -> Iterator[Finding]:
     """Yield databases that the account says are complete and that are not, and uploads that broke off."""
     sizes: dict[str, dict[str, int]] = defaultdict(dict)
     for blob in held.databases:

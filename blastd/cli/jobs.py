@@ -14,7 +14,7 @@ import msgspec
 
 from blastd import errors
 from blastd.cli import screen
-from blastd.cli.client import MAKING_SECONDS, Client, JobView, View, connect, decode, segment
+from blastd.cli.client import MAKING_SECONDS, AnswerPart, JobView, ServiceClient, connect, decode, segment
 from blastd.cli.elastic import Imported, read_ini, words
 from blastd.cli.exits import ELASTIC_BLAST, ELASTIC_BLAST_UNKNOWN, OF_STATUS, ExitCode
 from blastd.cli.fasta_files import check_files
@@ -33,23 +33,23 @@ SUFFIX = {
 PAGE = 500
 
 
-class _Page(View, frozen=True, kw_only=True):
+class _Page(AnswerPart, frozen=True, kw_only=True):
     jobs: list[JobView] = []
     next_cursor: str | None = None
 
 
-class _Freed(View, frozen=True, kw_only=True):
+class _Freed(AnswerPart, frozen=True, kw_only=True):
     bytes_freed: int | None = None
 
 
-class _Attempt(View, frozen=True, kw_only=True):
+class _Attempt(AnswerPart, frozen=True, kw_only=True):
     unit: int = 0
     attempt: int = 0
     exit_code: int | None = None
     stderr: str = ""
 
 
-def talk(given: argparse.Namespace, work: Callable[[Client], Awaitable[int]]) -> int:
+def talk(given: argparse.Namespace, work: Callable[[ServiceClient], Awaitable[int]]) -> int:
     """Run *work* with a client of the service that flags or environment name."""
 
     async def whole() -> int:
@@ -88,7 +88,7 @@ def submit(given: argparse.Namespace) -> int:  # noqa: C901  # each flag has its
     for sentence in ini.skipped if ini else ():
         screen.say(f"skipped {sentence}")
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         body = await client.submit(search, files, given.key or secrets.token_hex(16), subject)
         job = decode(JobView, body)
         follows = given.wait or kind is not None
@@ -117,7 +117,7 @@ def list_jobs(given: argparse.Namespace) -> int:
     params = [(key, value) for key, value in wanted.items() if value]
     params += [("status", status) for status in given.status or ()]
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         left, cursor, found, pages = given.limit, None, list[JobView](), list[bytes]()
         while left > 0:
             page = [*params, ("limit", str(min(left, PAGE))), *([("cursor", cursor)] if cursor else [])]
@@ -158,7 +158,7 @@ def list_jobs(given: argparse.Namespace) -> int:
 def show(given: argparse.Namespace) -> int:
     """Show one job, its steps and warnings."""
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         try:
             body = await client.raw("GET", f"api/blast/jobs/{segment(given.job)}")
         except (errors.NotFound, errors.Unavailable) as error:
@@ -181,7 +181,7 @@ def show(given: argparse.Namespace) -> int:
 def wait(given: argparse.Namespace) -> int:
     """Wait for the end of a job; the exit code tells which end."""
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         code = await _follow(client, given.job, given.timeout)
         if given.json:
             print_json(await client.raw("GET", f"api/blast/jobs/{segment(given.job)}"))
@@ -196,7 +196,7 @@ def results(given: argparse.Namespace) -> int:
     if given.partial:
         params["partial"] = "true"
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         await write_result(client, given.job, params, out)
         return ExitCode.OK
 
@@ -206,7 +206,7 @@ def results(given: argparse.Namespace) -> int:
 def cancel(given: argparse.Namespace) -> int:
     """Cancel jobs."""
 
-    async def one(client: Client, job_id: str) -> JobView:
+    async def one(client: ServiceClient, job_id: str) -> JobView:
         job = await _act(client, given, f"api/blast/jobs/{segment(job_id)}/cancel")
         if given.wait and not job.ended:
             async for seen in client.follow(job.job_id, None):
@@ -219,7 +219,7 @@ def cancel(given: argparse.Namespace) -> int:
 def retry(given: argparse.Namespace) -> int:
     """Run jobs again."""
 
-    async def one(client: Client, job_id: str) -> JobView:
+    async def one(client: ServiceClient, job_id: str) -> JobView:
         return await _act(client, given, f"api/blast/jobs/{segment(job_id)}/retry")
 
     return _each(given, one)
@@ -228,7 +228,7 @@ def retry(given: argparse.Namespace) -> int:
 def delete(given: argparse.Namespace) -> int:
     """Delete ended jobs."""
 
-    async def one(client: Client, job_id: str) -> None:
+    async def one(client: ServiceClient, job_id: str) -> None:
         body = await client.raw("DELETE", f"api/blast/jobs/{segment(job_id)}")
         if given.json:
             print_json(body)
@@ -239,10 +239,10 @@ def delete(given: argparse.Namespace) -> int:
     return _each(given, one)
 
 
-def _each(given: argparse.Namespace, one: Callable[[Client, str], Awaitable[JobView | None]]) -> int:
+def _each(given: argparse.Namespace, one: Callable[[ServiceClient, str], Awaitable[JobView | None]]) -> int:
     """Do *one* for each job that is named; the first error decides the exit code, the rest are still done."""
 
-    async def work(client: Client) -> int:
+    async def work(client: ServiceClient) -> int:
         first: errors.BlastdError | None = None
         for job_id in given.jobs:
             try:
@@ -260,7 +260,7 @@ def _each(given: argparse.Namespace, one: Callable[[Client, str], Awaitable[JobV
     return talk(given, work)
 
 
-async def _act(client: Client, given: argparse.Namespace, path: str) -> JobView:
+async def _act(client: ServiceClient, given: argparse.Namespace, path: str) -> JobView:
     """POST to *path* and return the job that it answers with."""
     body = await client.raw("POST", path)
     if given.json:
@@ -268,7 +268,7 @@ async def _act(client: Client, given: argparse.Namespace, path: str) -> JobView:
     return decode(JobView, body)
 
 
-async def _follow(client: Client, job_id: str, limit_seconds: float | None) -> int:
+async def _follow(client: ServiceClient, job_id: str, limit_seconds: float | None) -> int:
     """Watch a job to its end and return the exit code of that end."""
     try:
         job = await screen.watch(client.follow(job_id, limit_seconds))
@@ -374,7 +374,7 @@ def _print_job(job: JobView) -> None:
         print(f"warning:  {screen.clean(where + warning.text)}")
 
 
-async def _print_logs(client: Client, job_id: str) -> None:
+async def _print_logs(client: ServiceClient, job_id: str) -> None:
     """Print the error streams by unit and attempt."""
     body = await client.raw("GET", f"api/blast/jobs/{segment(job_id)}/logs")
     for attempt in decode(list[_Attempt], body, "attempts"):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from blastd.cli.client import Client
+from blastd.cli.client import ServiceClient
 from blastd.cli.words import say
 from blastd.errors import BadRequest
 
@@ -63,7 +63,7 @@ def unwritable(target: Path, error: OSError) -> BadRequest:
     return BadRequest(f"{target} can't be written: {error.strerror or error}.")
 
 
-async def write_result(client: Client, job_id: str, params: dict[str, str], out: Path | None) -> None:
+async def write_result(client: ServiceClient, job_id: str, params: dict[str, str], out: Path | None) -> None:
     """Write a result; a file appears under its name only when it is whole. What is no file (a device) is written to."""
     blocks = client.download(job_id, params)
     if out is None:

@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import msgspec
 
-from blastd.config.sections import Secret, Section, Settings
+from blastd.config.sections import Secret, Settings, SettingsSection
 from blastd.core import webhook
 from blastd.errors import ConfigError
 
-SECTIONS: dict[str, type[Section]] = {
-    field.name: cast("type[Section]", field.type) for field in msgspec.structs.fields(Settings)
+SECTIONS: dict[str, type[SettingsSection]] = {
+    field.name: cast("type[SettingsSection]", field.type) for field in msgspec.structs.fields(Settings)
 }
 KEYS: dict[str, Any] = {
     f"{section}.{field.name}": field.type

@@ -40,7 +40,7 @@ class Secret:
         return "'***'" if self._text else "''"
 
 
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SettingsSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of one part."""
 
 
@@ -52,7 +52,7 @@ def about(text: str, **limits: Any) -> msgspec.Meta:
 Seconds = float
 
 
-class ServerSettings(Section, frozen=True, kw_only=True):
+class ServerSettings(SettingsSection, frozen=True, kw_only=True):
     """The HTTP server."""
 
     listen: Annotated[
@@ -98,7 +98,7 @@ class ServerSettings(Section, frozen=True, kw_only=True):
             return host == "localhost"
 
 
-class StoreSettings(Section, frozen=True, kw_only=True):
+class StoreSettings(SettingsSection, frozen=True, kw_only=True):
     """Where the state lies."""
 
     state_dir: Annotated[
@@ -122,7 +122,7 @@ class StoreSettings(Section, frozen=True, kw_only=True):
         return self.folder / STORE_NAME
 
 
-class DatabasesSettings(Section, frozen=True, kw_only=True):
+class DatabasesSettings(SettingsSection, frozen=True, kw_only=True):
     """BLAST databases."""
 
     dirs: Annotated[list[Path], about("Folders with BLAST databases; each is searched with its subfolders.")] = []
@@ -132,13 +132,13 @@ class DatabasesSettings(Section, frozen=True, kw_only=True):
     upload_bytes: Annotated[int, about("Largest FASTA from which a user may make a database.", ge=1)] = 4 * GIB
 
 
-class BlastSettings(Section, frozen=True, kw_only=True):
+class BlastSettings(SettingsSection, frozen=True, kw_only=True):
     """The NCBI BLAST+ programs."""
 
     bin: Annotated[Path | None, about("Folder of the BLAST+ programs. Empty: they are looked for on PATH.")] = None
 
 
-class LocalSettings(Section, frozen=True, kw_only=True):
+class LocalSettings(SettingsSection, frozen=True, kw_only=True):
     """The engine that searches on this machine."""
 
     enabled: Annotated[bool, about("Whether searches may run on this machine.")] = True
@@ -180,7 +180,7 @@ class LocalSettings(Section, frozen=True, kw_only=True):
     time_limit_seconds: Annotated[Seconds, about("Longest run of one search; 0: no limit.", ge=0)] = 24 * 3600.0
 
 
-class LimitsSettings(Section, frozen=True, kw_only=True):
+class LimitsSettings(SettingsSection, frozen=True, kw_only=True):
     """What one request or one owner may ask for."""
 
     body_bytes: Annotated[int, about("Largest request body, before and after gzip.", ge=1024)] = 512 * MIB
@@ -198,7 +198,7 @@ class LimitsSettings(Section, frozen=True, kw_only=True):
     ] = 0
 
 
-class RetentionSettings(Section, frozen=True, kw_only=True):
+class RetentionSettings(SettingsSection, frozen=True, kw_only=True):
     """How long results stay."""
 
     days: Annotated[float, about("Days after its end when a job and its files are removed; 0: never.", ge=0)] = 30.0
@@ -215,7 +215,7 @@ class RetentionSettings(Section, frozen=True, kw_only=True):
     ] = GIB
 
 
-class TrackingSettings(Section, frozen=True, kw_only=True):
+class TrackingSettings(SettingsSection, frozen=True, kw_only=True):
     """How often the state of a job is looked at; the numbers are promises of the design, change them for tests only."""
 
     first_look_seconds: Annotated[Seconds, about("First look after a submit.", gt=0)] = 10.0
@@ -258,7 +258,7 @@ class Toleration(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     toleration_seconds: int | None = None
 
 
-class KubernetesSettings(Section, frozen=True, kw_only=True):
+class KubernetesSettings(SettingsSection, frozen=True, kw_only=True):
     """The engine that searches on a Kubernetes cluster."""
 
     enabled: Annotated[bool, about("Whether searches may run on the cluster. Needs a section [azure], too.")] = False
@@ -304,7 +304,7 @@ class KubernetesSettings(Section, frozen=True, kw_only=True):
     adopt_external: Annotated[bool, about("Whether runs of others with our adoption labels are listed as jobs.")] = True
 
 
-class AzureSettings(Section, frozen=True, kw_only=True):
+class AzureSettings(SettingsSection, frozen=True, kw_only=True):
     """Azure Blob Storage, through which queries, databases and results of cluster searches travel."""
 
     connection_string: Annotated[
@@ -325,7 +325,7 @@ class AzureSettings(Section, frozen=True, kw_only=True):
     request_seconds: Annotated[Seconds, about("Time limit of one call to the storage account.", gt=0)] = 30.0
 
 
-class WebhooksSettings(Section, frozen=True, kw_only=True):
+class WebhooksSettings(SettingsSection, frozen=True, kw_only=True):
     """Telling an address of the end of a job. Off without a secret."""
 
     secret: Annotated[
@@ -348,7 +348,7 @@ class WebhooksSettings(Section, frozen=True, kw_only=True):
     at_once: Annotated[int, about("Messages that are sent at once, one for each receiving host.", ge=1, le=100)] = 8
 
 
-class LoggingSettings(Section, frozen=True, kw_only=True):
+class LoggingSettings(SettingsSection, frozen=True, kw_only=True):
     """The log, on standard error."""
 
     level: Annotated[Literal["debug", "info", "warning", "error"], about("Least level that is written.")] = "info"

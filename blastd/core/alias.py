@@ -35,7 +35,7 @@ SUFFIX = {"nucl": ".nal", "prot": ".pal"}
 PART = "blastd-volume-{}"
 
 
-class Volume(msgspec.Struct, frozen=True, kw_only=True):
+class AliasVolume(msgspec.Struct, frozen=True, kw_only=True):
     """A volume: its path without suffix, and how many sequences it holds."""
 
     path: str
@@ -59,7 +59,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     argument: str
     """The value of -db."""
     databases: tuple[Named, ...]
-    volumes: tuple[Volume, ...]
+    volumes: tuple[AliasVolume, ...]
     has_ids: bool
     """Whether every sequence has an id by which blastdbcmd finds it."""
 

@@ -16,12 +16,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from blastd.core.fasta_faults import SNIFFED_BYTES, Fault, Found, Limits, foreign_format
+from blastd.core.fasta_faults import SNIFFED_BYTES, SequenceFault, SequenceFaults, SequenceLimits, foreign_format
 from blastd.core.fasta_records import Records
 from blastd.core.molecule import NUCLEOTIDE, guess
 from blastd.core.titles import parse_defline
 
-__all__ = ["Fault", "Limits", "Reader", "Scan", "parse_defline"]
+__all__ = ["QueryScan", "Reader", "SequenceFault", "SequenceLimits", "parse_defline"]
 
 BOM = b"\xef\xbb\xbf"
 # A line without an end is worked on in pieces of this size, so that a line of 1 GB costs no memory.
@@ -33,7 +33,7 @@ SHORT_LETTERS = 30
 _ACCESSION = re.compile(rb"(?=[^\n]*[0-9|_])[A-Za-z0-9][A-Za-z0-9_.|:-]*[ \t]*(?:\n|\Z)")
 
 
-class Scan(msgspec.Struct, frozen=True, kw_only=True):
+class QueryScan(msgspec.Struct, frozen=True, kw_only=True):
     """What a query file holds.
 
     `offsets` are the first bytes of the records in the normalised file of `size` bytes; `nucleotides` and `residues`
@@ -53,15 +53,15 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     nucleotides: Sequence[int]
     residues: Sequence[int]
     unnamed: bool
-    faults: tuple[Fault, ...]
+    faults: tuple[SequenceFault, ...]
     faults_total: int
-    warnings: tuple[Fault, ...]
+    warnings: tuple[SequenceFault, ...]
     warnings_total: int
-    foreign: tuple[Fault, ...] = ()
+    foreign: tuple[SequenceFault, ...] = ()
     foreign_letters: int = 0
-    dropped: tuple[Fault, ...] = ()
+    dropped: tuple[SequenceFault, ...] = ()
     dropped_letters: int = 0
-    prose: tuple[Fault, ...] = ()
+    prose: tuple[SequenceFault, ...] = ()
     ambiguous: frozenset[int] = frozenset()
     words: frozenset[str] = frozenset()
     characters: frozenset[str] = frozenset()
@@ -112,14 +112,14 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
 class Reader:
     """Reads one FASTA file: feed() its chunks, then end()."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: SequenceLimits | None = None) -> None:
         """Begin; *limits* end the reading with a fault of the code `too_large`."""
-        self._limits = limits or Limits()
+        self._limits = limits or SequenceLimits()
         self._start: bytearray | None = bytearray()  # the first bytes, until the format is known
         self._pending = b""  # a line whose end has not come
         self._held_cr = False
         self._within = False  # a part of the present line has been counted
-        self._faults, self._warnings = Found(), Found()
+        self._faults, self._warnings = SequenceFaults(), SequenceFaults()
         self._records = Records(self._faults, self._warnings, self._limits)
         self._sha256, self._size = hashlib.sha256(), 0
         self._stopped = False
@@ -138,7 +138,7 @@ class Reader:
             return self._begin() if len(self._start) >= SNIFFED_BYTES else b""
         return self._take(chunk)
 
-    def end(self) -> tuple[bytes, Scan]:
+    def end(self) -> tuple[bytes, QueryScan]:
         """Return the last bytes of the normalised file, and what was found."""
         last = b"" if self._start is None else self._begin()
         if not self.stopped and self._held_cr:
@@ -148,9 +148,9 @@ class Reader:
         self._records.close(complete=not self.stopped)
         return last, self._scan()
 
-    def _scan(self) -> Scan:
+    def _scan(self) -> QueryScan:
         records, lines, titles = self._records, self._records.lines, self._records.titles
-        return Scan(
+        return QueryScan(
             count=len(records.offsets),
             size=self._size,
             sha256=self._sha256.hexdigest(),

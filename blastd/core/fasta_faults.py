@@ -12,7 +12,7 @@ MOST = 100
 """Faults and warnings that are kept: nobody reads more, and memory must not follow the size of a bad file."""
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class SequenceFault(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to mend, or to know. Record and line count from 1, 0 means the file as a whole."""
 
     code: str
@@ -22,7 +22,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class SequenceLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What ends the reading early. A record's letters must stay below 2**32, as BLAST+ itself wants."""
 
     letters: int = 2**62
@@ -31,13 +31,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     title_bytes: int = 2**20
 
 
-class Found:
+class SequenceFaults:
     """Faults or warnings in the order in which they were found: each key once, the first `MOST` kept, all counted."""
 
     def __init__(self, *, located: bool = True) -> None:
         """Begin empty; *located* puts the place before each sentence."""
         self._located = located
-        self._kept: dict[tuple[str, int, int], Fault] = {}
+        self._kept: dict[tuple[str, int, int], SequenceFault] = {}
         self._last: tuple[str, int, int] | None = None
         self.total = 0
 
@@ -52,9 +52,9 @@ class Found:
         self.total += 1
         if len(self._kept) < MOST:
             sentence = f"{place(record, record_id, line)}{text}" if self._located else text
-            self._kept[key] = Fault(code=code, sentence=sentence, record=record, record_id=record_id, line=line)
+            self._kept[key] = SequenceFault(code=code, sentence=sentence, record=record, record_id=record_id, line=line)
 
-    def all(self) -> tuple[Fault, ...]:
+    def all(self) -> tuple[SequenceFault, ...]:
         """Return what was kept."""
         return tuple(self._kept.values())
 
@@ -118,14 +118,16 @@ _UTF16 = re.compile(rb"\xff\xfe|\xfe\xff|[>A-Za-z;#]\x00|\x00[>A-Za-z;#]|\x00\x0
 _BINARY = bytes({*range(9), *range(14, 32), 127})
 
 
-def foreign_format(start: bytes) -> Fault | None:
+def foreign_format(start: bytes) -> SequenceFault | None:
     """Return what a file that begins with *start* is, if it is known not to be FASTA."""
     if _UTF16.match(start):
-        return Fault(code="utf16", sentence="The query is UTF-16 or UTF-32 text: save it as UTF-8 or plain text.")
+        return SequenceFault(
+            code="utf16", sentence="The query is UTF-16 or UTF-32 text: save it as UTF-8 or plain text."
+        )
     for code, pattern, sentence in _KNOWN:
         if pattern.match(start):
-            return Fault(code=code, sentence=f"{sentence[0].upper()}{sentence[1:]}.")
+            return SequenceFault(code=code, sentence=f"{sentence[0].upper()}{sentence[1:]}.")
     strange = len(start) - len(start.translate(None, _BINARY))
     if strange > 8 and strange * 20 > len(start):
-        return Fault(code="not_text", sentence="The query is a binary file, not FASTA text.")
+        return SequenceFault(code="not_text", sentence="The query is a binary file, not FASTA text.")
     return None

@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from blastd.core.fasta_faults import MOST, Found, printable
+from blastd.core.fasta_faults import MOST, SequenceFaults, printable
 from blastd.core.fasta_prose import WORD_LINE, Prose, blank_line, title_word
 from blastd.core.titles import parse_defline
 
@@ -41,7 +41,7 @@ _MOST_AMBIGUOUS = 10_000
 _LOOKED_AT = 70  # letters of a first line that BLAST+ judges
 
 
-class Place(msgspec.Struct):
+class LinePlace(msgspec.Struct):
     """A line of a record."""
 
     record: int
@@ -57,12 +57,12 @@ class Place(msgspec.Struct):
 class Lines:
     """Counts letters of lines, and pieces of a long line, and keeps the totals that tell the molecule."""
 
-    def __init__(self, faults: Found, warnings: Found) -> None:
+    def __init__(self, faults: SequenceFaults, warnings: SequenceFaults) -> None:
         """Begin; what is found goes to *faults* and *warnings*."""
         self._faults, self._warnings = faults, warnings
-        self.foreign, self.dropped = Found(located=False), Found(located=False)
+        self.foreign, self.dropped = SequenceFaults(located=False), SequenceFaults(located=False)
         self.letters = self.bases = self.amino = self.foreign_letters = self.dropped_letters = 0
-        self.words = Found()
+        self.words = SequenceFaults()
         self.ambiguous: set[int] = set()
         """Records of letters for several bases, as no true nucleotide sequence has many."""
         self._prose, self._blank_end = Prose(), False
@@ -95,11 +95,11 @@ class Lines:
             return list(zip(letters, letters, strict=True))
         counts = []
         for at, body in enumerate(bodies):
-            where = Place(record=first + at + 1, title=titles[at], line=lines[at] + 1)
+            where = LinePlace(record=first + at + 1, title=titles[at], line=lines[at] + 1)
             counts.append(self.body(body, where, 0))
         return counts
 
-    def body(self, body: bytes, where: Place, before: int) -> tuple[int, int]:
+    def body(self, body: bytes, where: LinePlace, before: int) -> tuple[int, int]:
         """Count whole lines (without the last newline) of a record that has *before* residues already.
 
         Return the letters as a nucleotide and as a protein program counts them. *where* is the first line.
@@ -120,11 +120,11 @@ class Lines:
                 self._comment = False
         return nucleotides, residues
 
-    def _look_at_lines(self, body: bytes, where: Place, before: int) -> None:
+    def _look_at_lines(self, body: bytes, where: LinePlace, before: int) -> None:
         """Note blank lines inside of a sequence, and a title that is taken for one."""
         at = blank_line(body, after_letters=before > 0, after_blank=self._blank_end)
         if at is not None:
-            there = Place(record=where.record, title=where.title, line=where.line + at)
+            there = LinePlace(record=where.record, title=where.title, line=where.line + at)
             self._warn("blank_line", "a blank line parts the record here, and BLAST+ reads both parts as one sequence; if "
                        "this is another one, put a title line, which begins with '>', before it.", there)  # fmt: skip
         if not before and title_word(body):
@@ -142,7 +142,7 @@ class Lines:
         ):
             self.ambiguous.add(record)
 
-    def piece(self, piece: bytes, where: Place, before: int, *, last: bool) -> tuple[int, int]:
+    def piece(self, piece: bytes, where: LinePlace, before: int, *, last: bool) -> tuple[int, int]:
         """Count a piece of a line; *last* ends the line."""
         counts = (0, 0) if self._comment else self._line(piece, where, before)
         self.column = 0 if last else self.column + len(piece)
@@ -157,7 +157,7 @@ class Lines:
             self.foreign_letters += len(odd) - len(odd.translate(None, FOREIGN))
             self.dropped_letters += len(odd) - len(odd.translate(None, DROPPED))
 
-    def _line(self, line: bytes, where: Place, before: int) -> tuple[int, int]:
+    def _line(self, line: bytes, where: LinePlace, before: int) -> tuple[int, int]:
         if not self.column and line.lstrip(_BLANKS).startswith(_COMMENT):
             self._comment = True  # the pieces that follow belong to it
             self._warnings.add("comment", "BLAST+ ignores lines that begin with '#', '!' or ';'.",
@@ -176,7 +176,7 @@ class Lines:
             self._letters(letters, where)
         return nucleotides, residues
 
-    def _odd(self, line: bytes, odd: bytes, where: Place) -> None:
+    def _odd(self, line: bytes, odd: bytes, where: LinePlace) -> None:
         """Note what is no letter."""
         if b"-" in odd:
             self._warn(
@@ -208,7 +208,7 @@ class Lines:
             self._fault("invalid_character", f"{printable(byte)} at position {at} is no letter of a sequence, and BLAST+ "
                         "would drop it in silence; remove it, or put '>' before the line if it is a title.", where)  # fmt: skip
 
-    def _plausible(self, line: bytes, where: Place) -> None:
+    def _plausible(self, line: bytes, where: LinePlace) -> None:
         """Note a first line that BLAST+ refuses (CFastaReader::CheckDataLine)."""
         line = line.strip(_BLANKS)[:_LOOKED_AT]
         good = len(line.translate(None, NOT_RESIDUES))
@@ -217,7 +217,7 @@ class Lines:
                 "no_letters", "the first line of the record holds hardly a letter; BLAST+ would refuse it.", where
             )
 
-    def _letters(self, letters: bytes, where: Place) -> None:
+    def _letters(self, letters: bytes, where: LinePlace) -> None:
         """Note letters that not every program takes, up to the number of lines that is kept."""
         if foreign := _distinct(letters, FOREIGN):
             self.foreign.add("foreign_letters", foreign, where.record, where.record_id, where.line)
@@ -230,10 +230,10 @@ class Lines:
         if self.dropped.total >= MOST and b"X" not in self.quiet:
             self.quiet += DROPPED
 
-    def _fault(self, code: str, text: str, where: Place) -> None:
+    def _fault(self, code: str, text: str, where: LinePlace) -> None:
         self._faults.add(code, text, where.record, where.record_id, where.line)
 
-    def _warn(self, code: str, text: str, where: Place) -> None:
+    def _warn(self, code: str, text: str, where: LinePlace) -> None:
         self._warnings.add(code, text, where.record, where.record_id, where.line, each="record")
 
 

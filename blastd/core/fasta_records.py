@@ -4,8 +4,8 @@ import re
 from array import array
 from itertools import accumulate
 
-from blastd.core.fasta_faults import Found, Limits
-from blastd.core.fasta_lines import Lines, Place
+from blastd.core.fasta_faults import SequenceFaults, SequenceLimits
+from blastd.core.fasta_lines import LinePlace, Lines
 from blastd.core.fasta_prose import pir_title
 from blastd.core.titles import Titles, parse_defline
 
@@ -16,7 +16,7 @@ _SEQUENCE = re.compile(rb"(?:[A-Z*]{20,}|[acgtun]{20,})\s*$")
 class Records:
     """Takes whole lines, and pieces of long ones, in order."""
 
-    def __init__(self, faults: Found, warnings: Found, limits: Limits) -> None:
+    def __init__(self, faults: SequenceFaults, warnings: SequenceFaults, limits: SequenceLimits) -> None:
         """Begin; what is found goes to *faults* and *warnings*; over *limits* it is `full`."""
         self._faults, self._warnings, self._limits = faults, warnings, limits
         self.lines, self.titles = Lines(faults, warnings), Titles(faults, warnings)
@@ -101,8 +101,8 @@ class Records:
         self.offsets.append(self._at + at)
         self.first_id = "Query_1"
 
-    def _place(self) -> Place:
-        return Place(record=len(self.offsets), title=self._title, line=self.line)
+    def _place(self) -> LinePlace:
+        return LinePlace(record=len(self.offsets), title=self._title, line=self.line)
 
     def _add(self, pieces: list[bytes], titles: list[bytes], bodies: list[bytes], lines: list[int]) -> None:
         """Add the records of a block, the last of which stays open."""

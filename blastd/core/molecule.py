@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from blastd.core.fasta_faults import MOST, Fault, place
+from blastd.core.fasta_faults import MOST, SequenceFault, place
 
 NUCLEOTIDE, PROTEIN, UNKNOWN = "nucl", "prot", "unknown"
 NAMES = {NUCLEOTIDE: "nucleotides", PROTEIN: "protein"}
@@ -33,15 +33,15 @@ class Scanned(Protocol):
     @property
     def residues(self) -> Sequence[int]: ...  # noqa: D102
     @property
-    def faults(self) -> tuple[Fault, ...]: ...  # noqa: D102
+    def faults(self) -> tuple[SequenceFault, ...]: ...  # noqa: D102
     @property
-    def warnings(self) -> tuple[Fault, ...]: ...  # noqa: D102
+    def warnings(self) -> tuple[SequenceFault, ...]: ...  # noqa: D102
     @property
-    def foreign(self) -> tuple[Fault, ...]: ...  # noqa: D102
+    def foreign(self) -> tuple[SequenceFault, ...]: ...  # noqa: D102
     @property
-    def dropped(self) -> tuple[Fault, ...]: ...  # noqa: D102
+    def dropped(self) -> tuple[SequenceFault, ...]: ...  # noqa: D102
     @property
-    def prose(self) -> tuple[Fault, ...]: ...  # noqa: D102
+    def prose(self) -> tuple[SequenceFault, ...]: ...  # noqa: D102
     @property
     def ambiguous(self) -> frozenset[int]: ...  # noqa: D102
 
@@ -49,8 +49,8 @@ class Scanned(Protocol):
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What a program of one molecule makes of a query: faults forbid the search, warnings stay with it."""
 
-    faults: tuple[Fault, ...]
-    warnings: tuple[Fault, ...]
+    faults: tuple[SequenceFault, ...]
+    warnings: tuple[SequenceFault, ...]
     letters: Sequence[int]
 
 
@@ -63,7 +63,7 @@ def guess(letters: int, bases: int, amino: int) -> str:
     return PROTEIN if amino >= _AMINO_SHARE * letters else UNKNOWN
 
 
-def mismatch(scan: Scanned, wanted: str) -> Fault | None:
+def mismatch(scan: Scanned, wanted: str) -> SequenceFault | None:
     """Return a fault if the query is surely not of the *wanted* molecule (nucl or prot)."""
     if scan.molecule in {wanted, UNKNOWN}:
         return None
@@ -71,7 +71,7 @@ def mismatch(scan: Scanned, wanted: str) -> Fault | None:
         f"The query looks like {NAMES[scan.molecule]}, and this program wants {NAMES[wanted]}. Use {_PROGRAMS[wanted]}; "
         "or, if the query is right, set 'molecule_check' to false."
     )
-    return Fault(code="molecule", sentence=text)
+    return SequenceFault(code="molecule", sentence=text)
 
 
 def judge(scan: Scanned, wanted: str, *, molecule_check: bool = True) -> Judgement:
@@ -95,7 +95,7 @@ def judge(scan: Scanned, wanted: str, *, molecule_check: bool = True) -> Judgeme
     return Judgement(faults=tuple(faults[:MOST]), warnings=tuple(warnings[:MOST]), letters=letters)
 
 
-def _foreign(fault: Fault) -> Fault:
+def _foreign(fault: SequenceFault) -> SequenceFault:
     text = (
         f"{_listed(fault.sentence)} can't be in a nucleotide sequence, and BLAST+ would drop it in silence. Is the line a "
         "title that lacks its '>', or the sequence a protein?"
@@ -103,14 +103,14 @@ def _foreign(fault: Fault) -> Fault:
     return _with(fault, text)
 
 
-def _dropped(fault: Fault) -> Fault:
+def _dropped(fault: SequenceFault) -> SequenceFault:
     text = (
         f"BLAST+ drops {_listed(fault.sentence)} from nucleotides, so positions count without it; write N to keep them."
     )
     return _with(fault, text)
 
 
-def _with(fault: Fault, text: str) -> Fault:
+def _with(fault: SequenceFault, text: str) -> SequenceFault:
     return msgspec.structs.replace(fault, sentence=place(fault.record, fault.record_id, fault.line) + text)
 
 
@@ -118,11 +118,13 @@ def _listed(letters: str) -> str:
     return ", ".join(letters)
 
 
-def _nucleotides_among(scan: Scanned) -> list[Fault]:
+def _nucleotides_among(scan: Scanned) -> list[SequenceFault]:
     """Return a warning for each long record among proteins that has no letter of proteins alone."""
     pairs = enumerate(zip(scan.nucleotides, scan.residues, strict=True), 1)
     return [
-        Fault(code="molecule", sentence=f"Record {number} looks like nucleotides among proteins.", record=number)
+        SequenceFault(
+            code="molecule", sentence=f"Record {number} looks like nucleotides among proteins.", record=number
+        )
         for number, (bases, letters) in pairs
         if bases == letters >= _LONG_LETTERS and number not in scan.ambiguous
     ][:MOST]

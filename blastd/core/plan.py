@@ -48,7 +48,7 @@ WORTH_A_PROCESS_SECONDS = 0.5
 BATCHES_PER_SLOT = 4
 
 
-class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
+class SearchedDatabases(msgspec.Struct, frozen=True, kw_only=True):
     """What planning needs of the searched database (all databases of the search together)."""
 
     sequences: int
@@ -109,7 +109,7 @@ def plan(
     offsets: Sequence[int],
     sizes: Sequence[int],
     unnamed: bool,
-    database: DatabaseFacts,
+    database: SearchedDatabases,
     slots: int,
     threads: int = 0,
     shards: int | None = None,
@@ -147,7 +147,7 @@ def seconds_per_cell(program: str, task: str | None) -> float:
     return SECONDS_PER_CELL.get(task or program, SECONDS_PER_CELL[program])
 
 
-def whole_database_reason(options: Options, database: DatabaseFacts) -> str | None:
+def whole_database_reason(options: Options, database: SearchedDatabases) -> str | None:
     """Return why the database can't be searched in shards, or None if it can."""
     for name in WHOLE_DATABASE:
         if name in options:

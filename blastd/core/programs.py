@@ -67,7 +67,7 @@ class Search(Frozen, frozen=True, kw_only=True):
     query_loc: str | None = None
 
 
-class Checked(Frozen, frozen=True, kw_only=True):
+class CheckedOptions(Frozen, frozen=True, kw_only=True):
     """A search whose program, task and options are good: options by name as text, True, or a list of ids."""
 
     program: str
@@ -148,7 +148,7 @@ def default_of(program: Program, task: str, name: str) -> str | None:
 # ---------------------------------------------------------------- check
 
 
-def check(search: Search, known: Catalogue) -> tuple[Checked | None, Faults]:
+def check(search: Search, known: Catalogue) -> tuple[CheckedOptions | None, Faults]:
     """Return the normalised search, or None with every fault as (JSON pointer, sentence with the mend)."""
     faults = Faults()
     program = known.programs.get(search.program)
@@ -167,7 +167,9 @@ def check(search: Search, known: Catalogue) -> tuple[Checked | None, Faults]:
     if program is None or faults:
         return None, faults
     once = tuple(dict.fromkeys(search.database))
-    checked = Checked(program=program.name, task=task, database=once, options=options, query_loc=search.query_loc)
+    checked = CheckedOptions(
+        program=program.name, task=task, database=once, options=options, query_loc=search.query_loc
+    )
     return checked, faults
 
 
@@ -275,7 +277,7 @@ def _unknown(program: Program, name: str, nearest: Nearest) -> str:
 # ---------------------------------------------------------------- databases
 
 
-def check_databases(search: Checked, facts: Sequence[DatabaseFacts]) -> list[Fault]:
+def check_databases(search: CheckedOptions, facts: Sequence[DatabaseFacts]) -> list[Fault]:
     """Return every reason why these databases don't fit the search or each other."""
     faults: list[Fault] = []
     query, wanted = molecules(search.program)
@@ -342,7 +344,7 @@ def _absent(pointer: str, name: str, ids: Collection[str], facts: Sequence[Datab
 # ---------------------------------------------------------------- advice
 
 
-def hints(search: Checked, *, all_short: bool) -> list[str]:
+def hints(search: CheckedOptions, *, all_short: bool) -> list[str]:
     """Return advice that stays with the job; *all_short*: every query has fewer than SHORT_LETTERS letters."""
     found = []
     short = f"{search.program}-short"

@@ -12,7 +12,7 @@ such a line break is put after the text.
 import re
 from collections.abc import Mapping
 
-from blastd.core.fasta import Scan
+from blastd.core.fasta import QueryScan
 from blastd.core.titles import WORD
 from blastd.errors import Invalid
 
@@ -25,7 +25,7 @@ _MOST_CHARACTERS = 20_000
 """All of them stand in the job's row; no language writes titles with more."""
 
 
-def make_table(scan: Scan) -> dict[str, str]:
+def make_table(scan: QueryScan) -> dict[str, str]:
     """Return the table for the titles of a query, empty when all are ASCII. Raises Invalid when there can be none."""
     texts = scan.words or scan.characters
     if not texts:

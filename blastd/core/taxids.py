@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from blastd.core.model import Frozen
 from blastd.core.options import LIST_ITEMS
-from blastd.core.programs import Checked, DatabaseFacts, Fault, Program
+from blastd.core.programs import CheckedOptions, DatabaseFacts, Fault, Program
 
 FILTERS = ("taxids", "negative_taxids")
 LITERAL = "no_taxid_expansion"
@@ -21,17 +21,17 @@ LITERAL = "no_taxid_expansion"
 class Spelled(Frozen, frozen=True, kw_only=True):
     """A search with its ids spelled out, what a user should know of it, and why it can't be."""
 
-    search: Checked
+    search: CheckedOptions
     remarks: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
-def filtered(search: Checked) -> bool:
+def filtered(search: CheckedOptions) -> bool:
     """Tell whether the search filters by taxonomy."""
     return any(name in search.options for name in FILTERS)
 
 
-def expands(search: Checked, program: Program) -> bool:
+def expands(search: CheckedOptions, program: Program) -> bool:
     """Tell whether the installed BLAST+ would take the ids for all that lies below them, too."""
     return filtered(search) and LITERAL in program.options and LITERAL not in search.options
 
@@ -43,13 +43,13 @@ def held(facts: Sequence[DatabaseFacts]) -> frozenset[int] | None:
     return frozenset[int]().union(*(fact.taxids or () for fact in facts))
 
 
-def asked(search: Checked) -> list[int]:
+def asked(search: CheckedOptions) -> list[int]:
     """Return every id that a filter names."""
     lists = [search.options.get(name) for name in FILTERS]
     return sorted({int(one) for ids in lists if isinstance(ids, tuple) for one in ids})
 
 
-def spell(search: Checked, below: Mapping[int, frozenset[int]] | None, there: frozenset[int] | None) -> Spelled:
+def spell(search: CheckedOptions, below: Mapping[int, frozenset[int]] | None, there: frozenset[int] | None) -> Spelled:
     """Return *search* with the ids of its filters named one by one.
 
     *below* are the ids under each id, itself included; None where no tree of taxa is installed: then an id means itself.

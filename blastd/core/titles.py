@@ -6,7 +6,7 @@ collected for `core/standins.py`, together with a mark that no title holds.
 
 import re
 
-from blastd.core.fasta_faults import Found, printable
+from blastd.core.fasta_faults import SequenceFaults, printable
 
 CONTROLS = bytes({*range(32), 127})
 _BLANKS = b" \t\x0b\x0c"
@@ -32,7 +32,7 @@ def parse_defline(line: bytes) -> tuple[str, str]:
 class Titles:
     """Checks titles, and keeps what must be known of all of them."""
 
-    def __init__(self, faults: Found, warnings: Found) -> None:
+    def __init__(self, faults: SequenceFaults, warnings: SequenceFaults) -> None:
         """Begin; what is found goes to *faults* and *warnings*."""
         self._faults, self._warnings = faults, warnings
         self._words: set[str] | None = set()

@@ -45,7 +45,7 @@ class Where(Frozen, frozen=True, kw_only=True):
         return f"{self.host}:{self.port}"
 
 
-class Ended(Frozen, frozen=True, kw_only=True):
+class EndedJob(Frozen, frozen=True, kw_only=True):
     """The job of a message, as it was at its end."""
 
     job_id: str
@@ -69,7 +69,7 @@ class Message(Frozen, frozen=True, kw_only=True):
     id: str
     type: str
     timestamp: str
-    data: Ended
+    data: EndedJob
 
 
 def message(job: Job, event_id: int, now: datetime) -> Message:
@@ -78,7 +78,7 @@ def message(job: Job, event_id: int, now: datetime) -> Message:
         id=f"{job.short_id}-{event_id}",
         type=f"job.{job.status}",
         timestamp=_text(now),
-        data=Ended(
+        data=EndedJob(
             job_id=job.job_id,
             short_id=job.short_id,
             title=job.title,

@@ -55,7 +55,7 @@ DESCENDING = frozenset(
 LONG_LETTERS = 1 << 20
 
 
-class Asked(Frozen, frozen=True, kw_only=True):
+class HitsRequest(Frozen, frozen=True, kw_only=True):
     """Which hits: filters, order and page; `offset` is where the page begins."""
 
     query: int | None = None
@@ -205,7 +205,7 @@ def _row(query: int, row: Sequence[str], standins: Table) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def page(path: Path, asked: Asked) -> tuple[int, list[dict[str, Any]]]:
+def page(path: Path, asked: HitsRequest) -> tuple[int, list[dict[str, Any]]]:
     """Return how many rows match, and those of the page. Raises Invalid for a sort that there is not."""
     sorts = SORTS | (SUBJECT_SORTS if asked.group == "subject" else {})
     if asked.sort not in sorts:
@@ -234,7 +234,7 @@ def page(path: Path, asked: Asked) -> tuple[int, list[dict[str, Any]]]:
     return total, [_shown(dict(row)) for row in found]
 
 
-def _where(asked: Asked) -> tuple[str, dict[str, Any]]:
+def _where(asked: HitsRequest) -> tuple[str, dict[str, Any]]:
     parts: list[str] = []
     values: dict[str, Any] = {}
     for name, condition, value in (

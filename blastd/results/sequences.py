@@ -27,7 +27,7 @@ PAGE = 5000
 """Subjects that are looked up in one turn of a thread."""
 
 
-class Wanted:
+class WantedSequences:
     """What is asked of one database: ids in a file, or positions."""
 
     def __init__(self, work: Path, number: int, generation: Generation, ref: DatabaseRef) -> None:
@@ -64,7 +64,7 @@ def names_of(subject: Subject, *, parsed: bool) -> list[tuple[str, bool]]:
 async def write(given: Finish, ids: Ids, subjects: Iterator[list[Subject]], target: Path) -> None:
     """Write the sequences of *subjects*, pages of them, to *target* as FASTA. Raises ToolFailed."""
     pairs = zip(given.generations, given.job.databases, strict=True)
-    wanted = [Wanted(given.work, number, generation, ref) for number, (generation, ref) in enumerate(pairs)]
+    wanted = [WantedSequences(given.work, number, generation, ref) for number, (generation, ref) in enumerate(pairs)]
     indexed = wanted if len(wanted) > 1 else [one for one in wanted if not one.parsed]
     indices: dict[int, Path] = {}
     for one in indexed:
@@ -78,7 +78,7 @@ async def write(given: Finish, ids: Ids, subjects: Iterator[list[Subject]], targ
     await offload(_join, [one.part for one in wanted if one.any], target)
 
 
-def _sort_out(wanted: Sequence[Wanted], indices: dict[int, Path], subjects: Iterator[list[Subject]]) -> None:
+def _sort_out(wanted: Sequence[WantedSequences], indices: dict[int, Path], subjects: Iterator[list[Subject]]) -> None:
     """Give each subject to the first database that holds it; blocking."""
     with ExitStack() as stack:
         lookups = {key: stack.enter_context(opened(path)) for key, path in indices.items()}
@@ -91,7 +91,7 @@ def _sort_out(wanted: Sequence[Wanted], indices: dict[int, Path], subjects: Iter
             wanted[-1].add(left, None)  # which blastdbcmd finds by other names, or says that it does not
 
 
-async def _write_part(given: Finish, one: Wanted) -> None:
+async def _write_part(given: Finish, one: WantedSequences) -> None:
     if not one.any:
         return
     generation = one.generation

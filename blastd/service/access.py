@@ -13,7 +13,7 @@ from blastd.core.ids import Owner
 from blastd.core.model import Frozen
 from blastd.errors import Forbidden, StoreBroken, Unauthorized
 from blastd.store import tokens
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 
 LOCAL = Owner("local")
 USED_SECONDS = 60.0
@@ -47,7 +47,7 @@ class Identity(Frozen, frozen=True, kw_only=True):
 class Access:
     """Turns tokens into identities."""
 
-    def __init__(self, store: Database, clock: Clock, *, loopback: bool) -> None:
+    def __init__(self, store: Store, clock: Clock, *, loopback: bool) -> None:
         """Take the store of tokens; *loopback* tells whether only this machine can reach the service."""
         self._store = store
         self._clock = clock

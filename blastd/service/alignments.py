@@ -15,7 +15,7 @@ from blastd.core.model import Frozen, Job
 from blastd.core.pairwise import SubjectAlignments, subjects
 from blastd.core.programs import limit_of
 from blastd.errors import Invalid, ResultGone, Unsupported
-from blastd.service.asked import ResultFile, Wanted
+from blastd.service.asked import ResultFile, ResultRequest
 from blastd.service.results import Results
 
 MOST_BYTES = 2 << 20
@@ -39,7 +39,9 @@ async def alignments(results: Results, job: Job, query: int, rank: int, limit: i
     if query > job.query.count:
         raise Invalid([("/query", f"The search has {job.query.count:,} queries.")])
     limited = {"max_target_seqs", "num_alignments"} & job.options.keys()
-    wanted = Wanted(format="pairwise", query=query, whole=True, alignments=None if limited else limit_of(job.options))
+    wanted = ResultRequest(
+        format="pairwise", query=query, whole=True, alignments=None if limited else limit_of(job.options)
+    )
     number = 1
     try:
         report = await results.read(job, wanted)

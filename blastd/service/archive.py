@@ -49,7 +49,7 @@ class Member(Frozen, frozen=True, kw_only=True):
     sha256: str
 
 
-class Manifest(Frozen, frozen=True, kw_only=True):
+class ArchiveManifest(Frozen, frozen=True, kw_only=True):
     """The first member: what this is, and what follows in this order."""
 
     kind: str
@@ -81,7 +81,7 @@ def write(target: Path, contents: Contents, files: Sequence[tuple[Member, Path]]
     members = (member_of(ROWS, rows), *(member for member, _ in files))
     manifest = msgspec.json.format(
         msgspec.json.encode(
-            Manifest(kind=KIND, layout=LAYOUT, blastd=version, job_id=job.job_id, members=members),
+            ArchiveManifest(kind=KIND, layout=LAYOUT, blastd=version, job_id=job.job_id, members=members),
             order="deterministic",
         )
     )
@@ -158,13 +158,13 @@ class Archive:
         if len(rest) > PADDING_BYTES or rest.strip(b"\0"):
             raise BadRequest("The archive holds more than its manifest says.")
 
-    def _manifest(self) -> Manifest:
+    def _manifest(self) -> ArchiveManifest:
         info = self._info()
         if info.name != MANIFEST or not 0 < info.size <= MANIFEST_BYTES:
             raise BadRequest(f"This is no archive of a job: its first member is not {MANIFEST}.")
         body = self._take(info.size)
         self._take(-info.size % SECTOR)
-        manifest: Manifest = _decoded(body, Manifest, MANIFEST)
+        manifest: ArchiveManifest = _decoded(body, ArchiveManifest, MANIFEST)
         if (manifest.kind, manifest.layout) != (KIND, LAYOUT):
             raise BadRequest(
                 f"This archive is a {manifest.kind[:40]!r} of layout {manifest.layout}, written by blastd "

@@ -14,7 +14,7 @@ from blastd.results.formats import FORMATS, Format
 PROJECTED = frozenset({"tabular", "commented", "csv"})
 
 
-class Wanted(Frozen, frozen=True, kw_only=True):
+class ResultRequest(Frozen, frozen=True, kw_only=True):
     """Which results. `whole`: the client needs length and validator; `gis`: text shows GIs.
 
     `header`: a table begins with the names of its columns. `alignments`: of so many subjects a query text shows the alignments, None for as many as BLAST+ shows by itself.
@@ -50,7 +50,7 @@ class ResultStream(Frozen, frozen=True, kw_only=True):
     partial: str = ""
 
 
-class HitFilter(Frozen, frozen=True, kw_only=True):
+class HitsFilter(Frozen, frozen=True, kw_only=True):
     """Which hits, in which order."""
 
     query: int | None = None
@@ -66,7 +66,7 @@ class HitFilter(Frozen, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
-class Ready(Frozen, frozen=True, kw_only=True):
+class ReadyResult(Frozen, frozen=True, kw_only=True):
     """A job whose stored result is there and whole; of one that runs, the units that are done (`complete` is False)."""
 
     job: Job
@@ -82,30 +82,30 @@ class Ready(Frozen, frozen=True, kw_only=True):
         return sum(unit.output_bytes or 0 for unit in self.units)
 
 
-class Held(TypedDict):
+class StoredForm(TypedDict):
     """How a stored form is to be read."""
 
     standins: Mapping[str, str]
     without: Collection[str]
 
 
-def held(job: Job) -> Held:
+def held(job: Job) -> StoredForm:
     """Return how the stored form of a job is to be read."""
     return {"standins": job.standins, "without": lacking(job.program, job.options)}
 
 
-class Shaped(Held):
+class WrittenForm(StoredForm):
     """The same, and whether a line of names comes first."""
 
     header: bool
 
 
-def shaped(job: Job, kind: Format) -> Shaped:
+def shaped(job: Job, kind: Format) -> WrittenForm:
     """Return how the stored form of a job is to be read, and written in a format."""
     return {**held(job), "header": kind.header}
 
 
-def format_of(wanted: Wanted) -> Format:
+def format_of(wanted: ResultRequest) -> Format:
     """Return the format of this name or BLAST+ number. Raises Invalid."""
     by_number = {str(kind.outfmt): kind for kind in FORMATS.values()}
     kind = FORMATS.get(wanted.format) or by_number.get(wanted.format)
@@ -140,7 +140,7 @@ def file_name(job: Job, kind: Format) -> str:
     return f"{job.program}-{job.short_id}-{kind.name}.{kind.extension}"
 
 
-def stored_file(ready: Ready, kept: Artifact) -> ResultFile:
+def stored_file(ready: ReadyResult, kept: Artifact) -> ResultFile:
     """Return a kept format as a file to send."""
     suffix = kept.path.rpartition(".")[2]
     name = kept.name.removeprefix("results/")

@@ -28,7 +28,7 @@ from blastd.service.system import SIZE_SECONDS, Component, System
 from blastd.service.webhooks import Webhooks
 from blastd.service.whole import Whole
 from blastd.store.files import Files
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.tracking.tracker import Tracker
 
 MEASURE_SECONDS = 15.0
@@ -55,7 +55,7 @@ class Services:
         clock: Clock,
         chance: Chance,
         metrics: Metrics,
-        store: Database,
+        store: Store,
         files: Files,
         tracker: Tracker,
         shelf: Shelf,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blastd.blastplus import command
-from blastd.blastplus.blastdb import Database
+from blastd.blastplus.blastdb import BlastDatabase
 from blastd.blastplus.layout import in_order
 from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
@@ -39,7 +39,7 @@ COMPARED_IDS = 50_000_000
 SHOWN_ARGVS = 10
 
 
-class Asked(Frozen, frozen=True, kw_only=True):
+class SearchRequest(Frozen, frozen=True, kw_only=True):
     """What of a submission is checked here."""
 
     program: str
@@ -49,18 +49,18 @@ class Asked(Frozen, frozen=True, kw_only=True):
     query_loc: str | None
     engine: str | None
     subjects: bool = False
-    own: Database | None = None
+    own: BlastDatabase | None = None
     """The subjects that came with the search as a database; None if they can't be one, which is a fault known before."""
 
 
-class Checked(Frozen, frozen=True, kw_only=True):
+class CheckedSearch(Frozen, frozen=True, kw_only=True):
     """A search that may be run, with the databases it will search and its plan."""
 
     program: str
     task: str
     options: dict[str, Any]
     query_loc: str | None
-    found: tuple[Database, ...]
+    found: tuple[BlastDatabase, ...]
     databases: tuple[DatabaseRef, ...]
     engine: str
     plan: Plan
@@ -92,7 +92,7 @@ class Checks:
         self.offered, self._tools = offered, tools
         self._databases, self._shelf, self._tracker, self._memory = databases, shelf, tracker, memory_bytes
 
-    async def check(self, asked: Asked, intake: Intake, known: Iterable[Fault]) -> Checked:
+    async def check(self, asked: SearchRequest, intake: Intake, known: Iterable[Fault]) -> CheckedSearch:
         """Return the search with everything it needs. Raises Invalid with every fault, those *known* before too."""
         faults = Faults(known)
         search = Search(
@@ -129,7 +129,7 @@ class Checks:
             faults += self._too_big(engine, found, intake)
         if faults or checked is None:
             raise Invalid(faults)
-        return Checked(
+        return CheckedSearch(
             program=checked.program,
             task=checked.task,
             options=dict(checked.options),
@@ -142,7 +142,7 @@ class Checks:
             blast_version=await self._tools.version_of(checked.program),
         )
 
-    async def pin(self, checked: Checked) -> None:
+    async def pin(self, checked: CheckedSearch) -> None:
         """Keep the databases as they are now for this search. Raises DatabaseBroken."""
         for database in checked.found:
             await self._shelf.pin(database)
@@ -177,9 +177,9 @@ class Checks:
             faults.append(("/engine", f"There is no engine {asked[:40]!r}; choose one of {', '.join(names)}."))
         return asked
 
-    async def _find(self, names: Sequence[str], molecule: str, faults: Faults) -> list[Database]:
+    async def _find(self, names: Sequence[str], molecule: str, faults: Faults) -> list[BlastDatabase]:
         """Return the databases of these names as they are now, of the *molecule* that the program needs where there are two."""
-        found: list[Database] = []
+        found: list[BlastDatabase] = []
         known = self._databases.names()
         nearest = Nearest(known)
         listed = f" There are {', '.join(known[:20])}." if known else " There is none; see databases.dirs."
@@ -193,7 +193,7 @@ class Checks:
                 found.append(database)
         return found
 
-    async def _facts(self, database: Database, search: programs.Checked) -> programs.DatabaseFacts:
+    async def _facts(self, database: BlastDatabase, search: programs.CheckedOptions) -> programs.DatabaseFacts:
         filtered = any(name.endswith("taxids") for name in search.options)
         return programs.DatabaseFacts(
             name=database.name,
@@ -206,7 +206,7 @@ class Checks:
             taxids=await self._databases.taxids(database) if filtered and database.has_taxonomy else None,
         )
 
-    async def _shared_ids(self, found: Sequence[Database]) -> list[Fault]:
+    async def _shared_ids(self, found: Sequence[BlastDatabase]) -> list[Fault]:
         """Return the fault of databases that share ids: BLAST+ would show titles and letters of the wrong sequence."""
         named = [database for database in found if database.has_ids]
         if len(named) < 2:
@@ -230,7 +230,7 @@ class Checks:
             )
         ]
 
-    def _too_big(self, engine: str, found: Sequence[Database], intake: Intake) -> list[Fault]:
+    def _too_big(self, engine: str, found: Sequence[BlastDatabase], intake: Intake) -> list[Fault]:
         has = self._memory.get(engine, 0)
         needs = sum(database.bytes for database in found) + BLAST_BYTES + intake.info.letters * BYTES_PER_LETTER
         if not has or needs <= has:
@@ -238,7 +238,9 @@ class Checks:
         text = f"This search needs about {needs:,} bytes of memory, the {engine} engine has {has:,}: use a smaller database or query."
         return [("/database", text)]
 
-    def _plan(self, checked: programs.Checked, found: Sequence[Database], intake: Intake, engine: str) -> Plan:
+    def _plan(
+        self, checked: programs.CheckedOptions, found: Sequence[BlastDatabase], intake: Intake, engine: str
+    ) -> Plan:
         facts = self._tracker.engines[engine].health().facts
         return planning.plan(
             program=checked.program,
@@ -248,7 +250,7 @@ class Checks:
             offsets=intake.offsets,
             sizes=intake.sizes,
             unnamed=intake.unnamed,
-            database=planning.DatabaseFacts(
+            database=planning.SearchedDatabases(
                 sequences=sum(database.sequences for database in found),
                 letters=sum(database.letters for database in found),
                 volumes=tuple(volume.sequences for database in found for volume in database.volumes),
@@ -268,7 +270,7 @@ def shards_of(facts: Mapping[str, Any], size: int) -> int | None:
     return facts.get("shards") or (-(-size // each) if each else None)
 
 
-def reference(database: Database) -> DatabaseRef:
+def reference(database: BlastDatabase) -> DatabaseRef:
     """Return what a job keeps of a database."""
     return DatabaseRef(
         name=database.name,

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from blastd.aio import duty, offload
 from blastd.blastplus import blastdb, catalogue, entries, makedb, taxonomy
-from blastd.blastplus.blastdb import Database, Scan
-from blastd.blastplus.folders import Found
+from blastd.blastplus.blastdb import BlastDatabase, Scan
+from blastd.blastplus.folders import SeenDatabase
 from blastd.blastplus.ids import Ids
 from blastd.blastplus.makedb import BuildFailed, Made, Order, check_name
 from blastd.blastplus.organisms import Finder
@@ -43,7 +43,7 @@ from blastd.service.orders import Listed, NewDatabase, building, drop_upload, ex
 from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask
 from blastd.store.files import Files
-from blastd.store.sqlite import Database as Store
+from blastd.store.sqlite import Store
 
 log = structlog.get_logger()
 
@@ -90,12 +90,12 @@ class Databases:
         self.ids = Ids(files.root / "ids", tools, clock)
 
     # ------------------------------------------------------------------ catalogue
-    def current(self, name: str, molecule: str = "") -> Database | None:
+    def current(self, name: str, molecule: str = "") -> BlastDatabase | None:
         """Return the database of this name as the last look found it, of *molecule* where there are two."""
         named = self._scan.named(name)
         return next((one for one in named if one.molecule == molecule), named[0] if named else None)
 
-    async def fresh(self, name: str, molecule: str = "") -> Database | None:
+    async def fresh(self, name: str, molecule: str = "") -> BlastDatabase | None:
         """Return the same as it is now: one whose files, lists or taxonomy have changed since is looked at again."""
         known = self.current(name, molecule)
         if known is None or (known.state == "ready" and await duty(blastdb.unchanged, known)):
@@ -110,8 +110,8 @@ class Databases:
             )
         return now
 
-    async def _looked_at(self, known: Database) -> Database:
-        found = Found(name=known.name, path=known.path, molecule=known.molecule)
+    async def _looked_at(self, known: BlastDatabase) -> BlastDatabase:
+        found = SeenDatabase(name=known.name, path=known.path, molecule=known.molecule)
         return await blastdb.inspect(found, self._tools, known, Finder(self._folders, [known.taxonomy]))
 
     def names(self, molecule: str = "") -> list[str]:
@@ -165,14 +165,14 @@ class Databases:
                 await offload(catalogue.save, self._facts, self._scan)
         return self._scan
 
-    async def taxids(self, database: Database) -> frozenset[int]:
+    async def taxids(self, database: BlastDatabase) -> frozenset[int]:
         """Return the taxonomy ids that a database holds; asked of BLAST+ once for each content."""
         if database.fingerprint not in self._taxids:
             found = await blastdb.taxids(Path(database.path), database.molecule, self._tools)
             self._taxids[database.fingerprint] = frozenset(int(one) for one in found)
         return self._taxids[database.fingerprint]
 
-    async def taxa_below(self, ids: Sequence[int], found: Sequence[Database]) -> dict[int, frozenset[int]] | None:
+    async def taxa_below(self, ids: Sequence[int], found: Sequence[BlastDatabase]) -> dict[int, frozenset[int]] | None:
         """Return each of *ids* with all that lies below it; None where no tree of taxa is installed. Raises ToolFailed.
 
         It lies where BLAST+ itself would look: beside a database that is searched, or in a folder of databases.
@@ -204,13 +204,13 @@ class Databases:
         lost = [one for one in accessions if one not in found]
         return "".join(found[one].fasta() for one in accessions if one in found), lost
 
-    async def _entries(self, database: Database, accessions: Sequence[str]) -> dict[str, entries.Entry]:
+    async def _entries(self, database: BlastDatabase, accessions: Sequence[str]) -> dict[str, entries.Entry]:
         try:
             return await entries.find(database, accessions, self._tools, self.temporary())
         except ToolFailed as error:
             raise Invalid([("/query", f"The accessions could not be looked up in {database.name}: {error}")]) from error
 
-    def _first_seen(self, database: Database) -> None:
+    def _first_seen(self, database: BlastDatabase) -> None:
         """Show a database that the first look has found, before that has ended."""
         rest = (
             each for each in self._scan.databases if (each.path, each.molecule) != (database.path, database.molecule)
@@ -292,7 +292,7 @@ class Databases:
         self._wake.set()
         return await self.task(who, task_id)
 
-    async def remove(self, who: Identity, name: str, molecule: str = "") -> Database:
+    async def remove(self, who: Identity, name: str, molecule: str = "") -> BlastDatabase:
         """Remove a database that was made here; searches keep what they pinned. Raises NotFound, Conflict, Forbidden."""
         database = (await self.get(name, molecule)).database
         if database.state == "building" or not Path(database.path).is_relative_to(self._files.databases):

@@ -64,7 +64,7 @@ class Report(Frozen, frozen=True, kw_only=True):
     blobs: int = 0
 
 
-class Stored(Frozen, frozen=True, kw_only=True):
+class OwnedFile(Frozen, frozen=True, kw_only=True):
     """A file that rows say is there, by its path in the job's folder; unknown size or checksum: not compared."""
 
     path: str
@@ -186,7 +186,7 @@ class _Check:
         finally:
             self._db.execute("COMMIT")
 
-    def _damage(self, folder: Path, job_id: JobId, stored: Stored) -> Iterator[Finding]:
+    def _damage(self, folder: Path, job_id: JobId, stored: OwnedFile) -> Iterator[Finding]:
         kind, detail = self._compare(folder / stored.path, stored)
         if kind:
             yield Finding(
@@ -198,7 +198,7 @@ class _Check:
                 artifact=stored.artifact,
             )
 
-    def _compare(self, path: Path, stored: Stored) -> tuple[str, str]:
+    def _compare(self, path: Path, stored: OwnedFile) -> tuple[str, str]:
         """Return kind and sentence of what is wrong with a file, empty if nothing."""
         try:
             stat = path.stat(follow_symlinks=False)
@@ -286,19 +286,21 @@ def missing(rows: Rows) -> Iterator[Finding]:
             yield Finding(kind="row_missing", path=f"units/{unit.index}.out", detail=detail, mend=AGAIN)
 
 
-def expected(rows: Rows) -> Iterator[Stored]:
+def expected(rows: Rows) -> Iterator[OwnedFile]:
     """Yield every file that must be there: the query, artifacts, and what finished parts of other jobs keep for a retry."""
-    yield Stored(path=QUERY, size_bytes=None, sha256=rows.job.query.sha256)
+    yield OwnedFile(path=QUERY, size_bytes=None, sha256=rows.job.query.sha256)
     if rows.job.standins:
-        yield Stored(path=ASCII_QUERY, size_bytes=None, sha256="")
+        yield OwnedFile(path=ASCII_QUERY, size_bytes=None, sha256="")
     for artifact in rows.artifacts:
         made = artifact.name if artifact.name.startswith("results/") else None
-        yield Stored(path=artifact.path, size_bytes=artifact.size_bytes, sha256=artifact.sha256, artifact=made)
+        yield OwnedFile(path=artifact.path, size_bytes=artifact.size_bytes, sha256=artifact.sha256, artifact=made)
     if rows.job.status is Status.COMPLETED or rows.job.engine != "local":
         return
     for unit in rows.units:
         if unit.state is UnitState.DONE:
-            yield Stored(path=f"units/{unit.index}.out", size_bytes=unit.output_bytes, sha256=unit.output_sha256 or "")
+            yield OwnedFile(
+                path=f"units/{unit.index}.out", size_bytes=unit.output_bytes, sha256=unit.output_sha256 or ""
+            )
 
 
 def owned(rows: Rows) -> set[str]:

@@ -13,10 +13,10 @@ from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.errors import BlastdError
 from blastd.results import hits
-from blastd.service.asked import Ready
+from blastd.service.asked import ReadyResult
 from blastd.store import jobs
 from blastd.store.files import Files
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 
 log = structlog.get_logger()
 
@@ -28,13 +28,13 @@ class HitIndices:
     """Makes indices of hits."""
 
     def __init__(
-        self, store: Database, files: Files, ready: Callable[[Job], Awaitable[Ready]], completed: News[JobId]
+        self, store: Store, files: Files, ready: Callable[[Job], Awaitable[ReadyResult]], completed: News[JobId]
     ) -> None:
         """Take the parts; *ready* gives what is stored of a job, *completed* tells which jobs are done."""
         self._store, self._files, self._ready, self._completed = store, files, ready, completed
         self._locks: WeakValueDictionary[JobId, asyncio.Lock] = WeakValueDictionary()
 
-    async def of(self, ready: Ready) -> Path:
+    async def of(self, ready: ReadyResult) -> Path:
         """Return the index of the hits of a job, made if it is not there."""
         lock = self._locks.setdefault(ready.job.job_id, asyncio.Lock())
         async with lock:

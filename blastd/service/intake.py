@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from blastd.core.fasta import Limits, Reader, Scan
+from blastd.core.fasta import QueryScan, Reader, SequenceLimits
 from blastd.core.model import Frozen, QueryInfo, Warned
 from blastd.core.molecule import judge
 from blastd.core.standins import Encoder, make_table
@@ -37,7 +37,9 @@ class Intake(Frozen, frozen=True, kw_only=True):
     standins: dict[str, str] = {}
 
 
-def take_in(upload: Path | bytes, query: Path | None, wanted: str | None, limits: Limits, *, check: bool) -> Intake:
+def take_in(
+    upload: Path | bytes, query: Path | None, wanted: str | None, limits: SequenceLimits, *, check: bool
+) -> Intake:
     """Read *upload*, write the normalised *query* (None: keep it in memory), and return what was found; blocking.
 
     A file *upload* is removed.
@@ -81,7 +83,7 @@ def ascii_of(query: Path) -> Path:
     return query.with_name(query.name + ".ascii")
 
 
-def _copy(source: Path | bytes, target: Path | None, limits: Limits) -> tuple[Scan, Path | bytes]:
+def _copy(source: Path | bytes, target: Path | None, limits: SequenceLimits) -> tuple[QueryScan, Path | bytes]:
     """Write the normalised form of *source* to *target* and return what it holds, and where it is."""
     reader = Reader(limits)
     with _opened(source) as file, _made(target) as out:
@@ -92,7 +94,7 @@ def _copy(source: Path | bytes, target: Path | None, limits: Limits) -> tuple[Sc
         return scan, target or cast("BytesIO", out).getvalue()
 
 
-def _write_ascii(source: Path | bytes, target: Path | None, table: dict[str, str]) -> tuple[Scan, Path | bytes]:
+def _write_ascii(source: Path | bytes, target: Path | None, table: dict[str, str]) -> tuple[QueryScan, Path | bytes]:
     """Write *source* with stand-ins to *target*; the scan tells where its records lie."""
     encoder, reader = Encoder(table), Reader()
     with _opened(source) as file, _made(target) as out:

@@ -18,7 +18,7 @@ from blastd.service.access import Identity
 from blastd.store import artifacts, events, jobs, presentations, units
 from blastd.store.files import Files
 from blastd.store.jobs import Cursor, JobFilter
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.store.units import Attempt
 from blastd.tracking.retention import remove
 from blastd.tracking.tracker import Tracker
@@ -30,7 +30,7 @@ TRIES = 8
 """Of a compare-and-swap: each loss means that the tracker moved the job on."""
 
 
-class JobList(Frozen, frozen=True, kw_only=True):
+class JobListing(Frozen, frozen=True, kw_only=True):
     """A page of jobs, newest first, and where the next one begins."""
 
     jobs: list[Job]
@@ -49,13 +49,13 @@ class JobParts(Frozen, frozen=True, kw_only=True):
 class Jobs:
     """Use cases of jobs."""
 
-    def __init__(self, store: Database, files: Files, tracker: Tracker, clock: Clock, stopping: asyncio.Event) -> None:
+    def __init__(self, store: Store, files: Files, tracker: Tracker, clock: Clock, stopping: asyncio.Event) -> None:
         """Take the parts; *stopping* ends what waits."""
         self._store, self._files, self._tracker, self._clock = store, files, tracker, clock
         self._stopping = stopping
 
     # ------------------------------------------------------------------ reading
-    async def page(self, who: Identity, wanted: JobFilter, cursor: str | None, limit: int) -> JobList:
+    async def page(self, who: Identity, wanted: JobFilter, cursor: str | None, limit: int) -> JobListing:
         """Return a page of the jobs that *who* sees, active ones looked at before. Raises Invalid, Forbidden."""
         if wanted.owner is not None and not who.admin and wanted.owner != who.owner:
             raise Forbidden("Only admins may list the jobs of other owners.")
@@ -63,10 +63,10 @@ class Jobs:
         seen = JobFilter(**{name: getattr(wanted, name) for name in wanted.__struct_fields__} | {"owner": scope})
         after = _cursor(cursor)
 
-        def read(db: sqlite3.Connection) -> JobList:
+        def read(db: sqlite3.Connection) -> JobListing:
             found, following = jobs.page(db, seen, after, limit)
             text = None if following is None else following.text()
-            return JobList(jobs=found, next_cursor=text, counts=jobs.counts(db, scope))
+            return JobListing(jobs=found, next_cursor=text, counts=jobs.counts(db, scope))
 
         page = await self._store.read(read)
         active = [job for job in page.jobs if job.status in ACTIVE]
@@ -239,4 +239,4 @@ def _cursor(text: str | None) -> Cursor | None:
         raise Invalid([("/cursor", "This is no cursor of ours: use `next_cursor` of the page before.")]) from error
 
 
-__all__ = ["JobFilter", "JobList", "JobParts", "Jobs"]
+__all__ = ["JobFilter", "JobListing", "JobParts", "Jobs"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from blastd.core.fasta import Reader
-from blastd.core.fasta_faults import Fault
+from blastd.core.fasta_faults import SequenceFault
 from blastd.core.model import Frozen, Warned
 from blastd.core.molecule import NAMES, judge
 
@@ -45,7 +45,7 @@ def examine(fasta: Path, molecule: str, *, molecule_check: bool) -> Examined:
     )
 
 
-def _is_other(fault: Fault) -> bool:
+def _is_other(fault: SequenceFault) -> bool:
     return fault.code == "molecule" and not fault.record
 
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from blastd.aio import duty, offload
-from blastd.blastplus.blastdb import Database
+from blastd.blastplus.blastdb import BlastDatabase
 from blastd.blastplus.makedb import BuildFailed, Order, check_name
 from blastd.core.model import Frozen, Warned
 from blastd.service.making import examine, together
@@ -15,7 +15,7 @@ from blastd.store.dbtasks import DatabaseTask
 class Listed(Frozen, frozen=True, kw_only=True):
     """A database as the catalogue shows it; `warm_on` are nodes that hold it complete."""
 
-    database: Database
+    database: BlastDatabase
     warm_on: tuple[str, ...] = ()
 
 
@@ -56,9 +56,9 @@ def first_of_all(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def building(task: DatabaseTask) -> Database:
+def building(task: DatabaseTask) -> BlastDatabase:
     """Return a database in the making as the catalogue shows it."""
-    return Database(
+    return BlastDatabase(
         name=task.name,
         path="",
         title=str(task.settings.get("title", "")),

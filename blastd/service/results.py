@@ -31,11 +31,11 @@ from blastd.results import finish, formats, hits, sequences
 from blastd.results.formats import FORMATS, Format
 from blastd.service.asked import (
     PROJECTED,
-    HitFilter,
-    Ready,
+    HitsFilter,
+    ReadyResult,
     ResultFile,
+    ResultRequest,
     ResultStream,
-    Wanted,
     file_name,
     format_of,
     held,
@@ -50,7 +50,7 @@ from blastd.service.tables import align, offset_of, page_of
 from blastd.service.whole import Whole
 from blastd.store import artifacts, jobs, units
 from blastd.store.files import Files
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 
 log = structlog.get_logger()
 
@@ -66,7 +66,7 @@ class Results:
     def __init__(
         self,
         *,
-        store: Database,
+        store: Store,
         files: Files,
         shelf: Shelf,
         tools: Tools,
@@ -86,13 +86,13 @@ class Results:
         """Return every format."""
         return list(FORMATS.values())
 
-    async def ready(self, job: Job, *, partial: bool = False) -> Ready:
+    async def ready(self, job: Job, *, partial: bool = False) -> ReadyResult:
         """Return what is stored of a completed job, whole; *partial*: of any other what is done. Raises NotReady, ResultGone."""
         if job.status is not Status.COMPLETED:
             done = await self._done(job) if partial else ()
             if not done:
                 raise self._not_ready(job)
-            return Ready(job=job, folder=self._files.job_folder(job.job_id), units=tuple(done), complete=False)
+            return ReadyResult(job=job, folder=self._files.job_folder(job.job_id), units=tuple(done), complete=False)
         if job.source == "external":
             raise ResultGone(
                 f"The run {job.title!r} was started outside blastd and ended well; its results are where who started it "
@@ -103,7 +103,7 @@ class Results:
         outputs = [one for one in its_artifacts if one.name.startswith("units/")]
         await by_size(self._whole.unread_bytes(folder, outputs), self._whole.check, folder, outputs)
         made = tuple(one for one in its_artifacts if one.name.startswith("results/"))
-        return Ready(job=job, folder=folder, units=tuple(its_units), kept=made)
+        return ReadyResult(job=job, folder=folder, units=tuple(its_units), kept=made)
 
     async def _done(self, job: Job) -> Sequence[Unit]:
         """Return the units that have written results."""
@@ -141,7 +141,7 @@ class Results:
             name=f"{job.short_id}-query.fa",
         )
 
-    async def read(self, job: Job, wanted: Wanted) -> ResultFile | ResultStream:
+    async def read(self, job: Job, wanted: ResultRequest) -> ResultFile | ResultStream:
         """Return results in a format. Raises Invalid, NotReady, ResultGone, DatabaseGone, Unsupported."""
         kind = format_of(wanted)
         names = columns(wanted.fields) if wanted.fields is not None else None
@@ -189,7 +189,7 @@ class Results:
             partial=f"{len(done)}/{len(result)}",
         )
 
-    async def _kept(self, ready: Ready, key: str) -> Artifact | None:
+    async def _kept(self, ready: ReadyResult, key: str) -> Artifact | None:
         """Return the stored file of a format if it is whole; one that is not is forgotten, and made again."""
         name = f"results/{key}"
         kept = next((one for one in ready.kept if one.name == name), None)
@@ -205,7 +205,7 @@ class Results:
         return None
 
     async def _made(
-        self, ready: Ready, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
+        self, ready: ReadyResult, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
     ) -> ResultFile:
         """Make a format, keep it, and return its file; made once however many ask at the same time."""
         lock = self._locks.setdefault((ready.job.job_id, key), asyncio.Lock())
@@ -220,7 +220,7 @@ class Results:
         return stored_file(ready, kept)
 
     async def _make(
-        self, ready: Ready, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
+        self, ready: ReadyResult, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
     ) -> Artifact:
         made, more, blocks = self._files.temporary(), self._files.temporary(), None
         project = partial(
@@ -241,7 +241,7 @@ class Results:
             await duty(more.unlink, missing_ok=True)
 
     async def _finish(
-        self, ready: Ready, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
+        self, ready: ReadyResult, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
     ) -> None:
         """Let BLAST+ write a format that the stored form does not hold, or a table of the columns that it lacks."""
         outfmt = str(kind.outfmt)
@@ -256,7 +256,7 @@ class Results:
             await self._store.write(lambda db: jobs.warn(db, ready.job.job_id, new, now), of=[ready.job.job_id])
 
     @asynccontextmanager
-    async def _searched(self, ready: Ready) -> AsyncIterator[finish.Finish]:
+    async def _searched(self, ready: ReadyResult) -> AsyncIterator[finish.Finish]:
         """Yield what making something from the databases of a search needs, with a work folder of its own.
 
         What is made counts only if the databases are those of the search before and after. Raises DatabaseGone.
@@ -287,7 +287,7 @@ class Results:
                 f"{changed.sentence} Tables, hits and formats that are stored can still be read; for others search again."
             )
 
-    async def _sequences(self, ready: Ready, kind: Format, wanted: Wanted) -> ResultFile | ResultStream:
+    async def _sequences(self, ready: ReadyResult, kind: Format, wanted: ResultRequest) -> ResultFile | ResultStream:
         """Return sequences of subjects: all that were found, or those asked for."""
         if not wanted.subjects:
             key = key_of(kind, None, wanted.query)
@@ -314,11 +314,11 @@ class Results:
             await duty(target.unlink, missing_ok=True)
 
     # ------------------------------------------------------------------ tables
-    async def hits(self, ready: Ready, wanted: HitFilter, *, statistics: bool = False) -> dict[str, Any]:
+    async def hits(self, ready: ReadyResult, wanted: HitsFilter, *, statistics: bool = False) -> dict[str, Any]:
         """Return a page of hits. Raises Invalid."""
         index = await self.indices.of(ready)
         offset = offset_of(wanted.cursor)
-        asked = hits.Asked(
+        asked = hits.HitsRequest(
             query=wanted.query, sort=wanted.sort, order=wanted.order, min_identity=wanted.min_identity,
             max_evalue=wanted.max_evalue, min_coverage=wanted.min_coverage, text=wanted.text, group=wanted.group,
             limit=wanted.limit, offset=offset,
@@ -337,7 +337,7 @@ class Results:
         return found
 
     async def queries(
-        self, ready: Ready, text: str | None, with_hits: bool | None, limit: int, cursor: str | None
+        self, ready: ReadyResult, text: str | None, with_hits: bool | None, limit: int, cursor: str | None
     ) -> dict[str, Any]:
         """Return a page of the queries and what each found. Raises Invalid."""
         index, offset = await self.indices.of(ready), offset_of(cursor)
@@ -351,12 +351,12 @@ class Results:
             "page": page_of(limit, offset, len(rows), total),
         }
 
-    async def statistics(self, ready: Ready, query: int | None) -> dict[str, Any]:
+    async def statistics(self, ready: ReadyResult, query: int | None) -> dict[str, Any]:
         """Return numbers and histograms over all hits or those of one query."""
         return await by_size(ready.stored_bytes, hits.statistics, await self.indices.of(ready), query)
 
     async def _keep(
-        self, ready: Ready, key: str, kind: Format, temporary: Path, blocks: Iterator[bytes] | None = None
+        self, ready: ReadyResult, key: str, kind: Format, temporary: Path, blocks: Iterator[bytes] | None = None
     ) -> Artifact:
         """Give a made file its place and its row; with *blocks* it is written before."""
         path = f"results/{key}.{kind.extension}"
@@ -384,7 +384,9 @@ class Results:
             log.warning("format_not_noted", job_id=ready.job.job_id, format=key, reason=str(error))
         return kept
 
-    async def _while_sent(self, ready: Ready, key: str, kind: Format, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    async def _while_sent(
+        self, ready: ReadyResult, key: str, kind: Format, blocks: Iterator[bytes]
+    ) -> AsyncIterator[bytes]:
         """Yield blocks as they are made, and keep them as a file once they are complete."""
         copy = Copy(self._files.temporary())
         try:

@@ -21,7 +21,7 @@ from blastd.errors import ResultGone
 from blastd.service.whole import Whole
 from blastd.store import artifacts, jobs, units
 from blastd.store.files import ASCII_QUERY, QUERY, Files
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ class Reused(Frozen, frozen=True, kw_only=True):
 class Reuse:
     """Finds and shares results of equal searches."""
 
-    def __init__(self, store: Database, files: Files, clock: Clock, shelf: Shelf, whole: Whole) -> None:
+    def __init__(self, store: Store, files: Files, clock: Clock, shelf: Shelf, whole: Whole) -> None:
         """Take the parts."""
         self._store, self._files, self._clock, self._shelf, self._whole = store, files, clock, shelf, whole
 

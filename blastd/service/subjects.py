@@ -16,7 +16,7 @@ from blastd.blastplus.makedb import BuildFailed, Made, Order
 from blastd.blastplus.shelf import Shelf
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
-from blastd.core.fasta import Limits
+from blastd.core.fasta import SequenceLimits
 from blastd.core.model import Warned
 from blastd.core.offered import TITLES
 from blastd.core.programs import molecules
@@ -58,7 +58,7 @@ class Subjects:
     async def read(self, given: Given, target: Path) -> Intake:
         """Return what the uploaded subjects are; their normalised form is in *target*."""
         wanted = molecules(given.program)[1] if given.program in TITLES else None
-        limits = Limits(letters=LETTERS, sequences=SEQUENCES)
+        limits = SequenceLimits(letters=LETTERS, sequences=SEQUENCES)
         upload = given.subject or target
         return await offload(take_in, upload, target, wanted, limits, check=given.molecule_check)
 

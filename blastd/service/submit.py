@@ -25,7 +25,7 @@ from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import LimitsSettings
 from blastd.core import ids, quota, steps
-from blastd.core.fasta import Limits
+from blastd.core.fasta import SequenceLimits
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Unit, Warned
 from blastd.core.offered import TITLES
@@ -33,7 +33,7 @@ from blastd.core.programs import molecules
 from blastd.core.quota import Spent
 from blastd.errors import DiskFull, Expired, IdempotencyMismatch, Invalid, QuotaUsed, TooMany, Unavailable
 from blastd.service.access import Identity
-from blastd.service.checks import Asked, Checked, Checks
+from blastd.service.checks import CheckedSearch, Checks, SearchRequest
 from blastd.service.intake import Intake, ascii_of, take_in
 from blastd.service.reuse import Reuse
 from blastd.service.rush import Rush
@@ -42,7 +42,7 @@ from blastd.service.subjects import Subjects
 from blastd.store import artifacts, jobs, outbox, presentations, texts, usage
 from blastd.store.files import Files
 from blastd.store.jobs import Idempotency
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.store.texts import QueryText
 from blastd.tracking.tracker import Tracker
 
@@ -93,7 +93,7 @@ class Submit:
     def __init__(
         self,
         *,
-        store: Database,
+        store: Store,
         files: Files,
         tracker: Tracker,
         clock: Clock,
@@ -155,7 +155,7 @@ class Submit:
         small = isinstance(given.upload, bytes) and len(given.upload) <= SMALL_BYTES
         try:
             wanted = molecules(given.program)[0] if given.program in TITLES else None
-            limits = Limits(letters=self._limits.query_letters, sequences=self._limits.query_sequences)
+            limits = SequenceLimits(letters=self._limits.query_letters, sequences=self._limits.query_sequences)
             if small:
                 intake = take_in(given.upload, None, wanted, limits, check=given.molecule_check)
             else:
@@ -184,7 +184,7 @@ class Submit:
         if own is not None:
             made, faults = await self._subjects.database(given, own, subject)
             known += faults
-        asked = Asked(
+        asked = SearchRequest(
             program=given.program,
             databases=given.databases,
             task=given.task,
@@ -308,7 +308,7 @@ class Submit:
         owner: Owner,
         given: Submission,
         intake: Intake,
-        checked: Checked,
+        checked: CheckedSearch,
         key: str,
         now: datetime,
     ) -> Job:
@@ -367,7 +367,7 @@ def body_sha256(given: Submission, intake: Intake, own: Intake | None) -> str:
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 
 
-def _reuse_key(intake: Intake, checked: Checked) -> str:
+def _reuse_key(intake: Intake, checked: CheckedSearch) -> str:
     """Return what two searches with the same result have in common."""
     words = [
         intake.info.sha256, [(database.name, database.fingerprint, database.taxonomy) for database in checked.databases],

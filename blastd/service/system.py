@@ -19,7 +19,7 @@ from blastd.errors import StoreBroken, StoreGone
 from blastd.metrics import Metrics
 from blastd.store import events, jobs
 from blastd.store.files import Files, walk
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.tracking.tracker import Tracker
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
@@ -51,7 +51,7 @@ class EngineHealth(Frozen, frozen=True, kw_only=True):
     watches: list[Component]
 
 
-class Health(Frozen, frozen=True, kw_only=True):
+class ServiceHealth(Frozen, frozen=True, kw_only=True):
     """The service as a whole: as bad as its worst component."""
 
     status: str
@@ -73,7 +73,7 @@ class System:
     def __init__(
         self,
         *,
-        store: Database,
+        store: Store,
         files: Files,
         tracker: Tracker,
         clock: Clock,
@@ -88,7 +88,7 @@ class System:
         self._state_bytes: int | None = None
         self._counted: int | None = None
 
-    async def health(self) -> Health:
+    async def health(self) -> ServiceHealth:
         """Return how every component is."""
         counts, store = await self._look_at_store()
         free, total = await duty(_disk, self._files)
@@ -98,7 +98,7 @@ class System:
         if not engines:
             components.append(Component(name="engine", status=DOWN, detail="No engine is switched on."))
         worst = max((component.status for component in components), key=[OK, DEGRADED, DOWN].index)
-        return Health(
+        return ServiceHealth(
             status=worst,
             started_at=self._started_at,
             uptime_seconds=round(self._clock.monotonic() - self._begin, 1),

@@ -23,7 +23,7 @@ from blastd.service.access import Identity
 from blastd.service.posting import Post, Posting
 from blastd.store import jobs, outbox
 from blastd.store.outbox import Letter
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 
 log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ class Webhooks:
 
     def __init__(
         self,
-        store: Database,
+        store: Store,
         clock: Clock,
         chance: Chance,
         settings: WebhooksSettings,

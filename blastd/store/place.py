@@ -12,7 +12,7 @@ from blastd.errors import StoreGone
 Identity = tuple[int, int]
 
 
-class Place:
+class StorePlace:
     """The files and folders of an open store, as they were when it was opened."""
 
     def __init__(self, file: Path) -> None:

@@ -27,7 +27,7 @@ from blastd.errors import DiskFull, StoreBroken, StoreGone
 from blastd.store import connect, migrate
 from blastd.store.connect import BUSY_SECONDS, RESTORE
 from blastd.store.events import Feed
-from blastd.store.place import Place
+from blastd.store.place import StorePlace
 from blastd.threads import Threads, system_threads
 
 T = TypeVar("T")
@@ -159,13 +159,13 @@ class Few:
             self._db.execute("ROLLBACK")
 
 
-class Database:
+class Store:
     """The open store. Made by `open_database`."""
 
     def __init__(self, path: Path, writer: Connection, readers: Sequence[Connection], few: Few) -> None:
         """Take open connections; *few* is used by the event loop itself."""
         self.path = path
-        self.place, self._told_gone = Place(path), False
+        self.place, self._told_gone = StorePlace(path), False
         self.feed = Feed()
         self._trouble: StoreBroken | None = None
         self._damaged = False
@@ -349,7 +349,7 @@ def copy(db: sqlite3.Connection, target: Path) -> None:
 
 
 @asynccontextmanager
-async def open_database(path: Path, clock: Clock, threads: Threads = system_threads) -> AsyncIterator[Database]:
+async def open_database(path: Path, clock: Clock, threads: Threads = system_threads) -> AsyncIterator[Store]:
     """Open the store at *path*, made or migrated if need be. Raises SchemaTooNew, StoreBroken."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     connect.refuse_lost(path)
@@ -368,7 +368,7 @@ async def open_database(path: Path, clock: Clock, threads: Threads = system_thre
             few = stack.enter_context(closing(connect.reader(path, 0)))
         except sqlite3.DatabaseError as error:
             raise StoreBroken(f"The store {path} can't be opened: {error}. {RESTORE}") from error
-        yield Database(path, writer, readers, Few(few, clock))
+        yield Store(path, writer, readers, Few(few, clock))
 
 
 def open_sync(path: Path) -> sqlite3.Connection:

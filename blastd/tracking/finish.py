@@ -18,7 +18,7 @@ from blastd.metrics import Metrics
 from blastd.results.assemble import Assembled, assemble
 from blastd.store import jobs
 from blastd.store.files import Files
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.tracking.times import Times
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ class Finisher:
     """Completes jobs whose units have all ended well."""
 
     def __init__(
-        self, store: Database, files: Files, shelf: Shelf, times: Times, metrics: Metrics, completed: News[JobId]
+        self, store: Store, files: Files, shelf: Shelf, times: Times, metrics: Metrics, completed: News[JobId]
     ) -> None:
         """Take the parts; *completed* is told of every job that is."""
         self._store, self._files, self._shelf, self._times, self._metrics = store, files, shelf, times, metrics

@@ -22,7 +22,7 @@ from blastd.durable import of_machine
 from blastd.errors import BlastdError, Exhausted
 from blastd.store import jobs
 from blastd.store.files import ASCII_QUERY, QUERY, Files
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.tracking.times import Times
 
 log = structlog.get_logger()
@@ -39,7 +39,7 @@ class Launcher:
     """Makes the Work of a job and hands it to its engine."""
 
     def __init__(
-        self, store: Database, files: Files, shelf: Shelf, clock: Clock, times: Times, settings: LaunchSettings
+        self, store: Store, files: Files, shelf: Shelf, clock: Clock, times: Times, settings: LaunchSettings
     ) -> None:
         """Take the parts."""
         self._store, self._files, self._shelf, self._times, self._settings = store, files, shelf, times, settings

@@ -23,7 +23,7 @@ from blastd.core.model import Change, Gone, Job, Lost, Missed, NotNow, Phase, Un
 from blastd.errors import BlastdError
 from blastd.metrics import Metrics
 from blastd.store import jobs, leftovers, units
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.tracking.finish import Finisher
 from blastd.tracking.launch import Launcher
 from blastd.tracking.times import Times
@@ -38,7 +38,7 @@ class Looks:
 
     def __init__(
         self,
-        store: Database,
+        store: Store,
         engines: Mapping[str, Engine],
         launcher: Launcher,
         finisher: Finisher,

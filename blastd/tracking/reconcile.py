@@ -18,7 +18,7 @@ from blastd.core.ids import JobId, Owner
 from blastd.core.model import DatabaseRef, Job, Phase, QueryInfo, Status
 from blastd.metrics import Metrics
 from blastd.store import jobs, leftovers, removal
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.tracking.tracker import Tracker
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ EXTERNAL_OWNER = Owner("external")
 class Reconciler:
     """Compares store and engines; `run_once` is one whole pass."""
 
-    def __init__(self, store: Database, tracker: Tracker, clock: Clock, chance: Chance, metrics: Metrics) -> None:
+    def __init__(self, store: Store, tracker: Tracker, clock: Clock, chance: Chance, metrics: Metrics) -> None:
         """Take the parts."""
         self._store, self._tracker, self._clock, self._metrics = store, tracker, clock, metrics
         self._chance = chance

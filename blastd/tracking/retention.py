@@ -14,7 +14,7 @@ from blastd.metrics import Metrics
 from blastd.store import dbtasks, jobs, leftovers, removal, usage
 from blastd.store.files import Files
 from blastd.store.files import remove as remove_path
-from blastd.store.sqlite import Database, shrink
+from blastd.store.sqlite import Store, shrink
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ TRUST_SECONDS = 24 * 3600.0
 """Nothing is removed by age for so long after the clock jumped ahead: time for whoever runs the machine to set it right."""
 
 
-class Removed(Frozen, frozen=True, kw_only=True):
+class RetentionCount(Frozen, frozen=True, kw_only=True):
     """What a pass removed, or would remove in a dry run."""
 
     jobs: int
@@ -43,7 +43,7 @@ class Retention:
 
     def __init__(
         self,
-        store: Database,
+        store: Store,
         files: Files,
         clock: Clock,
         days: float,
@@ -89,23 +89,23 @@ class Retention:
         self._offset, self._jumped_at = self._ahead(), None
         return True
 
-    async def expire(self, *, dry_run: bool) -> Removed:
+    async def expire(self, *, dry_run: bool) -> RetentionCount:
         """Remove every job that ended more than the days ago, in pages; a dry run only says which of the first page."""
         if self._days <= 0:
-            return Removed(jobs=0, bytes_freed=0)
+            return RetentionCount(jobs=0, bytes_freed=0)
         now = self._clock.now()
         before = now - timedelta(days=self._days)
         if dry_run:
             old = await self._store.read(lambda db: jobs.finished_before(db, before, PAGE))
             log.info("jobs_would_expire", jobs=[job.job_id for job in old])
-            return Removed(jobs=len(old), bytes_freed=0)
+            return RetentionCount(jobs=len(old), bytes_freed=0)
         removed = freed = 0
         while gone := await self._store.write(lambda db: _expire_page(db, before, now)):
             freed += await offload(lambda gone=gone: sum(map(self._files.remove_job, gone)))  # type: ignore[misc]  # a lambda with a default
             removed += len(gone)
         if removed:
             log.info("jobs_expired", jobs=removed, bytes_freed=freed)
-        return Removed(jobs=removed, bytes_freed=freed)
+        return RetentionCount(jobs=removed, bytes_freed=freed)
 
     async def forget(self) -> None:
         """Remove rows that outlived what they were for, in pages, and give free pages of the store back."""
@@ -163,7 +163,7 @@ def _expire_page(db: sqlite3.Connection, before: datetime, now: datetime) -> lis
     return [job.job_id for job in old]
 
 
-async def remove(store: Database, files: Files, clock: Clock, job: Job, reason: str) -> int:
+async def remove(store: Store, files: Files, clock: Clock, job: Job, reason: str) -> int:
     """Remove an ended job for good, row first, so that a crash leaves strangers for the sweep and never a row without files.
 
     Returns bytes freed; 0 also when the job had not ended or was gone.

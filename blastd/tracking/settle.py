@@ -15,7 +15,7 @@ from blastd.clock import Clock
 from blastd.errors import StoreBroken
 from blastd.store import texts
 from blastd.store.files import Files
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.store.texts import QueryText
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ AGE = timedelta(seconds=40)
 class Settler:
     """Makes the files of small queries durable, and lets the store forget them."""
 
-    def __init__(self, store: Database, files: Files, clock: Clock) -> None:
+    def __init__(self, store: Store, files: Files, clock: Clock) -> None:
         """Take the parts."""
         self._store, self._files, self._clock = store, files, clock
         self._begun = clock.now()

@@ -18,7 +18,7 @@ from blastd.core.model import Gone, Job, Lost
 from blastd.errors import StoreBroken
 from blastd.metrics import Metrics
 from blastd.store import hopeless, jobs
-from blastd.store.sqlite import Database
+from blastd.store.sqlite import Store
 from blastd.tracking.look import Looks
 from blastd.tracking.poller import Look, poll
 
@@ -34,7 +34,7 @@ class Tracker:
 
     def __init__(
         self,
-        store: Database,
+        store: Store,
         engines: Mapping[str, Engine],
         looks: Looks,
         clock: Clock,

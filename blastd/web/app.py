@@ -16,7 +16,7 @@ from blastd.web.packing import pack
 from blastd.web.pages import Pages, PageSettings, page_routes
 from blastd.web.problems import GONE, NOWHERE, Handler, problems
 from blastd.web.rows import base_of
-from blastd.web.stalls import STALLS, Runner, Stalls
+from blastd.web.stalls import STALLS, StallRunner, Stalls
 
 ROUTES: tuple[Route, ...] = (
     *submit.ROUTES,
@@ -70,13 +70,13 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     return app
 
 
-def make_runner(app: web.Application) -> Runner:
+def make_runner(app: web.Application) -> StallRunner:
     """Return the runner of the daemon and of the tests.
 
     A client that goes away cancels no handler: what it began is finished, and a cancel in the middle of a write would
     leave the outcome unknown. Bodies are decoded by `web/bodies.py`, which bounds what a gzip bomb unfolds to.
     """
-    return Runner(
+    return StallRunner(
         app,
         handler_cancellation=False,
         access_log=None,

@@ -34,7 +34,7 @@ class Closing(Protocol):
         """Give it back."""
 
 
-class Stored(NamedTuple):
+class SentFile(NamedTuple):
     """A whole file to send."""
 
     path: Path
@@ -51,7 +51,7 @@ class Span(NamedTuple):
     end: int
 
 
-async def send_file(request: web.Request, stored: Stored, *, inline: bool = False) -> web.StreamResponse:
+async def send_file(request: web.Request, stored: SentFile, *, inline: bool = False) -> web.StreamResponse:
     """Answer a stored file: whole, a range of it, or 304."""
     plain = f'"{stored.sha256}"'
     span = wanted_span(request, plain, stored.size)
@@ -165,7 +165,7 @@ async def file_blocks(handle: int, span: Span, block: bytes, packer: Packer) -> 
             yield block
 
 
-def packs(request: web.Request, stored: Stored) -> bool:
+def packs(request: web.Request, stored: SentFile) -> bool:
     """Tell whether the answer is gzipped: the client accepts it, and it is worth while."""
     return stored.size >= WORTH_PACKING_BYTES and accepts_gzip(request)
 

@@ -51,7 +51,7 @@ Place = tuple[Owner | None, int, str]
 """Whose events (None: all), after which one, under which base path."""
 
 
-class Batch(NamedTuple):
+class EventBatch(NamedTuple):
     """The events that follow one: the id of the last, their text (empty: none yet), as of which commit and when."""
 
     last: int
@@ -70,10 +70,10 @@ class Streams:
     def __init__(self) -> None:
         """Begin with none."""
         self.open = 0
-        self._kept: OrderedDict[Place, Batch] = OrderedDict()
+        self._kept: OrderedDict[Place, EventBatch] = OrderedDict()
         self._locks: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
 
-    async def after(self, services: Services, place: Place, seen: int) -> Batch:
+    async def after(self, services: Services, place: Place, seen: int) -> EventBatch:
         """Return what follows at *place*, at least as of commit *seen*."""
         lock = self._locks.setdefault(place, asyncio.Lock())
         async with lock:
@@ -86,7 +86,7 @@ class Streams:
             commits = services.jobs.commits()
             found = await services.jobs.events_after(owner, None, after, BATCH)
             text = b"".join(block(view) for view in await event_views(services, found, base)) if found else b""
-            made = Batch(found[-1].event_id if found else after, text, commits, now)
+            made = EventBatch(found[-1].event_id if found else after, text, commits, now)
             self._kept[place] = made
             self._kept.move_to_end(place)
             while len(self._kept) > KEPT_BATCHES:

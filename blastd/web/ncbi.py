@@ -15,7 +15,7 @@ from blastd.core.ncbi_view import View
 from blastd.core.programs import limit_of, molecules
 from blastd.core.shorten import ANCHORED
 from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
-from blastd.service.asked import ResultFile, Wanted
+from blastd.service.asked import ResultFile, ResultRequest
 from blastd.service.submit import Submission
 from blastd.web import bodies, ncbi_files, ncbi_forms, ncbi_tables, wire
 from blastd.web.middleware import IDENTITY, NCBI_PATHS, SERVICES
@@ -176,7 +176,9 @@ async def send(request: web.Request, rid: str, job: Job, asked: View) -> web.Str
         form = replace(form, name=asked.text)
     fields = ncbi_table.fields(job.program) if form.name == "commented" else None
     try:
-        found = await services.results.read(job, Wanted(format=form.name, fields=fields, whole=True, gis=asked.gis))
+        found = await services.results.read(
+            job, ResultRequest(format=form.name, fields=fields, whole=True, gis=asked.gis)
+        )
         ready = await services.results.ready(job)
     except BlastdError as error:
         return page(ncbi_forms.status(rid, "FAILED", str(error)))

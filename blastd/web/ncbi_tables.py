@@ -9,7 +9,7 @@ from typing import Any
 
 from blastd.core.shorten import Most
 from blastd.service import Services
-from blastd.service.asked import HitFilter, Ready
+from blastd.service.asked import HitsFilter, ReadyResult
 from blastd.web.ncbi_forms import shown
 
 COLUMNS = (
@@ -23,14 +23,14 @@ QUERIES = 500
 NOTHING = "No significant similarity found."
 
 
-async def descriptions(services: Services, ready: Ready, most: Most) -> AsyncIterator[bytes]:
+async def descriptions(services: Services, ready: ReadyResult, most: Most) -> AsyncIterator[bytes]:
     """Yield the description tables of a result, a query at a time."""
     numbers = [number for number in (most.descriptions, most.hits) if number is not None]
     limit = min([STANDARD_DESCRIPTIONS, *numbers])
     for number in range(1, min(ready.job.query.count, QUERIES) + 1):
         if limit == 0:
             return
-        wanted = HitFilter(query=number, group="subject", limit=limit)
+        wanted = HitsFilter(query=number, group="subject", limit=limit)
         rows = (await services.results.hits(ready, wanted))["hits"]
         yield table(number, rows).encode("utf-8", "replace")
 

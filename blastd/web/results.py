@@ -5,9 +5,9 @@ from aiohttp import web
 
 from blastd.errors import Invalid
 from blastd.service.alignments import alignments
-from blastd.service.asked import HitFilter, Ready, ResultFile, Wanted
+from blastd.service.asked import HitsFilter, ReadyResult, ResultFile, ResultRequest
 from blastd.web import bodies, wire
-from blastd.web.download import Stored, send_file, send_stream
+from blastd.web.download import SentFile, send_file, send_stream
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
 from blastd.web.replies import reply
@@ -38,7 +38,7 @@ async def send_results(request: web.Request, query: wire.ResultsQuery, subjects:
     services = request.app[SERVICES]
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
     form, header = chosen_format(request, query)
-    wanted = Wanted(
+    wanted = ResultRequest(
         format=form,
         header=header,
         fields=tuple(query.fields.replace(",", " ").split()) if query.fields is not None else None,
@@ -82,9 +82,9 @@ def must_be_whole(request: web.Request) -> bool:
     )
 
 
-def stored(found: ResultFile) -> Stored:
+def stored(found: ResultFile) -> SentFile:
     """Return a file as it is sent."""
-    return Stored(
+    return SentFile(
         path=found.path, size=found.size_bytes, sha256=found.sha256, media_type=found.media_type, name=found.name
     )
 
@@ -102,8 +102,8 @@ async def get_hits(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     query = wire.decode_query(wire.HitsQuery, request.query, request.query.items())
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
-    ready: Ready = await services.results.ready(job, partial=query.partial)
-    wanted = HitFilter(
+    ready: ReadyResult = await services.results.ready(job, partial=query.partial)
+    wanted = HitsFilter(
         query=query.query,
         sort=query.sort,
         order=query.order,

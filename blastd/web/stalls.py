@@ -25,7 +25,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-class Progress:
+class ConnectionProgress:
     """What one connection has moved, and since when nothing."""
 
     def __init__(self, now: float) -> None:
@@ -54,7 +54,7 @@ class Stalls:
     def __init__(self, seconds: float) -> None:
         """Cut what moves nothing for *seconds*."""
         self._seconds = seconds
-        self._known: dict[web.RequestHandler, Progress] = {}
+        self._known: dict[web.RequestHandler, ConnectionProgress] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     async def note(self, request: web.BaseRequest) -> None:
@@ -63,7 +63,7 @@ class Stalls:
         One that was sent ahead waits until the answers before it are taken: small ones would pile up in memory.
         """
         now = asyncio.get_running_loop().time()
-        self._known.setdefault(request.protocol, Progress(now)).begin(request, now)
+        self._known.setdefault(request.protocol, ConnectionProgress(now)).begin(request, now)
         await request.writer.drain()
 
     def start(self, server: web.Server) -> None:
@@ -82,7 +82,7 @@ class Stalls:
 
     def look(self, connections: Iterable[web.RequestHandler], now: float) -> None:
         """Cut those of *connections* that have stalled."""
-        self._known = {each: self._known.get(each) or Progress(now) for each in connections}
+        self._known = {each: self._known.get(each) or ConnectionProgress(now) for each in connections}
         for each, progress in self._known.items():
             transport = each.transport
             if not isinstance(transport, asyncio.Transport) or transport.is_closing():
@@ -92,7 +92,7 @@ class Stalls:
                 log.info("client_stalled", reason=reason)
                 transport.abort()
 
-    def _receiving(self, transport: asyncio.Transport, progress: Progress, now: float) -> str | None:
+    def _receiving(self, transport: asyncio.Transport, progress: ConnectionProgress, now: float) -> str | None:
         request = progress.request
         over = now - progress.received_at >= self._seconds
         if request is None:
@@ -108,7 +108,7 @@ class Stalls:
             content.set_exception(RequestTimeout())
         return None
 
-    def _sending(self, transport: asyncio.Transport, progress: Progress, now: float) -> str | None:
+    def _sending(self, transport: asyncio.Transport, progress: ConnectionProgress, now: float) -> str | None:
         waiting = transport.get_write_buffer_size()
         sent = progress.put_out - waiting
         if not waiting or sent != progress.sent:
@@ -119,7 +119,7 @@ class Stalls:
 STALLS = web.AppKey("stalls", Stalls)
 
 
-class Runner(web.AppRunner):
+class StallRunner(web.AppRunner):
     """The runner of an application, which cuts off clients that stop."""
 
     async def setup(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blastd.core import alias, proposals, steps
-from blastd.core.alias import Layout, Named, Ranges, Volume
+from blastd.core.alias import AliasVolume, Layout, Named, Ranges
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Job, Phase, QueryInfo, Status, Unit, UnitKind, UnitState
 from blastd.core.tabular import COLUMN, RICH, STD, TRAILER, Section, sections
@@ -25,7 +25,7 @@ LAYOUT = Layout(
     molecule="nucl",
     argument="core_nt",
     databases=(Named(name="core_nt", title="core_nt", sequences=10**6, letters=10**9, volumes=(0,)),),
-    volumes=(Volume(path="core_nt", sequences=10**6),),
+    volumes=(AliasVolume(path="core_nt", sequences=10**6),),
     has_ids=True,
 )
 

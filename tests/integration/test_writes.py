@@ -12,14 +12,14 @@ import pytest
 
 from blastd.clock import SystemClock
 from blastd.errors import StoreBroken, TooMany
-from blastd.store.sqlite import GROUP, Database, open_database
+from blastd.store.sqlite import GROUP, Store, open_database
 from tests.patience import PATIENCE_SECONDS, eventually
 
 Work = Callable[[sqlite3.Connection], object]
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Database]:
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
     async with open_database(tmp_path / "blastd.sqlite", SystemClock()) as found:
         await found.write(lambda db: db.execute("CREATE TABLE kept (name TEXT PRIMARY KEY)"))
         yield found
@@ -29,7 +29,7 @@ def keep(name: str) -> Work:
     return lambda db: db.execute("INSERT INTO kept VALUES (?)", (name,)).rowcount
 
 
-async def names(store: Database) -> list[str]:
+async def names(store: Store) -> list[str]:
     return await store.read(lambda db: [row[0] for row in db.execute("SELECT name FROM kept ORDER BY rowid")])
 
 
@@ -46,7 +46,7 @@ class Gate:
 
 
 @asynccontextmanager
-async def held(store: Database, work: Work = lambda _db: None) -> AsyncIterator[None]:
+async def held(store: Store, work: Work = lambda _db: None) -> AsyncIterator[None]:
     """Have a write in hand that does *work* and ends with the block: what comes meanwhile waits for the writer."""
     gate = Gate(work)
     async with asyncio.TaskGroup() as group:
@@ -58,14 +58,14 @@ async def held(store: Database, work: Work = lambda _db: None) -> AsyncIterator[
             gate.free.set()
 
 
-async def waiting(store: Database, *works: Work) -> list[asyncio.Task[object]]:
+async def waiting(store: Store, *works: Work) -> list[asyncio.Task[object]]:
     """Return tasks that have given their writes to the store, in this order."""
     tasks = [asyncio.create_task(store.write(work)) for work in works]
     await asyncio.sleep(0)  # the first step of each
     return tasks
 
 
-async def test_writes_that_wait_share_commits_in_their_order(store: Database) -> None:
+async def test_writes_that_wait_share_commits_in_their_order(store: Store) -> None:
     commits: list[str] = []
     count = GROUP + 10
 
@@ -79,7 +79,7 @@ async def test_writes_that_wait_share_commits_in_their_order(store: Database) ->
     assert len(commits) == 3, "the first, a full group, the rest"
 
 
-async def test_failed_write_fails_alone(store: Database) -> None:
+async def test_failed_write_fails_alone(store: Store) -> None:
     def refuse(db: sqlite3.Connection) -> None:
         db.execute("INSERT INTO kept VALUES ('half')")
         raise TooMany("no room")
@@ -91,7 +91,7 @@ async def test_failed_write_fails_alone(store: Database) -> None:
     assert await names(store) == ["a", "b"]
 
 
-async def test_commit_that_fails_fails_for_all_and_leaves_nothing(store: Database) -> None:
+async def test_commit_that_fails_fails_for_all_and_leaves_nothing(store: Store) -> None:
     def undone(db: sqlite3.Connection) -> None:
         db.execute("ROLLBACK")  # as SQLite itself does on a full disk or a broken one
         db.execute("INSERT INTO no_such_table VALUES (1)")
@@ -104,7 +104,7 @@ async def test_commit_that_fails_fails_for_all_and_leaves_nothing(store: Databas
     assert await store.write(keep("c")) == 1
 
 
-async def test_cancelled_caller_leaves_the_others_their_writes(store: Database) -> None:
+async def test_cancelled_caller_leaves_the_others_their_writes(store: Store) -> None:
     async with held(store):
         tasks = await waiting(store, *map(keep, "abc"))
         tasks[1].cancel()
@@ -113,7 +113,7 @@ async def test_cancelled_caller_leaves_the_others_their_writes(store: Database) 
     assert {"a", "c"} <= set(await names(store))
 
 
-async def test_few_rows_are_read_on_the_loop(store: Database) -> None:
+async def test_few_rows_are_read_on_the_loop(store: Store) -> None:
     await store.write(keep("one"))
     assert await store.read_few(
         lambda db: (threading.get_ident(), db.execute("SELECT name FROM kept").fetchone()[0])
@@ -123,7 +123,7 @@ async def test_few_rows_are_read_on_the_loop(store: Database) -> None:
     )
 
 
-async def test_what_takes_long_is_read_in_a_thread_while_the_loop_goes_on(store: Database) -> None:
+async def test_what_takes_long_is_read_in_a_thread_while_the_loop_goes_on(store: Store) -> None:
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     threads: list[int] = []
     told = threading.Event()
@@ -141,7 +141,7 @@ async def test_what_takes_long_is_read_in_a_thread_while_the_loop_goes_on(store:
     assert threads[0] == threading.get_ident() != threads[1]
 
 
-async def test_an_error_of_a_few_rows_leaves_the_connection_as_it_was(store: Database) -> None:
+async def test_an_error_of_a_few_rows_leaves_the_connection_as_it_was(store: Store) -> None:
     def refuse(db: sqlite3.Connection) -> None:
         db.execute("SELECT 1")
         raise TooMany("no room")
@@ -155,7 +155,7 @@ async def test_an_error_of_a_few_rows_leaves_the_connection_as_it_was(store: Dat
     assert await store.read_few(lambda db: db.execute("SELECT count(*) FROM kept").fetchone()[0]) == 1
 
 
-async def test_writes_of_a_crowd_take_few_turns_of_the_thread(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_writes_of_a_crowd_take_few_turns_of_the_thread(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[int] = []
     drain = store._drain
 
@@ -171,7 +171,7 @@ async def test_writes_of_a_crowd_take_few_turns_of_the_thread(store: Database, m
     assert len(turns) == 2, "one that was busy, one for all who came meanwhile"
 
 
-async def test_nobody_waits_for_those_who_come_later(store: Database) -> None:
+async def test_nobody_waits_for_those_who_come_later(store: Store) -> None:
     """The one whose call the thread answers is told with its own commit, however many come meanwhile."""
     gates = [Gate() for _ in range(20)]
     try:
@@ -190,7 +190,7 @@ async def test_nobody_waits_for_those_who_come_later(store: Database) -> None:
     await own
 
 
-async def test_a_caller_who_goes_leaves_nobody_waiting(store: Database) -> None:
+async def test_a_caller_who_goes_leaves_nobody_waiting(store: Store) -> None:
     async with held(store):
         caller, *others = await waiting(store, keep("caller"), *(keep(str(number)) for number in range(3)))
         caller.cancel()

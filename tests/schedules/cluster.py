@@ -22,8 +22,8 @@ from blastd.clock import Clock
 from blastd.config import AzureSettings
 from blastd.core.ids import JobId
 from blastd.engines.kubernetes import manifests
-from blastd.engines.kubernetes.blob import BlobAway, BlobMissing, Blobs, Found
-from blastd.engines.kubernetes.client import Access, Client
+from blastd.engines.kubernetes.blob import BlobAway, BlobFound, BlobMissing, Blobs
+from blastd.engines.kubernetes.client import ClusterAccess, ClusterClient
 from blastd.engines.kubernetes.failures import CoolDown
 from blastd.engines.kubernetes.objects import INDEX, JOB_NAME, JobObject
 from blastd.engines.kubernetes.podplan import unit_blob
@@ -278,12 +278,15 @@ class Answer:
         """Nothing is open."""
 
 
-class SimClient(Client):
+class SimClient(ClusterClient):
     """The real client on a simulated transport."""
 
     def __init__(self, cluster: Cluster, loop: SimLoop, clock: Clock, cool: CoolDown) -> None:
         super().__init__(
-            Access(kubeconfig=None, context="", namespace="ns", request_seconds=20.0), cast("Any", None), clock, cool
+            ClusterAccess(kubeconfig=None, context="", namespace="ns", request_seconds=20.0),
+            cast("Any", None),
+            clock,
+            cool,
         )
         self._cluster, self._loop = cluster, loop
 
@@ -428,11 +431,11 @@ class SimBlobs(Blobs):
         await self._turn()
         return metadata
 
-    async def listed(self, container: str, prefix: str) -> list[Found]:
+    async def listed(self, container: str, prefix: str) -> list[BlobFound]:
         await self._turn()
         kind = self._key(container, "")[0]
         return [
-            Found(name=name, size=len(data))
+            BlobFound(name=name, size=len(data))
             for (its_kind, name), (data, _) in sorted(self._cluster.blobs.items())
             if its_kind == kind and name.startswith(prefix)
         ]

@@ -12,7 +12,7 @@ import structlog
 from msgspec.structs import replace
 
 from blastd.blastplus import blastdb, tools
-from blastd.blastplus.blastdb import Database, Scan
+from blastd.blastplus.blastdb import BlastDatabase, Scan
 from blastd.config import Settings, load
 from blastd.daemon import Applications
 from blastd.engines.kubernetes.podplan import Manifest, database_blob
@@ -95,7 +95,7 @@ def _make(folder: Path, name: str, kind: str, text: str) -> None:
     subprocess.run(words, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
-def _sized(database: Database) -> Database:
+def _sized(database: BlastDatabase) -> BlastDatabase:
     return replace(database, letters=WORTH_PARTS_LETTERS) if database.molecule == "prot" else database
 
 

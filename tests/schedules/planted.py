@@ -19,8 +19,8 @@ from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals, poll_delay
 from blastd.core.model import Job, Missed
 from blastd.engines.kubernetes import harvest
-from blastd.engines.kubernetes.attend import Attendant, Held
-from blastd.engines.kubernetes.reflector import View
+from blastd.engines.kubernetes.attend import Attendant, ClusterJob
+from blastd.engines.kubernetes.reflector import ObjectView
 from blastd.engines.local import units
 from blastd.engines.local.units import Running
 from blastd.store import jobs
@@ -143,7 +143,7 @@ def blind_move() -> None:
 def one_part_file() -> None:
     """Let all fetches of a unit write one file, and let them go at once."""
 
-    async def fetch(self: Attendant, held: Held, units: Sequence[int]) -> bool:
+    async def fetch(self: Attendant, held: ClusterJob, units: Sequence[int]) -> bool:
         return await self._fetch(held, units)
 
     setattr(harvest, "FETCHES", repeat("x"))  # noqa: B010
@@ -152,7 +152,7 @@ def one_part_file() -> None:
 
 def put_back() -> None:
     """Put an object into the view that a list has dropped."""
-    setattr(View, "put", View._take)  # noqa: B010
+    setattr(ObjectView, "put", ObjectView._take)  # noqa: B010
 
 
 PLANTED: dict[str, Callable[[], None]] = {

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blastd.core import alias
-from blastd.core.alias import Layout, Mask, Named, Volume
+from blastd.core.alias import AliasVolume, Layout, Mask, Named
 
 TWO = Layout(
     molecule="nucl",
@@ -14,9 +14,9 @@ TWO = Layout(
         Named(name="a", title="A", sequences=40, letters=100, volumes=(0, 2)),
     ),
     volumes=(
-        Volume(path="/x/a.00", sequences=33),
-        Volume(path="/x/b c", sequences=10),
-        Volume(path="/x/a.01", sequences=7),
+        AliasVolume(path="/x/a.00", sequences=33),
+        AliasVolume(path="/x/b c", sequences=10),
+        AliasVolume(path="/x/a.01", sequences=7),
     ),
     has_ids=True,
 )
@@ -74,7 +74,7 @@ def test_a_selection_is_counted_as_blast_counts_it() -> None:
         molecule="nucl",
         argument="a",
         databases=(Named(name="a", title="A", sequences=4, letters=40, volumes=(0, 1)),),
-        volumes=(Volume(path="v0", sequences=3), Volume(path="v1", sequences=1)),
+        volumes=(AliasVolume(path="v0", sequences=3), AliasVolume(path="v1", sequences=1)),
         has_ids=True,
     )
     found = alias.select(one, [11, 9, 13, 7], ((1, 4),), is_gapped=True)

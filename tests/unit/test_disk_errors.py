@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blastd.blastplus.anatomy import anatomy
-from blastd.blastplus.blastdb import Database
+from blastd.blastplus.blastdb import BlastDatabase
 from blastd.blastplus.generation import pin
 from blastd.chance import SystemChance
 from blastd.durable import of_machine
@@ -60,7 +60,7 @@ def test_S06_a_disk_that_takes_no_links_is_not_the_fault_of_the_database(
     base.parent.mkdir()
     base.with_suffix(".nin").write_bytes(b"")
     parts = anatomy(base, "nucl").parts
-    database = Database(
+    database = BlastDatabase(
         name="tnt", path=str(base), molecule="nucl", fingerprint="f" * 64, parts=parts, digests=("",) * len(parts)
     )
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from blastd.core.fasta import Limits, Reader, Scan, parse_defline
+from blastd.core.fasta import QueryScan, Reader, SequenceLimits, parse_defline
 from blastd.core.molecule import judge, mismatch
 from tests.databases import CASES, DATA
 
@@ -17,7 +17,7 @@ SPLIT = DATA / "fasta"
 LINE = b"ACGTACGTACGTACGTACGTACGTACGTACGTACGT"
 
 
-def read(data: bytes, sizes: Sequence[int] = (), limits: Limits | None = None) -> tuple[bytes, Scan]:
+def read(data: bytes, sizes: Sequence[int] = (), limits: SequenceLimits | None = None) -> tuple[bytes, QueryScan]:
     """Read *data* in chunks of *sizes*, the rest at once."""
     reader, out = Reader(limits), b""
     for size in sizes:
@@ -28,11 +28,11 @@ def read(data: bytes, sizes: Sequence[int] = (), limits: Limits | None = None) -
     return out + last, scan
 
 
-def case(name: str) -> Scan:
+def case(name: str) -> QueryScan:
     return read((CASES / name).read_bytes())[1]
 
 
-def codes(scan: Scan) -> list[str]:
+def codes(scan: QueryScan) -> list[str]:
     return [fault.code for fault in scan.faults]
 
 
@@ -243,10 +243,10 @@ def test_garbage_and_empty_files_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    [Limits(letters=100), Limits(sequences=9), Limits(record_letters=35)],
+    [SequenceLimits(letters=100), SequenceLimits(sequences=9), SequenceLimits(record_letters=35)],
     ids=["letters", "sequences", "record"],
 )
-def test_limits_end_the_reading(limits: Limits) -> None:
+def test_limits_end_the_reading(limits: SequenceLimits) -> None:
     reader = Reader(limits)
     for number in range(100):
         reader.feed(b">r%d\n%b\n" % (number, LINE) * 50)
@@ -257,12 +257,12 @@ def test_limits_end_the_reading(limits: Limits) -> None:
 
 
 def test_what_is_at_the_limits_is_accepted() -> None:
-    _, scan = read(b">a\n" + LINE + b"\n>b\nACGT\n", limits=Limits(letters=40, sequences=2, record_letters=36))
+    _, scan = read(b">a\n" + LINE + b"\n>b\nACGT\n", limits=SequenceLimits(letters=40, sequences=2, record_letters=36))
     assert scan.faults == ()
 
 
 def test_a_title_without_end_is_refused() -> None:
-    reader = Reader(Limits(title_bytes=1000))
+    reader = Reader(SequenceLimits(title_bytes=1000))
     reader.feed(b">" + b"x" * 5000)
     assert codes(reader.end()[1]) == ["title_too_long"]
 
@@ -382,7 +382,7 @@ def test_chunks_make_no_difference_and_what_is_stored_is_stable(data: bytes, siz
         assert sum(scan.sizes) == (scan.size - scan.offsets[0] if scan.count else 0)
 
 
-def fields(scan: Scan) -> dict[str, object]:
+def fields(scan: QueryScan) -> dict[str, object]:
     """Return what a scan says, in a form to compare."""
     return {
         name: list(value) if hasattr(value := getattr(scan, name), "typecode") else value

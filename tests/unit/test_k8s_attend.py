@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from blastd.engines.kubernetes import attend
-from blastd.engines.kubernetes.attend import Attendant, Held, wanted
+from blastd.engines.kubernetes.attend import Attendant, ClusterJob, wanted
 from blastd.engines.kubernetes.objects import JobObject, PodObject
 from blastd.engines.kubernetes.status import Units, job_facts, pod_facts
 
@@ -22,8 +22,8 @@ def pod(phase: str, state: dict[str, Any], index: str = "0") -> PodObject:
     return msgspec.convert({"metadata": {"name": "p", "annotations": annotations}, "status": status}, PodObject)
 
 
-def held() -> Held:
-    return Held("00000000-0000-4000-8000-000000000000", 1, "j")  # type: ignore[arg-type]
+def held() -> ClusterJob:
+    return ClusterJob("00000000-0000-4000-8000-000000000000", 1, "j")  # type: ignore[arg-type]
 
 
 def test_result_is_wanted_once_its_container_ended_well_and_not_of_a_failed_pod() -> None:
@@ -49,7 +49,7 @@ async def test_U18_what_comes_while_results_are_fetched_is_fetched_as_well(monke
     pods: dict[str, PodObject] = {}
     fetched: list[list[int]] = []
 
-    async def fetch(_: Attendant, job: Held, units: list[int]) -> bool:
+    async def fetch(_: Attendant, job: ClusterJob, units: list[int]) -> bool:
         fetched.append(units)
         job.harvested.update(dict.fromkeys(units))  # type: ignore[arg-type]
         pods["q"] = pod("Running", {"terminated": ENDED}, index="1")

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from blastd.config import KubernetesSettings
 from blastd.core import alias, proposals
-from blastd.core.alias import Layout, Mask, Named, Volume
+from blastd.core.alias import AliasVolume, Layout, Mask, Named
 from blastd.core.engine import DatabaseAt, Work
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import DatabaseRef, Job, Phase, QueryInfo, Status, Unit, UnitKind, UnitState
 from blastd.engines.kubernetes import podrunner
-from blastd.engines.kubernetes.podplan import Manifest, Stored, job_plan, missing, pod_plan
+from blastd.engines.kubernetes.podplan import Manifest, StoredFile, job_plan, missing, pod_plan
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 JOB = JobId("01234567-89ab-4def-8000-000000000000")
@@ -23,7 +23,7 @@ LAYOUT = Layout(
     molecule="prot",
     argument="aa",
     databases=(Named(name="aa", title="AA", sequences=100, letters=900, volumes=(0, 1)),),
-    volumes=(Volume(path="/d/aa.00", sequences=60), Volume(path="/d/aa.01", sequences=40)),
+    volumes=(AliasVolume(path="/d/aa.00", sequences=60), AliasVolume(path="/d/aa.01", sequences=40)),
     has_ids=True,
 )
 spans = st.lists(
@@ -109,7 +109,7 @@ def work(units: tuple[Unit, ...]) -> Work:
 
 
 MANIFEST = Manifest(
-    fingerprint="f" * 64, name="aa", molecule="prot", files=(Stored(name="aa.00.psq", size=5, sha256="s"),)
+    fingerprint="f" * 64, name="aa", molecule="prot", files=(StoredFile(name="aa.00.psq", size=5, sha256="s"),)
 )
 
 

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 from blastd.clock import SystemClock
 from blastd.engines.kubernetes import reflector
-from blastd.engines.kubernetes.client import Client
+from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.objects import JobList, JobObject
-from blastd.engines.kubernetes.reflector import Kind, Reflector, View
+from blastd.engines.kubernetes.reflector import Kind, ObjectView, Reflector
 
 
 class Server:
@@ -19,9 +19,9 @@ class Server:
 
 async def test_T14_a_list_that_failed_is_read_again_also_when_the_watch_proves_itself_after_it() -> None:
     """Else nobody lists, since a watch serves, and nobody watches, since the last list failed: blind for ever."""
-    view = View[JobObject](lambda each: each.metadata.name, lambda _name: None)
+    view = ObjectView[JobObject](lambda each: each.metadata.name, lambda _name: None)
     kind = Kind(name="jobs", page=JobList, shape=JobObject)
-    jobs = Reflector[JobObject](cast("Client", Server()), kind, view, SystemClock(), lambda: 0.5)
+    jobs = Reflector[JobObject](cast("ClusterClient", Server()), kind, view, SystemClock(), lambda: 0.5)
     jobs._version = "5"
     jobs._mark_bad("The cluster's API server can't be reached.")
     jobs._prove()

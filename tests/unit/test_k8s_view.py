@@ -3,7 +3,7 @@
 import msgspec
 
 from blastd.engines.kubernetes.objects import JobObject
-from blastd.engines.kubernetes.reflector import View, newer
+from blastd.engines.kubernetes.reflector import ObjectView, newer
 
 
 def job(uid: str, version: int, active: int = 0, name: str = "") -> JobObject:
@@ -14,9 +14,9 @@ def job(uid: str, version: int, active: int = 0, name: str = "") -> JobObject:
     return msgspec.convert(given, JobObject)
 
 
-def view() -> tuple[View[JobObject], list[str]]:
+def view() -> tuple[ObjectView[JobObject], list[str]]:
     told: list[str] = []
-    return View(lambda each: each.metadata.name, told.append), told
+    return ObjectView(lambda each: each.metadata.name, told.append), told
 
 
 def test_T14_repeated_event_tells_nothing() -> None:

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blastd.core.model import UnitKind
-from blastd.core.plan import ROUND_LETTERS, DatabaseFacts, Plan, plan
+from blastd.core.plan import ROUND_LETTERS, Plan, SearchedDatabases, plan
 
-SMALL = DatabaseFacts(sequences=30, letters=20_000, volumes=(30,))
-BIG = DatabaseFacts(sequences=20_000, letters=9_055_569, volumes=(20_000,))
+SMALL = SearchedDatabases(sequences=30, letters=20_000, volumes=(30,))
+BIG = SearchedDatabases(sequences=20_000, letters=9_055_569, volumes=(20_000,))
 
 
 def made(
@@ -19,7 +19,7 @@ def made(
     program: str = "blastp",
     task: str | None = None,
     options: dict[str, str | bool | tuple[str, ...]] | None = None,
-    database: DatabaseFacts = BIG,
+    database: SearchedDatabases = BIG,
     slots: int = 2,
     shards: int | None = None,
     batches: int | None = None,
@@ -84,7 +84,7 @@ def test_what_compares_subjects_runs_on_the_whole_database(name: str) -> None:
 
 
 def test_a_selection_from_larger_volumes_is_not_sharded() -> None:
-    found = made([400], database=DatabaseFacts(sequences=30, letters=20_000, volumes=(60,)), shards=2)
+    found = made([400], database=SearchedDatabases(sequences=30, letters=20_000, volumes=(60,)), shards=2)
     assert found.shards == 1
     assert "selection" in found.why[0]
 
@@ -99,7 +99,7 @@ def test_shards_propose_and_one_finish_a_batch_waits_for_them() -> None:
 
 
 def test_a_database_of_one_sequence_is_one_shard() -> None:
-    assert made([400], database=DatabaseFacts(sequences=1, letters=5_000_000, volumes=(1,)), shards=4).shards == 1
+    assert made([400], database=SearchedDatabases(sequences=1, letters=5_000_000, volumes=(1,)), shards=4).shards == 1
 
 
 @settings(max_examples=200, deadline=None)

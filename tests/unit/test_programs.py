@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from blastd.core.offered import INSTEAD, TASKS, UNUSABLE
 from blastd.core.options import LIST_ITEMS, read_help
 from blastd.core.programs import (
-    Checked,
+    CheckedOptions,
     DatabaseFacts,
     Search,
     catalogue,
@@ -34,12 +34,12 @@ OFFERED = blast_2_12()
 XML = """<ncbi_application xmlns="ncbi:application"><arguments>{}</arguments></ncbi_application>"""
 
 
-def asked(options: dict[str, Any] | None = None, **fields: Any) -> tuple[Checked | None, list[tuple[str, str]]]:
+def asked(options: dict[str, Any] | None = None, **fields: Any) -> tuple[CheckedOptions | None, list[tuple[str, str]]]:
     given_fields: dict[str, Any] = {"program": "blastn", "database": ("tnt",), "options": options or {}} | fields
     return check(Search(**given_fields), OFFERED)
 
 
-def good(options: dict[str, Any] | None = None, **fields: Any) -> Checked:
+def good(options: dict[str, Any] | None = None, **fields: Any) -> CheckedOptions:
     checked, faults = asked(options, **fields)
     assert checked is not None, faults
     return checked

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blastd.core.fasta import Reader, Scan
+from blastd.core.fasta import QueryScan, Reader
 from blastd.core.molecule import NUCLEOTIDE, PROTEIN, Judgement, judge
 from tests.databases import CASES, DATA
 
@@ -16,7 +16,7 @@ FIRST = "VCIHTENQNQVSFYPFVLHEISVLIELTLGHLRYRLTDVPPQPNSQPDSATNYVWML"
 SECOND = "MDITIHNPLIRRPLFSWLAPSRIFDQIFGEHLQESELLPASPSLSPFLMR"
 
 
-def scan(text: bytes, piece: int = 1 << 20) -> Scan:
+def scan(text: bytes, piece: int = 1 << 20) -> QueryScan:
     reader = Reader()
     for at in range(0, len(text), piece):
         reader.feed(text[at : at + piece])

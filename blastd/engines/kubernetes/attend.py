@@ -29,7 +29,7 @@ Objects = Callable[[], tuple[JobObject | None, Mapping[str, PodObject]]]
 
 
 @dataclass
-class Held:
+class ClusterJob:
     """A job that the engine knows: what it fetched, and how it was made."""
 
     job_id: JobId
@@ -64,7 +64,7 @@ class Held:
             self.nodes[found.told.node] = True
 
 
-def wanted(facts: JobFacts, units: Units, pods: Iterable[PodObject], held: Held) -> list[int]:
+def wanted(facts: JobFacts, units: Units, pods: Iterable[PodObject], held: ClusterJob) -> list[int]:
     """Return the units whose results should be there and are not fetched: of ended completions, and what rides on them.
 
     A container that ended well has published its result; its pod says so a moment later, and the Job after that.
@@ -92,7 +92,7 @@ class Attendant:
         """Take the parts."""
         self._blobs, self._folder, self._jitter = blobs, jobs_folder, jitter
 
-    async def attend(self, held: Held, objects: Objects, tell: Callable[[], None]) -> None:
+    async def attend(self, held: ClusterJob, objects: Objects, tell: Callable[[], None]) -> None:
         """Fetch what is due for a job until nothing is; *tell* passes news on."""
         failures = 0
         while True:
@@ -110,13 +110,13 @@ class Attendant:
             if failures:
                 await asyncio.sleep(backoff(failures, RETRY, self._jitter()))
 
-    async def fetch(self, held: Held, units: Sequence[int]) -> bool:
+    async def fetch(self, held: ClusterJob, units: Sequence[int]) -> bool:
         """Fetch results; True if all were there. A failure is kept as the trouble that holds up the results."""
         async with held.fetching:
             left = [unit for unit in units if unit not in held.harvested]
             return await self._fetch(held, left)
 
-    async def _fetch(self, held: Held, units: Sequence[int]) -> bool:
+    async def _fetch(self, held: ClusterJob, units: Sequence[int]) -> bool:
         gate = asyncio.Semaphore(AT_ONCE)
         troubles: list[Trouble] = []
         missing: list[int] = []

@@ -62,7 +62,7 @@ class BlobMissing(BlobFailure):
     code = "blob_missing"
 
 
-class Found(Frozen, frozen=True, kw_only=True):
+class BlobFound(Frozen, frozen=True, kw_only=True):
     """A blob: its name in the container, its size in bytes, its metadata, when it was last written."""
 
     name: str
@@ -182,9 +182,9 @@ class Blobs:
                 await duty(file.write, chunk)
         return {str(key).lower(): str(value) for key, value in (stream.properties.metadata or {}).items()}
 
-    async def listed(self, container: str, prefix: str) -> list[Found]:
+    async def listed(self, container: str, prefix: str) -> list[BlobFound]:
         """Return every blob whose name starts with *prefix*, all pages."""
-        found: list[Found] = []
+        found: list[BlobFound] = []
         pages = self._container(container).list_blobs(
             name_starts_with=prefix, include=["metadata"], results_per_page=PAGE
         )
@@ -212,7 +212,7 @@ class Blobs:
     def _container(self, name: str) -> ContainerClient:
         return self._service.get_container_client(name)
 
-    async def _pages(self, pages: AsyncIterator[AsyncIterator[object]], what: str) -> AsyncIterator[list[Found]]:
+    async def _pages(self, pages: AsyncIterator[AsyncIterator[object]], what: str) -> AsyncIterator[list[BlobFound]]:
         while True:
             async with self._limited(f"listing of {what}"):
                 page = await anext(pages, None)
@@ -263,8 +263,8 @@ class Blobs:
             raise BlobAway(f"The storage account can't be reached ({what}): {_said(error)}.") from error
 
 
-def _found(item: Any) -> Found:
-    return Found(name=item.name, size=item.size, metadata=dict(item.metadata or {}), modified=item.last_modified)
+def _found(item: Any) -> BlobFound:
+    return BlobFound(name=item.name, size=item.size, metadata=dict(item.metadata or {}), modified=item.last_modified)
 
 
 def _said(error: Exception) -> str:

@@ -19,7 +19,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.engines.kubernetes import manifests
 from blastd.engines.kubernetes.blob import Blobs
-from blastd.engines.kubernetes.client import Client
+from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.failures import ObjectExists, ObjectMissing, ObjectRefused
 from blastd.engines.kubernetes.objects import JobObject
 from blastd.engines.kubernetes.podplan import (
@@ -39,7 +39,7 @@ class Bootstrap:
 
     def __init__(
         self,
-        client: Client,
+        client: ClusterClient,
         blobs: Blobs,
         settings: KubernetesSettings,
         script: str,

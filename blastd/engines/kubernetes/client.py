@@ -49,7 +49,7 @@ PATIENCE_SECONDS = 60.0  # longest Retry-After that is waited for: a cluster tha
 PAGE = 250  # objects a page: some 2 MB of JSON, decoded in under 20 ms
 
 
-class Access(msgspec.Struct, frozen=True, kw_only=True):
+class ClusterAccess(msgspec.Struct, frozen=True, kw_only=True):
     """Which cluster, as whom: a kubeconfig (None: the in-cluster account) and its context."""
 
     kubeconfig: Path | None
@@ -58,10 +58,10 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     request_seconds: float = 10.0
 
 
-class Client:
+class ClusterClient:
     """Talks to one namespace of one cluster. Made by `open_client`."""
 
-    def __init__(self, access: Access, api: ApiClient, clock: Clock, cool: CoolDown) -> None:
+    def __init__(self, access: ClusterAccess, api: ApiClient, clock: Clock, cool: CoolDown) -> None:
         """Take the opened transport."""
         self.namespace = access.namespace
         self.cool = cool
@@ -333,7 +333,7 @@ def patience(header: str) -> int:
     return min(int(header), int(PATIENCE_SECONDS)) if header.isascii() and header.isdecimal() else 0
 
 
-async def configuration(access: Access) -> Configuration:
+async def configuration(access: ClusterAccess) -> Configuration:
     """Return kubernetes-asyncio's configuration for *access*; ConfigError says what is wrong with it."""
     settings = Configuration()
     try:
@@ -350,7 +350,7 @@ async def configuration(access: Access) -> Configuration:
 
 
 @asynccontextmanager
-async def open_client(access: Access, clock: Clock, cool: CoolDown) -> AsyncIterator[Client]:
+async def open_client(access: ClusterAccess, clock: Clock, cool: CoolDown) -> AsyncIterator[ClusterClient]:
     """Give a client; nothing is asked yet, so that a cluster that is away does not stop the daemon's start."""
     async with ApiClient(await configuration(access)) as api:
-        yield Client(access, api, clock, cool)
+        yield ClusterClient(access, api, clock, cool)

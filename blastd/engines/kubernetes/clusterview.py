@@ -14,9 +14,9 @@ from blastd.clock import Clock
 from blastd.core.engine import WatchHealth
 from blastd.core.ids import JobId
 from blastd.engines.kubernetes import external, manifests
-from blastd.engines.kubernetes.client import Client
+from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.objects import EventList, EventObject, JobList, JobObject, PodList, PodObject
-from blastd.engines.kubernetes.reflector import SILENT_SECONDS, Kind, Reflector, View
+from blastd.engines.kubernetes.reflector import SILENT_SECONDS, Kind, ObjectView, Reflector
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class ClusterView:
 
     def __init__(
         self,
-        client: Client,
+        client: ClusterClient,
         clock: Clock,
         jitter: Callable[[], float],
         tell: Callable[[JobId], None],
@@ -40,11 +40,17 @@ class ClusterView:
         """Take what to call with a job of which something changed, and with all pods of no Job when one of them did."""
         self._tell, self._tell_warmers, self._clock = tell, tell_warmers, clock
         self.jobs = Reflector(
-            client, JOBS, View[JobObject](lambda job: job.metadata.name, self._job_told), clock, jitter
+            client, JOBS, ObjectView[JobObject](lambda job: job.metadata.name, self._job_told), clock, jitter
         )
-        self.pods = Reflector(client, PODS, View[PodObject](lambda pod: pod.job_name, self._pod_told), clock, jitter)
+        self.pods = Reflector(
+            client, PODS, ObjectView[PodObject](lambda pod: pod.job_name, self._pod_told), clock, jitter
+        )
         self.warnings = Reflector(
-            client, WARNINGS, View[EventObject](lambda event: event.involved_object.name, self._warned), clock, jitter
+            client,
+            WARNINGS,
+            ObjectView[EventObject](lambda event: event.involved_object.name, self._warned),
+            clock,
+            jitter,
         )
         self._ids: dict[str, JobId] = {}
         self._names: dict[JobId, set[str]] = {}

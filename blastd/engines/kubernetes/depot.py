@@ -19,7 +19,7 @@ from blastd.core.model import StepName
 from blastd.engines.kubernetes import manifests
 from blastd.engines.kubernetes.blob import BlobFailure, Blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap
-from blastd.engines.kubernetes.client import Client
+from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.failures import ObjectExists
 from blastd.engines.kubernetes.nodes import Nodes
 from blastd.engines.kubernetes.objects import JobObject, PodObject, find
@@ -46,7 +46,7 @@ class Depot:
 
     def __init__(
         self,
-        client: Client,
+        client: ClusterClient,
         blobs: Blobs,
         bootstrap: Bootstrap,
         settings: KubernetesSettings,

@@ -33,10 +33,10 @@ from blastd.core.intervals import Intervals
 from blastd.core.model import Job, Phase, StepName
 from blastd.engines.kubernetes import causes, external, manifests
 from blastd.engines.kubernetes.account import Account
-from blastd.engines.kubernetes.attend import Attendant, Held
+from blastd.engines.kubernetes.attend import Attendant, ClusterJob
 from blastd.engines.kubernetes.blob import BlobFailure, Blobs, open_blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap, units_in
-from blastd.engines.kubernetes.client import Access, Client, open_client
+from blastd.engines.kubernetes.client import ClusterAccess, ClusterClient, open_client
 from blastd.engines.kubernetes.clusterview import ClusterView
 from blastd.engines.kubernetes.depot import Depot
 from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown, ObjectMissing
@@ -69,7 +69,7 @@ class KubernetesEngine:
 
     def __init__(
         self,
-        client: Client,
+        client: ClusterClient,
         blobs: Blobs,
         settings: KubernetesSettings,
         folder: Path,
@@ -182,7 +182,7 @@ class KubernetesEngine:
         self._waiting.pop(job.job_id, None)
         return None
 
-    async def _make(self, work: Work, databases: Sequence[Manifest], held: Held) -> None:
+    async def _make(self, work: Work, databases: Sequence[Manifest], held: ClusterJob) -> None:
         """Make the job's objects, and note which units its Job runs: somebody may delete it before we hear of it."""
         warm = all(self.depot.nodes.of(each.fingerprint) for each in work.databases)
         seconds, begin = dict[str, float](), self._clock.now()
@@ -197,7 +197,7 @@ class KubernetesEngine:
         held.signed_at, held.units, held.probed = self._clock.monotonic(), units_of(made), False
         self.seen.jobs.view.put(made)
 
-    async def _has_results(self, work: Work, held: Held) -> bool:
+    async def _has_results(self, work: Work, held: ClusterJob) -> bool:
         """Tell whether the storage account holds all results of this attempt: then nothing has to run again."""
         plan = job_plan(work, self._settings, staging=False)
         prefix = f"{work.job.job_id}/{work.job.attempt}/"
@@ -241,7 +241,7 @@ class KubernetesEngine:
         reason, since = self.seen.trouble
         return self.glance(job) or Unknown(reason=reason, since=since)
 
-    def _absent(self, job: Job, held: Held) -> Observation:
+    def _absent(self, job: Job, held: ClusterJob) -> Observation:
         """Say what the absence of the object means: not made yet, or deleted by somebody."""
         units = held.units or units_from(job)
         if units is None:
@@ -387,7 +387,7 @@ async def open_kubernetes(
     blast_version: str = "",
 ) -> AsyncIterator[KubernetesEngine]:
     """Give the engine; nothing is asked of the cluster yet. *kubeconfig* None: the in-cluster account. Raises ConfigError."""
-    access = Access(
+    access = ClusterAccess(
         kubeconfig=kubeconfig,
         context=kubernetes.context,
         namespace=kubernetes.namespace,

@@ -14,7 +14,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Phase, StepName
 from blastd.engines.kubernetes import diagnosis, manifests
 from blastd.engines.kubernetes.objects import EventObject, JobObject, PodObject
-from blastd.engines.kubernetes.status import End, Run, job_facts, run_facts
+from blastd.engines.kubernetes.status import End, ExternalRun, job_facts, run_facts
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 NOT_OURS = "not known of a run that was started outside"
@@ -73,7 +73,7 @@ def observed(
     now: datetime,
 ) -> Present:
     """Return the observation of a run; *pods* are those of each Job by its name."""
-    run: Run = run_facts(jobs, pods)
+    run: ExternalRun = run_facts(jobs, pods)
     steps = [StepReport(name=name, skip_reason=NOT_OURS) for name in StepName if name is not StepName.RUNNING]
     if run.started_at is not None:
         steps.append(StepReport(name=StepName.RUNNING, started_at=run.started_at, ended_at=run.ended_at))

@@ -14,14 +14,14 @@ from blastd.clock import Clock
 from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.engines.kubernetes import diagnosis, manifests
-from blastd.engines.kubernetes.attend import Attendant, Held, idle
+from blastd.engines.kubernetes.attend import Attendant, ClusterJob, idle
 from blastd.engines.kubernetes.blob import BlobFailure
 from blastd.engines.kubernetes.bootstrap import Bootstrap
 from blastd.engines.kubernetes.clusterview import ClusterView
 from blastd.engines.kubernetes.depot import Depot
 from blastd.engines.kubernetes.failures import ClusterFailure
 from blastd.engines.kubernetes.objects import JobObject, PodObject
-from blastd.engines.kubernetes.reading import Known
+from blastd.engines.kubernetes.reading import KnownJob
 from blastd.engines.kubernetes.status import Units, units_of
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ class Holdings:
         """Take the parts; *tell* passes on that something new is known of a job."""
         self._seen, self._attendant, self._depot, self._bootstrap = seen, attendant, depot, bootstrap
         self._clock, self._tell = clock, tell
-        self._held: dict[JobId, Held] = {}
+        self._held: dict[JobId, ClusterJob] = {}
         self._tasks: Tasks | None = None
 
     def __iter__(self) -> Iterator[JobId]:
@@ -57,12 +57,12 @@ class Holdings:
         """Take the owner of tasks; None: start no more."""
         self._tasks = tasks
 
-    def hold(self, job: Job) -> Held:
+    def hold(self, job: Job) -> ClusterJob:
         """Return what is held of a job's attempt; one of another attempt is over."""
         held = self._held.get(job.job_id)
         if held is None or held.attempt != job.attempt:
             name = manifests.job_name(job.job_id, job.attempt)
-            fresh = Held(job.job_id, job.attempt, name, job.program)
+            fresh = ClusterJob(job.job_id, job.attempt, name, job.program)
             if held is not None:
                 self._end(held)
                 fresh.fetching = held.fetching
@@ -77,7 +77,7 @@ class Holdings:
             self.attend(held)
         self._tell(job_id)
 
-    def attend(self, held: Held) -> None:
+    def attend(self, held: ClusterJob) -> None:
         """Have the results of a job fetched; what runs already looks again."""
         found = self._seen.job(held.name)
         if found is None or held.over:
@@ -101,12 +101,12 @@ class Holdings:
 
         self._start(f"attend {held.name}", self._attendant.attend(held, objects, tell), ended)
 
-    def probe(self, held: Held, units: Units) -> None:
+    def probe(self, held: ClusterJob, units: Units) -> None:
         """Have fetched what a deleted Job left in the storage account."""
         if not held.over:
             self._start(f"probe {held.name}", self._probe(held, units))
 
-    async def _probe(self, held: Held, units: Units) -> None:
+    async def _probe(self, held: ClusterJob, units: Units) -> None:
         whole = await self._attendant.fetch(held, units.all)
         if whole or held.trouble is None or held.trouble.code == "results_missing":
             held.probed, held.trouble = True, None
@@ -121,7 +121,7 @@ class Holdings:
         else:
             self._tasks.start(name, work, ended)
 
-    def idle(self) -> Iterator[tuple[Held, JobObject]]:
+    def idle(self) -> Iterator[tuple[ClusterJob, JobObject]]:
         """Give the jobs of which no pod has begun."""
         for held in self._held.values():
             found = self._seen.job(held.name)
@@ -138,9 +138,9 @@ class Holdings:
             if number % PAGE == 0:
                 await asyncio.sleep(0)
 
-    def known(self, held: Held) -> Known:
+    def known(self, held: ClusterJob) -> KnownJob:
         """Return what is known of a job besides its objects."""
-        return Known(
+        return KnownJob(
             attempt=held.attempt,
             program=held.program,
             harvested=held.harvested,
@@ -159,7 +159,7 @@ class Holdings:
             async with held.fetching:
                 return
 
-    def _end(self, held: Held) -> None:
+    def _end(self, held: ClusterJob) -> None:
         held.over = True
         if self._tasks is not None:
             self._tasks.cancel(f"attend {held.name}")

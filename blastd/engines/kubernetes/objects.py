@@ -83,7 +83,7 @@ class JobObject(Object, frozen=True, kw_only=True):
     status: JobStatus = JobStatus()
 
 
-class Waiting(Object, frozen=True, kw_only=True):
+class ContainerWaiting(Object, frozen=True, kw_only=True):
     """Why a container does not run yet."""
 
     reason: str = ""
@@ -110,7 +110,7 @@ class Terminated(Object, frozen=True, kw_only=True):
 class ContainerState(Object, frozen=True, kw_only=True):
     """Exactly one of three."""
 
-    waiting: Waiting | None = None
+    waiting: ContainerWaiting | None = None
     running: RunningSince | None = None
     terminated: Terminated | None = None
 

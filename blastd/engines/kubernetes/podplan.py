@@ -21,7 +21,7 @@ SECRET_BYTES = 900_000
 """Kubernetes takes 1 MiB a Secret, base64 included."""
 
 
-class Stored(Frozen, frozen=True, kw_only=True):
+class StoredFile(Frozen, frozen=True, kw_only=True):
     """A file of a database in the storage account."""
 
     name: str
@@ -35,7 +35,7 @@ class Manifest(Frozen, frozen=True, kw_only=True):
     fingerprint: str
     name: str
     molecule: str
-    files: tuple[Stored, ...]
+    files: tuple[StoredFile, ...]
 
     @property
     def size(self) -> int:

@@ -12,7 +12,7 @@ from blastd.blastplus.generation import RECORD
 from blastd.core.engine import DatabaseAt
 from blastd.durable import digest
 from blastd.engines.kubernetes.blob import BlobFailure, BlobMissing, Blobs
-from blastd.engines.kubernetes.podplan import Manifest, Stored, database_blob
+from blastd.engines.kubernetes.podplan import Manifest, StoredFile, database_blob
 
 log = structlog.get_logger()
 
@@ -65,7 +65,7 @@ async def push_database(blobs: Blobs, database: DatabaseAt, progress: Progress |
             progress(done, total)
 
     gate = asyncio.Semaphore(FILES_AT_ONCE)
-    stored: dict[str, Stored] = {}
+    stored: dict[str, StoredFile] = {}
 
     async def one(path: Path) -> None:
         async with gate:
@@ -75,7 +75,7 @@ async def push_database(blobs: Blobs, database: DatabaseAt, progress: Progress |
                 add(size)
             else:
                 await blobs.upload(container, name, path, add, resume=True)
-            stored[path.name] = Stored(name=path.name, size=size, sha256=sha256)
+            stored[path.name] = StoredFile(name=path.name, size=size, sha256=sha256)
 
     try:
         async with asyncio.TaskGroup() as group:

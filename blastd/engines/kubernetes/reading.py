@@ -30,7 +30,7 @@ WARM = "the node holds this database already"
 BY_SEARCH = "the searching pod brings the database itself"
 
 
-class Known(Frozen, frozen=True, kw_only=True):
+class KnownJob(Frozen, frozen=True, kw_only=True):
     """What the engine knows of a job besides its objects."""
 
     attempt: int
@@ -43,7 +43,7 @@ class Known(Frozen, frozen=True, kw_only=True):
     blast_version: str | None = None
 
 
-def reading(job: JobObject, pods: Sequence[PodObject], known: Known, now: datetime) -> Present:
+def reading(job: JobObject, pods: Sequence[PodObject], known: KnownJob, now: datetime) -> Present:
     """Return the observation of a job whose object is there."""
     facts, units, groups = job_facts(job), units_of(job), by_index(pods)
     done = all(unit in known.harvested for unit in units.all)
@@ -88,7 +88,7 @@ def reports(
     facts: JobFacts,
     units: Units,
     groups: Mapping[int, Sequence[PodFacts]],
-    known: Known,
+    known: KnownJob,
     pods: Sequence[PodObject],
 ) -> tuple[UnitReport, ...]:
     """Return what is known of every unit of the Job."""
@@ -115,7 +115,7 @@ def reports(
     return tuple(found)
 
 
-def running(unit: int, pod: PodFacts | None, known: Known) -> UnitReport:
+def running(unit: int, pod: PodFacts | None, known: KnownJob) -> UnitReport:
     """Return the report of a unit that has not ended for good."""
     state = UnitState.WAITING if pod is None or pod.started_at is None else UnitState.RUNNING
     return UnitReport(
@@ -128,7 +128,7 @@ def running(unit: int, pod: PodFacts | None, known: Known) -> UnitReport:
     )
 
 
-def failed(unit: int, pod: PodFacts, known: Known, trouble: Trouble | None) -> UnitReport:
+def failed(unit: int, pod: PodFacts, known: KnownJob, trouble: Trouble | None) -> UnitReport:
     """Return the report of a unit that failed for good."""
     return UnitReport(
         index=unit,
@@ -143,13 +143,13 @@ def failed(unit: int, pod: PodFacts, known: Known, trouble: Trouble | None) -> U
     )
 
 
-def not_before(at: datetime | None, known: Known) -> datetime | None:
+def not_before(at: datetime | None, known: KnownJob) -> datetime | None:
     """Return a time of the kubelet, but not one before the Job was made."""
     floor = known.submitted.ended_at if known.submitted is not None else None
     return max(at, floor) if at is not None and floor is not None else at
 
 
-def steps(job: JobObject, pods: Sequence[PodFacts], known: Known) -> tuple[StepReport, ...]:
+def steps(job: JobObject, pods: Sequence[PodFacts], known: KnownJob) -> tuple[StepReport, ...]:
     """Return the steps that this engine knows."""
     found = [
         StepReport(name=StepName.WARMING_UP, skip_reason=NO_NODES),
@@ -172,7 +172,7 @@ def steps(job: JobObject, pods: Sequence[PodFacts], known: Known) -> tuple[StepR
     return tuple(found)
 
 
-def gone(name: str, known: Known, needed: Units, trouble: Trouble) -> Present:
+def gone(name: str, known: KnownJob, needed: Units, trouble: Trouble) -> Present:
     """Return the observation of a job whose object somebody deleted: its results decide how it ended."""
     done = all(unit in known.harvested for unit in needed.all)
     return Present(

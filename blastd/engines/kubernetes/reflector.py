@@ -19,7 +19,7 @@ import structlog
 from blastd.clock import Clock
 from blastd.core.intervals import Intervals, backoff
 from blastd.core.model import Frozen
-from blastd.engines.kubernetes.client import Client
+from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.failures import AccessRefused, ClusterAway, ClusterFailure, VersionGone, with_mend
 from blastd.engines.kubernetes.objects import Meta, StatusObject, WatchLine
 
@@ -49,7 +49,7 @@ class Watched(Protocol):
 T = TypeVar("T", bound=Watched)
 
 
-class View(Generic[T]):
+class ObjectView(Generic[T]):
     """Objects by group (their Job's name) and uid; safe against repeated, late and foreign news of an object.
 
     `version` is the newest of the whole: an object that is not here and is no newer was deleted before it.
@@ -159,7 +159,9 @@ class Kind(Frozen, frozen=True, kw_only=True):
 class Reflector(Generic[T]):
     """Keeps one view true. `run` is its task; everything else reads memory."""
 
-    def __init__(self, client: Client, kind: Kind, view: View[T], clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, client: ClusterClient, kind: Kind, view: ObjectView[T], clock: Clock, jitter: Callable[[], float]
+    ) -> None:
         """Take the client, what to list and the view to fill; nothing is asked yet."""
         self.view, self.name = view, kind.name
         self.bad_since: datetime | None = clock.now()

@@ -4,7 +4,7 @@
 """
 
 from blastd.core.model import Frozen
-from blastd.engines.kubernetes.client import Client
+from blastd.engines.kubernetes.client import ClusterClient
 
 
 class Right(Frozen, frozen=True, kw_only=True):
@@ -68,6 +68,6 @@ RIGHTS = (
 )
 
 
-async def missing(client: Client) -> list[Right]:
+async def missing(client: ClusterClient) -> list[Right]:
     """Return the rights that this account does not have. Raises ClusterFailure."""
     return [right for right in RIGHTS if not await client.may(right.group, right.resource, right.verb)]

@@ -235,7 +235,7 @@ def by_index(pods: Iterable[PodObject]) -> dict[int, list[PodFacts]]:
 NO_PODS: Mapping[str, Sequence[PodObject]] = {}
 
 
-class Run(Frozen, frozen=True, kw_only=True):
+class ExternalRun(Frozen, frozen=True, kw_only=True):
     """What the Jobs of one run of somebody else's say together."""
 
     end: End | None
@@ -247,7 +247,7 @@ class Run(Frozen, frozen=True, kw_only=True):
     culprits: tuple[JobObject, ...] = ()
 
 
-def run_facts(jobs: Sequence[JobObject], pods: Mapping[str, Sequence[PodObject]] = NO_PODS) -> Run:
+def run_facts(jobs: Sequence[JobObject], pods: Mapping[str, Sequence[PodObject]] = NO_PODS) -> ExternalRun:
     """Sum up a run that consists of several Jobs, ElasticBLAST's way; *pods* are those of each Job by its name.
 
     Its searches are the Jobs with app=blast (or shard-blast); the others prepare. The run failed when any Job did;
@@ -267,7 +267,7 @@ def run_facts(jobs: Sequence[JobObject], pods: Mapping[str, Sequence[PodObject]]
     running = done > 0 or any(job.status.ready for job in searches) or any(began)
     starts = [at for each in facts.values() if (at := each.started_at) is not None] if running or end else []
     ends = [at for each in facts.values() if (at := each.ended_at) is not None]
-    return Run(
+    return ExternalRun(
         end=end,
         started_at=min(starts, default=None),
         ended_at=max(ends, default=None) if end is not None else None,

@@ -33,7 +33,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
 from blastd.durable import SCARCE
 from blastd.engines.local import units
-from blastd.engines.local.shared import Shared
+from blastd.engines.local.shared import SharedProcess
 from blastd.engines.local.slots import Slots
 from blastd.errors import BlastdError, Exhausted
 
@@ -54,7 +54,7 @@ SKIPPED = tuple(
 )
 
 
-class LocalSettings(Frozen, frozen=True, kw_only=True):
+class LocalEngineSettings(Frozen, frozen=True, kw_only=True):
     """How the engine uses this machine. `programs` maps a BLAST+ program to its path."""
 
     slots: int
@@ -68,7 +68,7 @@ class LocalSettings(Frozen, frozen=True, kw_only=True):
 
 
 @dataclass
-class Held:
+class LocalJob:
     """A job that the engine has.
 
     `tasks` are the names of those of its units that have not ended, `trouble` why it failed, `waits` what it waits for that
@@ -86,13 +86,13 @@ class Held:
 
 
 @dataclass
-class Run:
+class UnitRun:
     """One try at a unit of a job; `report` is what is known of it, the last word once the unit's work has ended well.
 
     `waits`: the machine had no room for it, and it is to be tried again.
     """
 
-    held: Held
+    held: LocalJob
     unit: Unit
     report: UnitReport
     name: str
@@ -108,7 +108,7 @@ class LocalEngine:
 
     def __init__(
         self,
-        settings: LocalSettings,
+        settings: LocalEngineSettings,
         state_dir: Path,
         clock: Clock,
         processes: process.Processes = process.SYSTEM,
@@ -122,7 +122,7 @@ class LocalEngine:
         self._settings = settings
         self._clock = clock
         self._slots = Slots(settings.slots)
-        self._held: dict[JobId, Held] = {}
+        self._held: dict[JobId, LocalJob] = {}
         self._news = News[JobId]()
         self._tasks: Tasks | None = None
         self._rough: dict[Hashable, float] = {}
@@ -169,7 +169,7 @@ class LocalEngine:
             if unit.state is not UnitState.DONE
         }
         done = [unit.index for unit in work.units if unit.state is UnitState.DONE]
-        self._held[job.job_id] = Held(work, Steady(self._clock, steps.latest(job.steps, job.created_at)), reports)
+        self._held[job.job_id] = LocalJob(work, Steady(self._clock, steps.latest(job.steps, job.created_at)), reports)
         missing = [unit for unit in work.units if unit.index in reports]
         self._slots.add(job.job_id, job.owner, job.priority, missing, done, sharing.kind_of(work) if missing else None)
         self._fill()
@@ -272,7 +272,7 @@ class LocalEngine:
             work = self._held[job_id].work
             name = f"shared-{job_id}-{work.job.attempt}"
             stop = partial(self._tasks.cancel, name)
-            shared = Shared(
+            shared = SharedProcess(
                 replace(self._machine, clock=self._held[job_id].time),
                 [(held.work, its_unit) for held, its_unit in members],
                 stop,
@@ -281,7 +281,7 @@ class LocalEngine:
             for held, its_unit in members:
                 self._start(self._tasks, held, its_unit, shared)
 
-    def _start(self, tasks: Tasks, held: Held, unit: Unit, shared: Shared | None = None) -> None:
+    def _start(self, tasks: Tasks, held: LocalJob, unit: Unit, shared: SharedProcess | None = None) -> None:
         name = f"unit-{held.work.job.job_id}-{held.work.job.attempt}-{unit.index}"
         report = UnitReport(
             index=unit.index, state=UnitState.RUNNING, attempt=unit.attempt + 1, started_at=held.time.now()
@@ -289,7 +289,7 @@ class LocalEngine:
         held.tasks[name] = None
         held.reports[unit.index] = report
         self._tell(held.work.job.job_id)
-        run = Run(held, unit, report, name)
+        run = UnitRun(held, unit, report, name)
         ended = partial(self._unit_ended, run)
         tasks.start(name, self._unit(run, shared), ended if shared is None else partial(shared.left, ended))
 
@@ -298,7 +298,7 @@ class LocalEngine:
         kind = sharing.kind_of(self._held[job_id].work)
         return 1 if self._clock.monotonic() < self._rough.get(kind, 0.0) else self._settings.together
 
-    def _shared_ended(self, shared: Shared, kind: Hashable, error: BaseException | None) -> None:
+    def _shared_ended(self, shared: SharedProcess, kind: Hashable, error: BaseException | None) -> None:
         """Let the searches of a common process go on, whatever became of it."""
         shared.ended(error)
         now = self._clock.monotonic()
@@ -306,7 +306,7 @@ class LocalEngine:
         if shared.rough:
             self._rough[kind] = now + ROUGH_SECONDS
 
-    async def _unit(self, run: Run, shared: Shared | None) -> None:
+    async def _unit(self, run: UnitRun, shared: SharedProcess | None) -> None:
         work = run.held.work
         try:
             if shared is None:
@@ -324,7 +324,7 @@ class LocalEngine:
             else:
                 run.report = units.failed(run.report, trouble)
 
-    def _unit_ended(self, run: Run, error: BaseException | None) -> None:
+    def _unit_ended(self, run: UnitRun, error: BaseException | None) -> None:
         """Keep the report of a unit and give its slots back: called once, also for one that never began."""
         held, job_id, report = run.held, run.held.work.job.job_id, run.report
         if isinstance(error, asyncio.CancelledError):
@@ -351,7 +351,7 @@ class LocalEngine:
         self._tell(job_id)
         self._fill()
 
-    def _pause(self, run: Run) -> None:
+    def _pause(self, run: UnitRun) -> None:
         """Start nothing for a while: the machine has no room."""
         log.warning("unit_waits", job_id=run.held.work.job.job_id, unit=run.unit.index, reason=run.waits)
         self._paused = True
@@ -364,7 +364,7 @@ class LocalEngine:
             self._paused = False
             self._fill()
 
-    def _kill(self, held: Held) -> None:
+    def _kill(self, held: LocalJob) -> None:
         for name in held.tasks:
             if self._tasks is not None:
                 self._tasks.cancel(name)

@@ -21,7 +21,7 @@ from blastd.core.model import Unit
 from blastd.core.tabular import Damaged
 from blastd.durable import publish_unit
 from blastd.engines.local import units
-from blastd.engines.local.units import Failed, Machine, Running
+from blastd.engines.local.units import Machine, Running, UnitFailed
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ Parted = tuple[process.Ended, units.Kept]
 """How the common process ended, and what was kept of one search's output."""
 
 
-class Shared:
+class SharedProcess:
     """Searches that share a process. The owner runs `run` as a task and tells `ended`; each search awaits its `report`."""
 
     def __init__(self, machine: Machine, members: Sequence[tuple[Work, Unit]], stop: Callable[[], None]) -> None:
@@ -46,7 +46,7 @@ class Shared:
         """Search all at once; what does not go smoothly leaves each to itself."""
         try:
             self._kept = await self._search()
-        except (Failed, Damaged, OSError) as error:
+        except (UnitFailed, Damaged, OSError) as error:
             self.rough = True
             log.info("searched_alone", searches=len(self._members), reason=f"{type(error).__name__}: {error}")
 

@@ -53,7 +53,7 @@ def version_said(line: str) -> str | None:
     return match[1] if match is not None else None
 
 
-class Failed(Exception):
+class UnitFailed(Exception):
     """A BLAST+ process of a unit failed; carries how it ended."""
 
     def __init__(self, ended: process.Ended, stderr: str, program: str) -> None:
@@ -93,7 +93,7 @@ async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> U
             )
         version = await machine.version_of(work.job.program)
         ended, stderr = await (_propose(one) if unit.kind is UnitKind.PROPOSE else _search(one))
-    except Failed as error:
+    except UnitFailed as error:
         await duty(clean, one)
         return _failed(one, report, error)
     except BaseException:
@@ -138,7 +138,7 @@ MOVED = Trouble(
 )
 
 
-def _failed(one: Running, report: UnitReport, error: Failed) -> UnitReport:
+def _failed(one: Running, report: UnitReport, error: UnitFailed) -> UnitReport:
     ended = error.ended
     trouble = exits.explain(
         exit_code=ended.exit_code,
@@ -258,7 +258,7 @@ async def _positions(one: Running, layout: alias.Layout, names: Sequence[str]) -
     try:
         await _run(one, words, Path(one.work.run_folder), out)
         found = [int(line) for line in (await offload(out.read_text, "ascii")).split()]
-    except (Failed, ValueError):
+    except (UnitFailed, ValueError):
         return None
     return found if len(set(found)) >= len(names) else None
 
@@ -279,7 +279,7 @@ async def _run(
     )
     stderr = process.excerpt(errors, STDERR_BYTES)
     if ended.exit_code != 0:
-        raise Failed(ended, stderr, Path(words[0]).name)
+        raise UnitFailed(ended, stderr, Path(words[0]).name)
     return ended, stderr
 
 
