@@ -6,6 +6,8 @@ All functions block: call them through `aio.offload`.
 import errno
 import hashlib
 import os
+import shutil
+import sqlite3
 from pathlib import Path
 from threading import Lock
 
@@ -21,6 +23,20 @@ SCARCE = {
     errno.ENOMEM: "no memory",
 }
 """What comes back by itself: a reason to wait, and no verdict on anything."""
+
+
+NO_ROOM_BYTES = 64 << 10
+
+
+def is_full(folder: Path) -> bool:
+    """Tell whether nothing of any size can be written in *folder*; one that is not there is not full."""
+    try:
+        return shutil.disk_usage(folder).free < NO_ROOM_BYTES
+    except OSError:
+        return False
+
+
+UNUSABLE = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 
 
 def flush(path: Path) -> None:
@@ -101,11 +117,16 @@ def publish_unit(temporary: Path, final: Path) -> tuple[int, str]:
     return found
 
 
-def of_machine(error: OSError) -> StoreBroken | Exhausted | None:
+def of_machine(error: OSError | sqlite3.Error) -> StoreBroken | Exhausted | None:
     """Return what a full, read-only or broken disk, or a machine with nothing left, means for the user, without our paths.
 
     None for any other cause.
     """
+    if isinstance(error, sqlite3.Error):  # of an index that is made of results
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            return DiskFull()
+        return StoreBroken(f"The files of the service can't be read or written: {error}.") if code in UNUSABLE else None
     if error.errno in FULL:
         return DiskFull()
     if error.errno in SHUT:

@@ -14,12 +14,13 @@ from pathlib import Path
 import structlog
 
 from blastd.aio import duty, uninterrupted
+from blastd.blastplus.exits import DISK_WORDS
 from blastd.blastplus.process import tied
 from blastd.core.model import Frozen
 from blastd.core.options import read_help
 from blastd.core.programs import Catalogue, catalogue
-from blastd.durable import of_machine
-from blastd.errors import Exhausted, ToolFailed, Unavailable
+from blastd.durable import is_full, of_machine
+from blastd.errors import DiskFull, Exhausted, ToolFailed, Unavailable
 
 log = structlog.get_logger()
 
@@ -33,6 +34,15 @@ HELP_SECONDS = 20.0  # 0.05 s on an idle machine; a network file system or a bus
 INSTALL = "Install NCBI BLAST+ (Debian and Ubuntu: apt-get install ncbi-blast+), or set blast.bin to its folder."
 
 
+def failure(said: str, sentence: str, folder: Path | None = None) -> ToolFailed | DiskFull:
+    """Return the error of an application that ended badly with *said*: a full disk is no fault of the application.
+
+    On a full disk of *folder* it aborts, and even its last words may find no room.
+    """
+    full = any(word in said.lower() for word in DISK_WORDS) or (folder is not None and is_full(folder))
+    return DiskFull() if full else ToolFailed(sentence)
+
+
 class Ran(Frozen, frozen=True, kw_only=True):
     """How a short run ended; negative exit codes are signals."""
 
@@ -41,10 +51,11 @@ class Ran(Frozen, frozen=True, kw_only=True):
     stderr: bytes
 
     def text(self) -> str:
-        """Return standard output as text. Raises ToolFailed with the last line of stderr if the run failed."""
+        """Return standard output as text. Raises ToolFailed with the last line of stderr if the run failed, DiskFull."""
         if self.exit_code != 0:
             lines = self.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise ToolFailed(lines[-1] if lines else f"it ended with {self.exit_code} and said nothing")
+            last = lines[-1] if lines else f"it ended with {self.exit_code} and said nothing"
+            raise failure(last, last)
         return self.stdout.decode("utf-8", "surrogateescape")
 
 

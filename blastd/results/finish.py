@@ -25,8 +25,8 @@ from blastd.core.model import Frozen, Job, Unit, Warned
 from blastd.core.plan import WHOLE_DATABASE
 from blastd.core.standins import Decoder, Encoder
 from blastd.core.tabular import COLUMN, rich_spec, sections
-from blastd.durable import digest
-from blastd.errors import ResultDiffers, ResultGone, ToolFailed, Unsupported
+from blastd.durable import digest, is_full
+from blastd.errors import DiskFull, ResultDiffers, ResultGone, ToolFailed, Unsupported
 from blastd.results.assemble import result_units, stored_lines, stored_path
 from blastd.results.formats import only
 
@@ -252,6 +252,8 @@ async def _blast(
             time_limit_seconds=LIMITS.seconds,
             memory_limit_bytes=None,
         )
+        if trouble.code == DiskFull.code or is_full(given.work):
+            raise DiskFull
         raise ToolFailed(f"The format could not be made: {trouble.text}")
     said = remarks.hear(await offload(process.excerpt, errors, STDERR_BYTES))
     if said.trouble is not None:

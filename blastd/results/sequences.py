@@ -16,6 +16,7 @@ from blastd.blastplus.blastdb import quoted
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.ids import Ids, Lookup, opened, source_at
 from blastd.blastplus.layout import has_ids, layout_of, write_alias
+from blastd.blastplus.tools import failure
 from blastd.core import alias
 from blastd.core.model import DatabaseRef
 from blastd.errors import ToolFailed
@@ -122,7 +123,8 @@ async def _blastdbcmd(given: Finish, generation: Generation, folder: Path, words
         clock=given.clock,
     )
     if ended.exit_code != 0:
-        raise ToolFailed(f"blastdbcmd could not read the sequences: {process.excerpt(errors, 500).strip()}")
+        said = process.excerpt(errors, 500).strip()
+        raise failure(said, f"blastdbcmd could not read the sequences: {said}", given.work)
 
 
 def _pick(whole: Path, places: set[int], part: Path) -> None:

@@ -5,7 +5,6 @@ Who may see which job is decided by `service.access`; how an error looks by `web
 
 import base64
 import re
-from random import Random
 from time import perf_counter
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -17,7 +16,7 @@ from blastd.core import ncbi
 from blastd.errors import BadRequest, Forbidden, Unauthorized
 from blastd.service import Services
 from blastd.service.access import Identity
-from blastd.web.problems import REQUEST_ID, STARTED, Handler
+from blastd.web.problems import REQUEST_ID, STARTED, Handler, new_id
 from blastd.web.session import SAFE_METHODS, loopback_host, session_token
 from blastd.web.stalls import STALLS
 
@@ -25,7 +24,6 @@ SERVICES = web.AppKey("services", Services)
 OPEN_PATHS = web.AppKey("open_paths", frozenset[str])
 IDENTITY = web.RequestKey("identity", Identity)
 
-RANDOM = Random()  # noqa: S311  # tells requests apart in the log; no system call for each
 GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 NCBI_PATHS = frozenset(
     {"/blast/Blast.cgi", "/Blast.cgi", "/cgi-bin/blast.cgi", "/ncbi/{key}/Blast.cgi", "/ncbi/{key}/blast/Blast.cgi"}
@@ -62,7 +60,7 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, and write one line and the metrics about it when it has been answered."""
     given = request.headers.get("X-Request-Id", "")
-    request[REQUEST_ID] = given if GOOD_ID.fullmatch(given) else f"{RANDOM.getrandbits(128):032x}"
+    request[REQUEST_ID] = given if GOOD_ID.fullmatch(given) else new_id()
     await request.app[STALLS].note(request)
     begin, status = perf_counter(), 0
     with bound_contextvars(request_id=request[REQUEST_ID]):

@@ -4,8 +4,10 @@ Nothing else in blastd decides the status of a failed request. What went wrong, 
 error itself (`blastd.errors`).
 """
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from random import Random
 
 import msgspec
 import structlog
@@ -25,6 +27,7 @@ RETRY_SECONDS = 30
 NOT_YET_SECONDS = 2
 """What a client is told to wait for the result of a search that goes on."""
 
+RANDOM = Random()  # noqa: S311  # no secret
 REQUEST_ID = web.RequestKey("request_id", str)
 GONE: web.AppKey[Callable[[], errors.StoreGone | None]] = web.AppKey("gone")
 """Asks whether the store is still where it was."""
@@ -88,13 +91,18 @@ INTERNAL = "Something went wrong here; the log has it under this request id."
 log = structlog.get_logger()
 
 
+def new_id() -> str:
+    """Return the id of a request that brings none: it tells requests apart in the log, and costs no system call."""
+    return f"{RANDOM.getrandbits(128):032x}"
+
+
 def status_of(error: errors.BlastdError) -> int:
     """Return the HTTP status of *error*: its own class's, else that of the nearest class it comes from."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def problem(
-    request: web.Request,
+    request: web.BaseRequest,
     status: int,
     code: str,
     detail: str,
@@ -130,13 +138,13 @@ def sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def challenge(request: web.Request) -> str:
+def challenge(request: web.BaseRequest) -> str:
     """Return how to authenticate. Basic is offered to clients that speak it only: a browser would open a dialog."""
     basic = ncbi_surface(request) or request.headers.get("Authorization", "").startswith("Basic")
     return 'Bearer realm="blastd"' + (', Basic realm="blastd", charset="UTF-8"' if basic else "")
 
 
-def ncbi_surface(request: web.Request) -> bool:
+def ncbi_surface(request: web.BaseRequest) -> bool:
     """Tell whether the request is one of NCBI's URL API."""
     return request.path.lower().endswith("blast.cgi")
 
@@ -208,7 +216,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return foreign(request, error)
     except (ConnectionResetError, BrokenPipeError):
         raise  # the client went away: nobody is left to answer
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         ours = request.app[GONE]() or of_machine(error)
         return refusal(request, ours) if ours is not None and STARTED not in request else unforeseen(request, error)
     except Exception as error:  # noqa: BLE001  # logged with its traceback

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from blastd.errors import RequestTimeout
+from blastd.web.protocol import as_ours
 
 LEAST_BYTES = 16 << 10
 """Of a body that has not ended, within the limit: a connection that is held open byte by byte is no upload."""
@@ -121,6 +122,9 @@ STALLS = web.AppKey("stalls", Stalls)
 
 class StallRunner(web.AppRunner):
     """The runner of an application, which cuts off clients that stop."""
+
+    async def _make_server(self) -> web.Server:
+        return as_ours(await super()._make_server())
 
     async def setup(self) -> None:
         """Begin to serve."""

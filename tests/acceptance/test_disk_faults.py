@@ -144,3 +144,21 @@ def test_S06_random_faults_under_load_lose_nothing(narrow: Daemon) -> None:
     assert "request_failed" not in narrow.log.read_text()
     assert not subprocess.run(["find", narrow.state, "-name", "*.part"], capture_output=True, check=True).stdout
     assert narrow.stop() == 0
+
+
+@pytest.mark.parametrize("room", [0, 40 << 10, 200 << 10, 600 << 10])
+def test_U19_a_format_that_finds_no_room_is_507_however_much_is_left(narrow: Daemon, room: int) -> None:
+    """BLAST+ itself meets the full disk, in each of its own ways: it aborts, or its last words find no room either."""
+    records = LAMBDA_QUERY.split(">")[1:]
+    many = "".join(f">{number}{record}" for number in range(60) for record in records)
+    job = narrow.run(many)["job_id"]
+    refused = 0
+    with filled(narrow.state):
+        ballast = narrow.state / "ballast"
+        os.truncate(ballast, ballast.stat().st_size - room)
+        for kind in ("xml", "pairwise", "json", "asn1", "fasta"):
+            answer = narrow.get(f"{JOBS}/{job}/results?format={kind}")
+            assert answer.status == 200 or full(answer, "GET"), (kind, answer.status, answer.text[:300])
+            refused += answer.status == 507
+        assert refused or room
+    assert narrow.get(f"{JOBS}/{job}/results?format=xml").status == 200, "and it is made when there is room"

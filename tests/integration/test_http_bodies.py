@@ -1,6 +1,8 @@
 """Limits of bodies, which neither a missing length nor a gzip bomb gets past."""
 
+import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -117,3 +119,36 @@ async def test_every_form_that_can_not_be_read_is_400(small: Service, path: str)
 
 async def test_an_unknown_content_encoding_is_400(small: Service) -> None:
     assert (await small.post(WHERE, b"x", headers={"Content-Encoding": "br"})).status == 400
+
+
+UNREADABLE = {
+    "no request": b"GARBAGE\r\n\r\n",
+    "a method of other letters": b"G@T / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a long address": b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a long header": b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000 + b"\r\n\r\n",
+    "another version": b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+    "no host": b"GET /api/blast/jobs HTTP/1.1\r\nConnection: close\r\n\r\n",
+    "an unknown Expect": b"POST /api/blast/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: x\r\nContent-Length: 2\r\n\r\n{}",
+    "two lengths": b"POST /api/blast/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "a broken chunk": b"POST /api/blast/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    "a header without a colon": b"GET /livez HTTP/1.1\r\nHost: x\r\nnothing\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", UNREADABLE.values(), ids=list(UNREADABLE))
+async def test_what_is_refused_before_the_application_has_the_one_shape(service: Service, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
+    writer.write(sent)
+    async with asyncio.timeout(30):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
+        body = json.loads(await reader.readexactly(length))
+    writer.close()
+    assert 400 <= body["status"] < 500
+    assert head.split()[1] == str(body["status"])
+    assert "application/problem+json" in head
+    assert {"type", "title", "detail", "code", "request_id"} <= body.keys()
+    assert body["request_id"]
+    assert f"x-request-id: {body['request_id']}" in head
+    assert len(body["detail"]) < 400

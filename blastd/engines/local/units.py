@@ -18,11 +18,10 @@ from blastd.clock import Clock
 from blastd.core import alias, proposals
 from blastd.core.engine import Trouble, UnitReport, Work
 from blastd.core.model import Frozen, Unit, UnitKind, UnitState
-from blastd.durable import of_machine, publish_unit
+from blastd.durable import is_full, of_machine, publish_unit
 from blastd.errors import DiskFull, Exhausted, StoreGone
 
 STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: its beginning and its end
-NO_ROOM_BYTES = 64 * 1024
 HEADER = re.compile(r"# T?BLAST[NPX] (\d+\.\d+\.\d+\+?)")
 HEADER_BYTES = 256
 RANGES = msgspec.json.Decoder(tuple[tuple[int, int], ...])
@@ -152,7 +151,7 @@ def _failed(one: Running, report: UnitReport, error: UnitFailed) -> UnitReport:
     if not one.stem.parent.is_dir():
         trouble = MOVED
     # on a full disk BLAST+ aborts, and even its last words find no room
-    elif trouble.code == "crashed" and shutil.disk_usage(one.stem.parent).free < NO_ROOM_BYTES:
+    elif trouble.code == "crashed" and is_full(one.stem.parent):
         trouble = exits.no_room(error.program, "the disk is full")
     return replace(
         report,
