@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.ids import JobId, Owner, dashed, parse_prefix
@@ -66,7 +68,7 @@ class Jobs:
         def read(db: sqlite3.Connection) -> JobListing:
             found, following = jobs.page(db, seen, after, limit)
             text = None if following is None else following.text()
-            return JobListing(jobs=found, next_cursor=text, counts=jobs.counts(db, scope))
+            return JobListing(jobs=[self._as_known(job) for job in found], next_cursor=text, counts=jobs.counts(db, scope))
 
         page = await self._store.read(read)
         active = [job for job in page.jobs if job.status in ACTIVE]
@@ -100,9 +102,16 @@ class Jobs:
         digits = parse_prefix(text)
 
         def read(db: sqlite3.Connection) -> JobParts:
-            return _parts(db, jobs.resolve(db, digits, who.scope))
+            return _parts(db, self._as_known(jobs.resolve(db, digits, who.scope)))
 
         return await self._store.read_few(read)
+
+    def _as_known(self, job: Job) -> Job:
+        """Return *job* as it may be shown: while nothing can be written, what becomes of an active one stays unseen."""
+        trouble = self._store.trouble
+        if trouble is None or job.status.terminal or job.stale:
+            return job
+        return replace(job, stale_since=job.observed_at or job.updated_at, stale_reason=str(trouble))
 
     async def presentation(self, job: Job) -> dict[str, str]:
         """Return what a client of the NCBI URL API said at Put about how *job* is shown."""
@@ -115,7 +124,7 @@ class Jobs:
             now = jobs.get(db, job.job_id)
             if now is None:
                 raise NotFound("The job has just been removed.")
-            return _parts(db, now)
+            return _parts(db, self._as_known(now))
 
         return await self._store.read_few(read)
 
@@ -123,7 +132,7 @@ class Jobs:
         """Return the rows of several jobs; removed ones are left out. For events, whose owner was checked."""
 
         def read(db: sqlite3.Connection) -> dict[JobId, Job]:
-            return {job_id: job for job_id in wanted if (job := jobs.get(db, job_id)) is not None}
+            return {job_id: self._as_known(job) for job_id in wanted if (job := jobs.get(db, job_id)) is not None}
 
         return await self._store.read(read)
 

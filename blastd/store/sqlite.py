@@ -266,6 +266,11 @@ class Store:
         """Tell whether the last transaction failed: what is a help only is better left out than waited for."""
         return self._trouble is not None
 
+    @property
+    def trouble(self) -> StoreBroken | None:
+        """Return why the last transaction failed; None after one that did not."""
+        return self._trouble
+
     async def check(self) -> None:
         """Raise StoreGone when the store is not where it was, StoreBroken when the last write failed and another would, too.
 

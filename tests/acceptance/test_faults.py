@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from blastd.store.connect import WRITE_BUSY_SECONDS
 from blastd.tracking.retention import TRUST_SECONDS
 from tests.daemon import Answer, Daemon, cli, is_problem
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
@@ -278,3 +279,34 @@ async def test_S06_a_clock_that_was_right_to_jump_is_believed_after_a_day(databa
         clock.later = TRUST_SECONDS + 1
         await service.parts.retention.run_once()
         assert (await service.get(f"{JOBS}/{job_id}")).status == 410
+
+
+def test_U19_a_locked_store_is_answered_in_time_and_rows_say_that_they_may_be_old(fresh: Daemon) -> None:
+    fresh.start()
+    job = running(fresh)
+    done = fresh.run(LAMBDA_QUERY)["job_id"]
+    took: list[float] = []
+
+    def post() -> None:
+        begin = time.monotonic()
+        answer = fresh.post(JOBS, SEARCH)
+        took.append(time.monotonic() - begin)
+        assert is_problem(answer, "POST", 503)
+        assert "Retry-After" in answer.headers
+
+    with locked(fresh):
+        crowd = [threading.Thread(target=post) for _ in range(12)]
+        for thread in crowd:
+            thread.start()
+        for thread in crowd:
+            thread.join(60)
+        assert len(took) == 12, "each was refused"
+        assert max(took) < 10 * WRITE_BUSY_SECONDS, "they wait for the lock together, not one after the other"
+        for row in (fresh.job(job), next(row for row in fresh.get(JOBS).json["jobs"] if row["job_id"] == job)):
+            assert row["stale"]
+            assert "can't be written" in row["stale_reason"]
+        assert not fresh.job(done)["stale"], "an end is final"
+    until(lambda: not down(fresh), 30)
+    fresh.post(f"{JOBS}/{job}/cancel")
+    assert not fresh.ended(job)["stale"]
+    assert fresh.stop() == 0
