@@ -36,6 +36,8 @@ def is_full(folder: Path) -> bool:
         return False
 
 
+OF_FILES = (OSError, sqlite3.Error)
+"""What is raised where files can't be read or written, of the system and of SQLite."""
 UNUSABLE = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 
 

@@ -4,7 +4,6 @@ Nothing else in blastd decides the status of a failed request. What went wrong, 
 error itself (`blastd.errors`).
 """
 
-import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from random import Random
@@ -14,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from blastd import errors
-from blastd.durable import of_machine
+from blastd.durable import OF_FILES, of_machine
 from blastd.log import mask
 from blastd.web import ncbi_forms
 from blastd.web.wire import Fault, Problem
@@ -216,7 +215,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return foreign(request, error)
     except (ConnectionResetError, BrokenPipeError):
         raise  # the client went away: nobody is left to answer
-    except (OSError, sqlite3.Error) as error:
+    except OF_FILES as error:
         ours = request.app[GONE]() or of_machine(error)
         return refusal(request, ours) if ours is not None and STARTED not in request else unforeseen(request, error)
     except Exception as error:  # noqa: BLE001  # logged with its traceback
