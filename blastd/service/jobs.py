@@ -68,7 +68,9 @@ class Jobs:
         def read(db: sqlite3.Connection) -> JobListing:
             found, following = jobs.page(db, seen, after, limit)
             text = None if following is None else following.text()
-            return JobListing(jobs=[self._as_known(job) for job in found], next_cursor=text, counts=jobs.counts(db, scope))
+            return JobListing(
+                jobs=[self._as_known(job) for job in found], next_cursor=text, counts=jobs.counts(db, scope)
+            )
 
         page = await self._store.read(read)
         active = [job for job in page.jobs if job.status in ACTIVE]

@@ -117,8 +117,8 @@ async def test_every_form_that_can_not_be_read_is_400(small: Service, path: str)
     assert answer.status == 400, answer.text
 
 
-async def test_an_unknown_content_encoding_is_400(small: Service) -> None:
-    assert (await small.post(WHERE, b"x", headers={"Content-Encoding": "br"})).status == 400
+async def test_an_unknown_content_encoding_is_415(small: Service) -> None:
+    assert (await small.post(WHERE, b"x", headers={"Content-Encoding": "br"})).status == 415
 
 
 UNREADABLE = {
