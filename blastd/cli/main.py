@@ -13,6 +13,10 @@ from contextlib import suppress
 INTERRUPTED = 128 + signal.SIGINT
 
 
+def _nothing(_unraisable: object) -> None:
+    """Say nothing of what can't be raised while an interrupted command ends."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. What stands after "--" are BLAST+ options of `submit`."""
     try:
@@ -21,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ends.run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:
         warnings.simplefilter("ignore")  # what had not begun yet is no news
+        sys.unraisablehook = _nothing  # nor is an event loop that was half made
         with suppress(OSError):
             os.write(2, b"blastd: interrupted\n")
         return INTERRUPTED

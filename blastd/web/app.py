@@ -36,6 +36,8 @@ normalize = web.normalize_path_middleware(append_slash=False, remove_slash=True,
 @web.middleware
 async def straighten(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Send who asks with a slash at the end, or with two in a row, to the address that is meant."""
+    if request.path.startswith("/static/"):
+        return await handler(request)
     try:
         return await normalize(request, handler)
     except web.HTTPPermanentRedirect as error:

@@ -168,7 +168,10 @@ def refusal(request: web.Request, error: errors.BlastdError) -> web.Response:
     if "retry_after_seconds" in error.facts:
         headers["Retry-After"] = str(error.facts["retry_after_seconds"])
     answer = problem(request, status, error.code, str(error), faults=faults, facts=error.facts, headers=headers)
-    return _as_page(answer, str(error)) if ncbi_surface(request) else answer
+    by_client = ncbi_surface(request) and not isinstance(
+        error, errors.Forbidden
+    )  # which a browser of another site gets
+    return _as_page(answer, str(error)) if by_client else answer
 
 
 def foreign(request: web.Request, error: web.HTTPException) -> web.Response:

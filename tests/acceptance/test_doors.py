@@ -52,12 +52,16 @@ def test_U08_a_database_overwritten_after_the_search_never_gives_other_content(
     assert own.results(row["job_id"], "xml") == kept  # made before: stored, and still that of the search
     for name in LATER[1:]:
         answer = own.get(f"{job}/results?format={name}")
+        if answer.status == 200 and suffix != "nsq":
+            continue  # the file holds what it held: it is the database of the search
         assert (answer.status, answer.json["code"]) == (410, "database_gone"), (name, answer.text[:300])
         assert "tnt" in answer.text and "search again" in answer.text
     subject = own.get(f"{job}/hits").json["hits"][0]["subject"]
-    assert own.get(f"{job}/results?format=fasta&subject={subject}").status == 410
+    assert own.get(f"{job}/results?format=fasta&subject={subject}").status in (
+        (410,) if suffix == "nsq" else (200, 410)
+    )
     again = own.post("/api/blast/jobs", {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY})
-    assert again.json.get("reused_from") is None  # the stored result is of what the database was
+    assert suffix != "nsq" or again.json.get("reused_from") is None  # the stored result is of what the database was
     if suffix != "nsq":  # the other files hold the same as before, at a later time
         return
     own.post("/api/blast/databases/rescan")

@@ -187,7 +187,8 @@ def test_S02_nothing_that_is_sent_forges_a_line_of_the_log(fresh: Daemon) -> Non
     fresh.environ["BLASTD_LOGGING__LEVEL"] = "debug"
     forged = "\n2026-01-01T00:00:00Z [info] job_accepted FORGED\r\x1b[2J\u2028FORGED"
     fresh.start()
-    fresh.run(LAMBDA_QUERY, title=forged)
+    search = {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY, "title": forged}
+    assert fresh.post("/api/blast/jobs", search).status == 422
     for path in (f"/jobs/{urllib.parse.quote(forged)}", f"{JOBS}/{urllib.parse.quote(forged)}"):
         fresh.get(path, {"User-Agent": "x FORGED", "X-Request-Id": "a FORGED"})
     fresh.stop()
