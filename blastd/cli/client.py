@@ -6,7 +6,7 @@ It reads only the fields it shows and takes defaults for the rest, so that it wo
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -270,7 +270,7 @@ class ServiceClient:
                 return None, etag
             return decode(JobView, await answer.read()), seen
 
-    async def download(self, job_id: str, params: Mapping[str, str | list[str]]) -> AsyncIterator[bytes]:
+    async def download(self, job_id: str, params: Mapping[str, str | list[str]]) -> AsyncGenerator[bytes, None]:
         """Give a result block by block. Raises Unavailable when it breaks off."""
         pairs = [(key, one) for key, value in params.items() for one in ([value] if isinstance(value, str) else value)]
         path = f"api/blast/jobs/{segment(job_id)}/results"

@@ -1,6 +1,7 @@
 """Every end of every command: what went wrong becomes a sentence and an exit code, and never a traceback."""
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ OF_OUTPUT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno
 def run(words: Sequence[str]) -> int:
     """Run a command and return its exit code. Raises KeyboardInterrupt."""
     _prepare_streams()
+    # What a loop says while it closes after an interrupt is no sentence for a user; `serve` sets its own levels.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         code = _command(list(words))
         sys.stdout.flush()  # what can't be written is told while there is somebody to tell

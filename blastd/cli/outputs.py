@@ -6,7 +6,7 @@ import secrets
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 from blastd.cli.client import ServiceClient
@@ -65,7 +65,11 @@ def unwritable(target: Path, error: OSError) -> BadRequest:
 
 async def write_result(client: ServiceClient, job_id: str, params: dict[str, str], out: Path | None) -> None:
     """Write a result; a file appears under its name only when it is whole. What is no file (a device) is written to."""
-    blocks = client.download(job_id, params)
+    async with aclosing(client.download(job_id, params)) as blocks:
+        await _write(blocks, out)
+
+
+async def _write(blocks: AsyncIterator[bytes], out: Path | None) -> None:
     if out is None:
         async for block in blocks:
             sys.stdout.buffer.write(block)
