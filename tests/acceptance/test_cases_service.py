@@ -46,7 +46,7 @@ def test_R08_49_damaged_files_are_named_and_never_searched(
     else:
         damaged.write_bytes(damaged.read_bytes()[:size])
     fresh.db_dirs = [folder]
-    fresh.start()
+    fresh.start().ready()
     listed = {one["name"]: one for one in fresh.get("/api/blast/databases").json["databases"]}
     assert listed[name]["state"] == "broken"
     assert suffix in listed[name]["reason"]

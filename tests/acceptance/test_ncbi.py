@@ -323,7 +323,7 @@ def test_N03_accessions_are_found_in_the_databases_of_the_search(fresh: Daemon, 
     (folder / "named.fa").write_text(text)
     make(folder, folder / "named.fa", "named", "nucl", "-parse_seqids")
     fresh.db_dirs.append(folder)
-    fresh.start()
+    fresh.start().ready()
     base = {"CMD": "Put", "PROGRAM": "blastn", "DATABASE": "named"}
     for asked, name in (
         ("NR_074334", "NR_074334.1"), ("nr_0743340.2", "NR_0743340.2"), ("U12345.1", "U12345.1"),

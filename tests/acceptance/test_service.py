@@ -174,7 +174,7 @@ def test_I08_a_broken_database_is_named_and_the_others_work(tmp_path: Path) -> N
     make(folder, DB / "nt.fa", "gone", "nucl", "-parse_seqids")
     (folder / "cut.nsq").write_bytes((folder / "cut.nsq").read_bytes()[:1000])
     (folder / "gone.nhr").unlink()
-    daemon = Daemon(tmp_path / "state", [folder]).start()
+    daemon = Daemon(tmp_path / "state", [folder]).start().ready()
     try:
         found = {one["name"]: one for one in daemon.get("/api/blast/databases").json["databases"]}
         assert found["good"]["state"] == "ready"
