@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from blastd import __version__, systemd
 from blastd.aio import DUTIES, FAVOURS, News, every, offload
 from blastd.blastplus import tools as blast
+from blastd.blastplus.pins import Pins
 from blastd.blastplus.process import MARK, SYSTEM, Processes
-from blastd.blastplus.shelf import Shelf
 from blastd.chance import Chance, SystemChance
 from blastd.clock import Clock
 from blastd.config import Settings
@@ -30,9 +30,9 @@ from blastd.engines.local.engine import LocalEngine, LocalEngineSettings
 from blastd.errors import ConfigError
 from blastd.metrics import Metrics
 from blastd.service import Services
-from blastd.service.bundle import Warmer
-from blastd.service.databases import Databases
+from blastd.service.databases.catalogue import Databases
 from blastd.service.posting import Posting, posting
+from blastd.service.services import Warmer
 from blastd.store import private, tokens
 from blastd.store.files import Files
 from blastd.store.sqlite import Store, open_database
@@ -40,9 +40,9 @@ from blastd.threads import Threads, system_threads
 from blastd.tracking.finish import Finisher
 from blastd.tracking.launch import Launcher, LaunchSettings
 from blastd.tracking.look import Looks
+from blastd.tracking.query_files import QUERY_FLUSH_SECONDS, QueryFiles
 from blastd.tracking.reconcile import Reconciler
 from blastd.tracking.retention import Retention
-from blastd.tracking.settle import SETTLE_SECONDS, Settler
 from blastd.tracking.times import Times
 from blastd.tracking.tracker import Tracker
 from blastd.web.app import make_app, make_runner
@@ -84,7 +84,7 @@ class Parts(Frozen, frozen=True, kw_only=True):
     engines: Mapping[str, Engine]
     tracker: Tracker
     reconciler: Reconciler
-    settler: Settler
+    query_files: QueryFiles
     retention: Retention
     services: Services
     roots: Mapping[str, Callable[[], Awaitable[None]]]
@@ -166,12 +166,12 @@ async def _parts(
         rescan_seconds=settings.databases.rescan_seconds,
         floor_bytes=settings.retention.disk_floor_bytes,
     )
-    settler = Settler(store, files, clock)
-    await settler.restore()
+    query_files = QueryFiles(store, files, clock)
+    await query_files.restore()
     await databases.recover()
-    shelf = Shelf(files.generations, databases.current, chance, clock, databases.scanned)
+    pins = Pins(files.generations, databases.current, chance, clock, databases.scanned)
     completed = News[JobId]()
-    tracker = _tracker(settings, clock, chance, metrics, store, files, engines, shelf, completed)
+    tracker = _tracker(settings, clock, chance, metrics, store, files, engines, pins, completed)
     reconciler = Reconciler(store, tracker, clock, chance, metrics)
     retention = Retention(
         store,
@@ -180,7 +180,7 @@ async def _parts(
         settings.retention.days,
         dry_run=settings.retention.dry_run,
         generations_days=settings.retention.generations_days,
-        sweep_generations=lambda used: shelf.sweep(used) + databases.sweep_ids(used),
+        sweep_generations=lambda used: pins.sweep(used) + databases.sweep_ids(used),
         metrics=metrics,
     )
     services = Services(
@@ -191,7 +191,7 @@ async def _parts(
         store=store,
         files=files,
         tracker=tracker,
-        shelf=shelf,
+        pins=pins,
         databases=databases,
         completed=completed,
         tools=applications.tools,
@@ -208,7 +208,7 @@ async def _parts(
     roots: dict[str, Callable[[], Awaitable[None]]] = {
         "tracker": tracker.run,
         "reconcile": lambda: every(reconcile_seconds, reconciler.run_once, clock, "reconcile"),
-        "settle": lambda: every(SETTLE_SECONDS, settler.run_once, clock, "settle", at_once),
+        "settle": lambda: every(QUERY_FLUSH_SECONDS, query_files.run_once, clock, "settle", at_once),
         "place": lambda: every(PLACE_SECONDS, store.notice, clock, "place"),
         "privacy": lambda: every(
             sweep_seconds, lambda: offload(private.keep, files.root), clock, "privacy", also_at_once
@@ -226,7 +226,7 @@ async def _parts(
         engines=engines,
         tracker=tracker,
         reconciler=reconciler,
-        settler=settler,
+        query_files=query_files,
         retention=retention,
         services=services,
         roots=roots,
@@ -241,7 +241,7 @@ def _tracker(
     store: Store,
     files: Files,
     engines: Mapping[str, Engine],
-    shelf: Shelf,
+    pins: Pins,
     completed: News[JobId],
 ) -> Tracker:
     """Wire what moves jobs along."""
@@ -251,8 +251,8 @@ def _tracker(
     )
     policy = settings.tracking.intervals()
     times = Times(clock)
-    launcher = Launcher(store, files, shelf, clock, times, limits)
-    finisher = Finisher(store, files, shelf, times, metrics, completed)
+    launcher = Launcher(store, files, pins, clock, times, limits)
+    finisher = Finisher(store, files, pins, times, metrics, completed)
     looks = Looks(store, engines, launcher, finisher, clock, times, chance, policy, metrics)
     return Tracker(store, engines, looks, clock, policy, metrics)
 

@@ -102,7 +102,7 @@ def publish(temporary: Path, final: Path) -> tuple[int, str]:
     return found
 
 
-def settle(temporary: Path, final: Path) -> tuple[int, str]:
+def rename_unflushed(temporary: Path, final: Path) -> tuple[int, str]:
     """Give a complete file its name; returns size and SHA-256.
 
     For what can be made again: a power cut may leave it damaged, which its checksum tells before it is read.

@@ -4,8 +4,8 @@ import gzip
 from functools import cache
 from pathlib import Path
 
-from blastd.core.offered import TITLES
 from blastd.core.options import Option, read_help
+from blastd.core.program_table import TITLES
 from blastd.core.programs import Catalogue, catalogue
 
 HELP = Path(__file__).parent / "data" / "help"

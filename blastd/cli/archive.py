@@ -25,11 +25,11 @@ from blastd.core.ids import Owner, parse_prefix
 from blastd.core.model import Job
 from blastd.core.programs import Catalogue
 from blastd.errors import Conflict, DiskFull
-from blastd.service.archive import Archive, reading
-from blastd.service.incoming import take_in
-from blastd.service.outgoing import write_job
 from blastd.store import jobs
 from blastd.store.files import Files
+from blastd.upkeep.archive import Archive, reading
+from blastd.upkeep.export import write_job
+from blastd.upkeep.import_ import take_over
 
 
 def export_job(given: argparse.Namespace) -> int:
@@ -54,7 +54,7 @@ def import_job(given: argparse.Namespace) -> int:
         _kept(settings, job)
         _room(settings, archive)
         with open_store(settings) as db:
-            taken = take_in(db, Files(settings.store.folder, SystemChance()), archive, known, now, owner)
+            taken = take_over(db, Files(settings.store.folder, SystemChance()), archive, known, now, owner)
     if taken.fresh:
         screen.say(f"job {job.short_id} of {taken.job.owner}: {taken.files} files taken in")
     else:

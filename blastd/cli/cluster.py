@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from blastd.aio import offload
 from blastd.blastplus import blastdb, generation, tools
-from blastd.blastplus.shelf import located
+from blastd.blastplus.pins import located
 from blastd.chance import SystemChance
 from blastd.cli.exits import ExitCode
 from blastd.cli.screen import say

@@ -12,8 +12,8 @@ from blastd.cli.fsck_blobs import add_blobs
 from blastd.cli.settings import existing_store
 from blastd.clock import SystemClock, to_ms
 from blastd.errors import Conflict, StoreBroken
-from blastd.service.fsck import Report, check
 from blastd.store.lock import try_hold
+from blastd.upkeep.fsck import Report, check
 
 
 def fsck(given: argparse.Namespace) -> int:

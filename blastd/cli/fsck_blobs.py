@@ -22,9 +22,9 @@ from blastd.engines.kubernetes.blob import BlobFailure, BlobFound, BlobMissing, 
 from blastd.engines.kubernetes.podplan import Manifest, database_blob, query_blob, unit_blob
 from blastd.engines.kubernetes.push import MANIFEST, find_manifest
 from blastd.errors import ConfigError
-from blastd.service.fsck import REMOVE, Finding, Report
 from blastd.store import jobs, leftovers, removal, units
 from blastd.store.files import STRANGER_SECONDS
+from blastd.upkeep.fsck import REMOVE, Finding, Report
 
 ENGINE = "kubernetes"
 SENT = frozenset({Phase.SUBMITTED, Phase.RUNNING, Phase.EXPORTING, Phase.RESULTS_PENDING})
@@ -46,7 +46,7 @@ class AccountBlobs(Frozen, frozen=True, kw_only=True):
 
 
 async def add_blobs(report: Report, file: Path, settings: AzureSettings, *, mend: bool) -> Report:
-    """Return *report* with what is wrong in the account of the store *file*; *mend* as `service.fsck.check` has it."""
+    """Return *report* with what is wrong in the account of the store *file*; *mend* as `upkeep.fsck.check` has it."""
     try:
         async with open_blobs(settings) as blobs:
             held = await _held(blobs)

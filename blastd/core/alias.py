@@ -11,7 +11,7 @@ of some shard. The *finish* runs the user's own options on the union.
 Filters by id or taxonomy become sets of positions, with the statistics that BLAST+ uses for them (`select`).
 
 A `Restriction` is data that can travel to another machine: file texts, where `{volume 3}` stands for the path of volume
-3, and masks as ranges. `results/finish.py` writes it out.
+3, and masks as ranges. `results/reformat.py` writes it out.
 """
 
 from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ records (16 bytes each) and the longest title, never the size of the file or of 
 
 This module cuts bytes into lines; `core/fasta_records.py` counts records a block of lines at a time,
 `core/fasta_lines.py` what has to be read line by line. What depends on the wanted molecule is judged by
-`core/molecule.py`, stand-ins for non-ASCII titles are made by `core/standins.py`; files are opened by the store.
+`core/molecule.py`, stand-ins for non-ASCII titles are made by `core/ascii_titles.py`; files are opened by the store.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class QueryScan(msgspec.Struct, frozen=True, kw_only=True):
     are each record's letters as a nucleotide and as a protein program of BLAST+ counts them (`letters_of` chooses).
     `molecule` is a guess: nucl, prot or unknown. `faults` forbid a search whatever the program is; the first 100 are
     kept, `faults_total` counts all; warnings likewise. `foreign` and `dropped` are lines with letters that a nucleotide
-    program drops, `prose` lines of words that a protein program reads as residues, for `core.molecule.judge`. `words`, `characters` and `salt` are what `core.standins` needs.
+    program drops, `prose` lines of words that a protein program reads as residues, for `core.molecule.judge`. `words`, `characters` and `salt` are what `core.ascii_titles` needs.
     `stopped`: the reading ended early, so that counts are not those of the whole.
     """
 

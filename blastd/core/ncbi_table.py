@@ -9,7 +9,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from blastd.core.shorten import Most
+from blastd.core.fewer_subjects import Most
 
 POSITIVES = ("std", "ppos")
 """Columns of a report of proteins: the standard twelve, and "% positives"."""

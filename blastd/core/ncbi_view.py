@@ -7,8 +7,8 @@ given with the search and is remembered; a Get that gives it, too, wins.
 import re
 from collections.abc import Collection, Mapping
 
+from blastd.core.fewer_subjects import Most
 from blastd.core.model import Frozen
-from blastd.core.shorten import Most
 
 REMEMBERED = ("FORMAT_TYPE", "ALIGNMENT_VIEW", "DESCRIPTIONS", "ALIGNMENTS", "NCBI_GI")
 """FORMAT_OBJECT is not among them: a client that asks whether a search is READY says so itself."""

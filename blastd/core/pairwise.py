@@ -5,8 +5,8 @@ Nothing is drawn anew: midlines, masked letters and numbers of HSPs are those th
 
 from collections.abc import Iterable, Iterator
 
+from blastd.core.fewer_subjects import alignment_lines
 from blastd.core.model import Frozen
-from blastd.core.shorten import alignment_lines
 
 SCORE = b" Score = "
 LENGTH = b"Length="

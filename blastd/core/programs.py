@@ -1,6 +1,6 @@
 """The programs that are offered, and the check of a whole search, which finds every fault. Pure.
 
-Options come from the installed BLAST+ (core/options.py), the rest from the tables of core/offered.py. What the query
+Options come from the installed BLAST+ (core/options.py), the rest from the tables of core/program_table.py. What the query
 itself is worth is judged in core/fasta.py; whether a database exists is known to the catalogue of databases.
 """
 
@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from blastd.core.model import Frozen
 from blastd.core.near import Nearest, near
-from blastd.core.offered import INSTEAD, TASK_HELP, TASKS, TITLES, UNUSABLE, WORDS
 from blastd.core.options import SHOWN, Option, Value, check_value
+from blastd.core.program_table import INSTEAD, TASK_HELP, TASKS, TITLES, UNUSABLE, WORDS
 from blastd.errors import Faults
 
 LOCATION = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})")

@@ -14,7 +14,7 @@ Every unit that writes results runs with `-outfmt RICH_SPEC`: BLAST+'s commented
 `stitle` is last: a subject title may hold tabs. Text is read and written as UTF-8 with surrogateescape and `\n`, so
 that bytes which BLAST+ passed through stay as they are.
 
-Formats that hold more (alignments, statistics) and other columns are made by another run: `results/finish.py`.
+Formats that hold more (alignments, statistics) and other columns are made by another run: `results/reformat.py`.
 """
 
 import re

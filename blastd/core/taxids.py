@@ -43,7 +43,7 @@ def held(facts: Sequence[DatabaseFacts]) -> frozenset[int] | None:
     return frozenset[int]().union(*(fact.taxids or () for fact in facts))
 
 
-def asked(search: CheckedOptions) -> list[int]:
+def requested(search: CheckedOptions) -> list[int]:
     """Return every id that a filter names."""
     lists = [search.options.get(name) for name in FILTERS]
     return sorted({int(one) for ids in lists if isinstance(ids, tuple) for one in ids})

@@ -1,7 +1,7 @@
 """Definition lines of FASTA: id and title as BLAST+ reads them, and what is wrong with a title.
 
 Titles that are not UTF-8 are taken for Windows-1252, of which Latin-1's letters are a part. Words that are not ASCII are
-collected for `core/standins.py`, together with a mark that no title holds.
+collected for `core/ascii_titles.py`, together with a mark that no title holds.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The formats of a result, and those that are projections of the stored form.
 
-Formats that need more than the stored form holds are made by `results/finish.py`.
+Formats that need more than the stored form holds are made by `results/reformat.py`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,8 +10,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from blastd.core import tabular
+from blastd.core.ascii_titles import Decoder
 from blastd.core.model import Frozen, Unit
-from blastd.core.standins import Decoder
 from blastd.results.assemble import result_units, stored_lines, stored_path
 
 BLOCK_CHARACTERS = 1 << 18

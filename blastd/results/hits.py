@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from blastd.core.alias import targets
+from blastd.core.ascii_titles import Table, decode_titles
 from blastd.core.model import Frozen, Job, Unit
-from blastd.core.standins import Table, standin_decode
 from blastd.core.tabular import cells, lacking, sections
 from blastd.errors import Invalid
 from blastd.results.assemble import result_units, stored_lines, stored_path
@@ -176,7 +176,7 @@ def _subject_id(
 
 def _text(text: str, standins: Table) -> str:
     raw = text.encode("utf-8", "surrogateescape")
-    return (standin_decode(raw, standins) if standins else raw).decode("utf-8", "replace")
+    return (decode_titles(raw, standins) if standins else raw).decode("utf-8", "replace")
 
 
 def _number(text: str) -> float | None:
@@ -205,19 +205,19 @@ def _row(query: int, row: Sequence[str], standins: Table) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def page(path: Path, asked: HitsRequest) -> tuple[int, list[dict[str, Any]]]:
+def page(path: Path, request: HitsRequest) -> tuple[int, list[dict[str, Any]]]:
     """Return how many rows match, and those of the page. Raises Invalid for a sort that there is not."""
-    sorts = SORTS | (SUBJECT_SORTS if asked.group == "subject" else {})
-    if asked.sort not in sorts:
-        raise Invalid([("/sort", f"There is no order by {asked.sort[:40]!r}: choose one of {', '.join(sorts)}.")])
-    descending = asked.order == "desc" if asked.order else asked.sort in DESCENDING
-    where, values = _where(asked)
-    key = sorts[asked.sort]
+    sorts = SORTS | (SUBJECT_SORTS if request.group == "subject" else {})
+    if request.sort not in sorts:
+        raise Invalid([("/sort", f"There is no order by {request.sort[:40]!r}: choose one of {', '.join(sorts)}.")])
+    descending = request.order == "desc" if request.order else request.sort in DESCENDING
+    where, values = _where(request)
+    key = sorts[request.sort]
     way = " DESC" if descending else ""
-    ties = "" if asked.sort != "evalue" else ", bit_score" if descending else ", bit_score DESC"
+    ties = "" if request.sort != "evalue" else ", bit_score" if descending else ", bit_score DESC"
     order = f"{key.replace(',', way + ',')}{way}{ties}, query, rank, hsp"
     source = "hsp"
-    if asked.group == "subject":
+    if request.group == "subject":
         where_text = f"WHERE {where}" if where else ""
         source = (
             "(SELECT *, count(*) AS hsps, max(bit_score) AS max_bit_score, sum(bit_score) AS total_bit_score "  # our names
@@ -229,26 +229,26 @@ def page(path: Path, asked: HitsRequest) -> tuple[int, list[dict[str, Any]]]:
         total = db.execute(f"SELECT count(*) FROM {source} {tail}", values).fetchone()[0]  # our names
         found = db.execute(
             f"SELECT * FROM {source} {tail} ORDER BY {order} LIMIT :limit OFFSET :offset",  # our names
-            values | {"limit": asked.limit, "offset": asked.offset},
+            values | {"limit": request.limit, "offset": request.offset},
         ).fetchall()
     return total, [_shown(dict(row)) for row in found]
 
 
-def _where(asked: HitsRequest) -> tuple[str, dict[str, Any]]:
+def _where(request: HitsRequest) -> tuple[str, dict[str, Any]]:
     parts: list[str] = []
     values: dict[str, Any] = {}
     for name, condition, value in (
-        ("query", "query = :query", asked.query),
-        ("min_identity", "identity >= :min_identity", asked.min_identity),
-        ("max_evalue", "evalue <= :max_evalue", asked.max_evalue),
-        ("min_coverage", "query_coverage >= :min_coverage", asked.min_coverage),
+        ("query", "query = :query", request.query),
+        ("min_identity", "identity >= :min_identity", request.min_identity),
+        ("max_evalue", "evalue <= :max_evalue", request.max_evalue),
+        ("min_coverage", "query_coverage >= :min_coverage", request.min_coverage),
     ):
         if value is not None:
             parts.append(condition)
             values[name] = value
-    if asked.text:
+    if request.text:
         parts.append("(instr(lower(subject), :text) OR instr(lower(subject_title), :text))")
-        values["text"] = asked.text.lower()
+        values["text"] = request.text.lower()
     return " AND ".join(parts), values
 
 

@@ -20,7 +20,7 @@ from blastd.blastplus.tools import failure
 from blastd.core import alias
 from blastd.core.model import DatabaseRef
 from blastd.errors import ToolFailed
-from blastd.results.finish import LIMITS, Finish
+from blastd.results.reformat import LIMITS, Reformat
 
 Subject = tuple[str, str, int]
 """sseqid, saccver, length."""
@@ -62,7 +62,7 @@ def names_of(subject: Subject, *, parsed: bool) -> list[tuple[str, bool]]:
     return [*names, (subject[1], True), (subject[0], True)] if parsed else names
 
 
-async def write(given: Finish, ids: Ids, subjects: Iterator[list[Subject]], target: Path) -> None:
+async def write(given: Reformat, ids: Ids, subjects: Iterator[list[Subject]], target: Path) -> None:
     """Write the sequences of *subjects*, pages of them, to *target* as FASTA. Raises ToolFailed."""
     pairs = zip(given.generations, given.job.databases, strict=True)
     wanted = [WantedSequences(given.work, number, generation, ref) for number, (generation, ref) in enumerate(pairs)]
@@ -92,7 +92,7 @@ def _sort_out(wanted: Sequence[WantedSequences], indices: dict[int, Path], subje
             wanted[-1].add(left, None)  # which blastdbcmd finds by other names, or says that it does not
 
 
-async def _write_part(given: Finish, one: WantedSequences) -> None:
+async def _write_part(given: Reformat, one: WantedSequences) -> None:
     if not one.any:
         return
     generation = one.generation
@@ -110,7 +110,7 @@ async def _write_part(given: Finish, one: WantedSequences) -> None:
     await _blastdbcmd(given, generation, one.folder, ["-entry", "all", "-outfmt", "%f"], one.part)
 
 
-async def _blastdbcmd(given: Finish, generation: Generation, folder: Path, words: Sequence[str], out: Path) -> None:
+async def _blastdbcmd(given: Reformat, generation: Generation, folder: Path, words: Sequence[str], out: Path) -> None:
     errors = out.with_suffix(".err")
     database = ["-db", quoted(generation.name), "-dbtype", generation.molecule]
     ended = await process.run(

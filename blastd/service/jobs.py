@@ -94,12 +94,12 @@ class Jobs:
 
     async def show(self, who: Identity, text: str) -> JobParts:
         """Return the job of an id like `get`, with what belongs to it. Raises NotFound, Ambiguous, Expired."""
-        found = await self._whole(who, text)
+        found = await self._intact(who, text)
         if found.job.status.terminal or not await self._tracker.refresh([found.job], REFRESH_SECONDS):
             return found
         return await self.parts(found.job)
 
-    async def _whole(self, who: Identity, text: str) -> JobParts:
+    async def _intact(self, who: Identity, text: str) -> JobParts:
         """Return the job of an id as the rows have it. Raises NotFound, Ambiguous, Expired."""
         digits = parse_prefix(text)
 
@@ -160,7 +160,7 @@ class Jobs:
                     continue
             job_id = found.job.job_id
             news = self._store.feed.of(job_id)
-            found = await self._whole(who, job_id)
+            found = await self._intact(who, job_id)
         return found
 
     async def logs(self, job: Job) -> tuple[list[Unit], list[Attempt]]:

@@ -15,7 +15,7 @@ from blastd.chance import Chance
 from blastd.core.ids import JobId
 from blastd.durable import SharedFlush, flush, flush_folder, put
 from blastd.store.lock import hold_file, is_held
-from blastd.store.texts import QueryText
+from blastd.store.query_texts import QueryText
 
 QUERY, ASCII_QUERY = "query.fa", "query.ascii.fa"
 HELD = ".held"

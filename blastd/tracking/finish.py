@@ -6,7 +6,7 @@ import structlog
 from msgspec.structs import replace
 
 from blastd.aio import News, by_size, duty
-from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.pins import Pins
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Trouble
 from blastd.core.ids import JobId
@@ -35,10 +35,10 @@ class Finisher:
     """Completes jobs whose units have all ended well."""
 
     def __init__(
-        self, store: Store, files: Files, shelf: Shelf, times: Times, metrics: Metrics, completed: News[JobId]
+        self, store: Store, files: Files, pins: Pins, times: Times, metrics: Metrics, completed: News[JobId]
     ) -> None:
         """Take the parts; *completed* is told of every job that is."""
-        self._store, self._files, self._shelf, self._times, self._metrics = store, files, shelf, times, metrics
+        self._store, self._files, self._pins, self._times, self._metrics = store, files, pins, times, metrics
         self._completed = completed
 
     async def finish(
@@ -55,7 +55,7 @@ class Finisher:
         if engine.outlives and not foreign(job):  # what a killed daemon was fetching
             await duty(self._files.tidy_units, job.job_id)
         try:
-            changed = None if foreign(job) else await self._shelf.changed(job.databases, job.created_at)
+            changed = None if foreign(job) else await self._pins.changed(job.databases, job.created_at)
             if changed is not None:
                 return await self._fail(job, its_units, changed, by)
             size = sum(unit.output_bytes or 0 for unit in its_units)

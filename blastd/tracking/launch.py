@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from blastd.aio import duty
 from blastd.blastplus import command
-from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.pins import Pins
 from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Prepares, Present, Trouble, Work
@@ -39,10 +39,10 @@ class Launcher:
     """Makes the Work of a job and hands it to its engine."""
 
     def __init__(
-        self, store: Store, files: Files, shelf: Shelf, clock: Clock, times: Times, settings: LaunchSettings
+        self, store: Store, files: Files, pins: Pins, clock: Clock, times: Times, settings: LaunchSettings
     ) -> None:
         """Take the parts."""
-        self._store, self._files, self._shelf, self._times, self._settings = store, files, shelf, times, settings
+        self._store, self._files, self._pins, self._times, self._settings = store, files, pins, times, settings
         self._begun = clock.now()
 
     async def launch(self, engine: Engine, job: Job, its_units: Sequence[Unit]) -> Job | Lost:
@@ -91,7 +91,7 @@ class Launcher:
 
     async def _work(self, job: Job, its_units: Sequence[Unit]) -> Work:
         folder = self._files.job_folder(job.job_id)
-        placed = await self._shelf.place(job.databases, folder)
+        placed = await self._pins.place(job.databases, folder)
         writes = bool(command.list_files(job.options))
         arguments = await duty(command.arguments, job, folder) if writes else command.arguments(job, folder)
         return Work(

@@ -8,7 +8,7 @@ from blastd.aio import duty
 from blastd.core.options import Option
 from blastd.core.programs import Program
 from blastd.errors import BadRequest, Invalid
-from blastd.service.databases import DatabaseTask, Listed, NewDatabase
+from blastd.service.databases.catalogue import DatabaseTask, Listed, NewDatabase
 from blastd.web import bodies, rows, wire
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from blastd.aio import offload
 from blastd.core import ncbi, ncbi_parameters, ncbi_table, ncbi_view
+from blastd.core.fewer_subjects import ANCHORED
 from blastd.core.model import Job, Status
 from blastd.core.ncbi_view import View
 from blastd.core.programs import limit_of, molecules
-from blastd.core.shorten import ANCHORED
 from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
-from blastd.service.asked import ResultFile, ResultRequest
-from blastd.service.submit import Submission
+from blastd.service.results.request import ResultFile, ResultRequest
+from blastd.service.search.submit import Submission
 from blastd.web import bodies, ncbi_files, ncbi_forms, ncbi_tables, wire
 from blastd.web.middleware import IDENTITY, NCBI_PATHS, SERVICES
 from blastd.web.ncbi_files import FORMS, ZIP
@@ -155,29 +155,29 @@ async def get(request: web.Request, given: dict[str, str]) -> web.StreamResponse
     if given.get("FORMAT_OBJECT", "").strip().lower() == "searchinfo":
         return page(ncbi_forms.status(rid, "READY", hits=bool(job.hits), warnings=job.warnings))
     kept = await request.app[SERVICES].jobs.presentation(job)
-    asked, faults = ncbi_view.view(given, FORMS, kept)
+    view, faults = ncbi_view.view(given, FORMS, kept)
     faults += ncbi_parameters.refusals(given)
-    if asked.text in ANCHORED and asked.kind in ncbi_view.TEXTS and _cuts_alignments(job, asked):
+    if view.text in ANCHORED and view.kind in ncbi_view.TEXTS and _cuts_alignments(job, view):
         faults.append("ALIGNMENTS and HITLIST_SIZE shorten no alignments anchored to the query: ask for Pairwise.")
     if faults:
         return page(ncbi_forms.refused(35, faults))
-    return await send(request, rid, job, asked)
+    return await send(request, rid, job, view)
 
 
-def _cuts_alignments(job: Job, asked: View) -> bool:
-    numbers = [number for number in (asked.most.alignments, asked.most.hits) if number is not None]
+def _cuts_alignments(job: Job, view: View) -> bool:
+    numbers = [number for number in (view.most.alignments, view.most.hits) if number is not None]
     return bool(numbers) and min(numbers) < limit_of(job.options)
 
 
-async def send(request: web.Request, rid: str, job: Job, asked: View) -> web.StreamResponse:
+async def send(request: web.Request, rid: str, job: Job, view: View) -> web.StreamResponse:
     """Send the result of a completed search."""
-    services, form, most = request.app[SERVICES], FORMS[asked.kind], asked.most
-    if asked.kind in ncbi_view.TEXTS:
-        form = replace(form, name=asked.text)
+    services, form, most = request.app[SERVICES], FORMS[view.kind], view.most
+    if view.kind in ncbi_view.TEXTS:
+        form = replace(form, name=view.text)
     fields = ncbi_table.fields(job.program) if form.name == "commented" else None
     try:
         found = await services.results.read(
-            job, ResultRequest(format=form.name, fields=fields, whole=True, gis=asked.gis)
+            job, ResultRequest(format=form.name, fields=fields, whole=True, gis=view.gis)
         )
         ready = await services.results.ready(job)
     except BlastdError as error:

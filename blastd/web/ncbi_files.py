@@ -11,10 +11,10 @@ from pathlib import Path
 
 from blastd.aio import duty
 from blastd.core import multifile, ncbi_table
+from blastd.core.fewer_subjects import Most, shorten
 from blastd.core.model import Frozen
-from blastd.core.shorten import Most, shorten
 from blastd.errors import BadRequest
-from blastd.service.asked import ResultFile
+from blastd.service.results.request import ResultFile
 
 BLOCK = 1 << 18
 MOST_ZIPPED_BYTES = 512 << 20

@@ -7,9 +7,9 @@ the query's number. The columns are those of NCBI's page, an empty one first, wh
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from blastd.core.shorten import Most
+from blastd.core.fewer_subjects import Most
 from blastd.service import Services
-from blastd.service.asked import HitsFilter, ReadyResult
+from blastd.service.results.request import HitsFilter, ReadyResult
 from blastd.web.ncbi_forms import shown
 
 COLUMNS = (

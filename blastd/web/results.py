@@ -4,8 +4,8 @@ import msgspec
 from aiohttp import web
 
 from blastd.errors import Invalid
-from blastd.service.alignments import alignments
-from blastd.service.asked import HitsFilter, ReadyResult, ResultFile, ResultRequest
+from blastd.service.results.alignments import alignments
+from blastd.service.results.request import HitsFilter, ReadyResult, ResultFile, ResultRequest
 from blastd.web import bodies, wire
 from blastd.web.download import SentFile, send_file, send_stream
 from blastd.web.middleware import IDENTITY, SERVICES

@@ -12,7 +12,7 @@ from aiohttp import BodyPartReader, hdrs, web
 
 from blastd.aio import duty
 from blastd.errors import BadRequest, Faults, Invalid
-from blastd.service.submit import Accepted, Submission
+from blastd.service.search.submit import Accepted, Submission
 from blastd.web import bodies, wire
 from blastd.web.jobs import accepted, preferred_wait
 from blastd.web.middleware import IDENTITY, SERVICES

@@ -1,4 +1,4 @@
-"""Whole stories in a real browser: Debian's chromium, driven by Playwright. `make browser` runs them."""
+"""Intact stories in a real browser: Debian's chromium, driven by Playwright. `make browser` runs them."""
 
 import io
 from collections.abc import Iterator

@@ -10,8 +10,8 @@ import psutil
 
 from blastd.blastplus.process import MARK
 from blastd.config.sections import STORE_NAME
-from blastd.service.fsck import Finding, check
 from blastd.store.lock import try_hold
+from blastd.upkeep.fsck import Finding, check
 from tests.crash.ledger import Entry, Ledger
 from tests.crash.load import JOBS, KINDS
 from tests.daemon import Daemon

@@ -63,7 +63,7 @@ class CommandLane(Lane):
         assert cli("token", "list", "--state-dir", str(self.daemon.state)).returncode == 0
         words = ("migrate", "--state-dir", str(state))
         self._dies(moment, *words)
-        self._whole(moment, file)
+        self._intact(moment, file)
         self._does(moment, *words)
         if schema(file) != schema(self.store):
             self.ledger.complain("other", f"after {moment.name}: the schema is another than that of a new store")
@@ -77,14 +77,14 @@ class CommandLane(Lane):
         words = ("backup", str(target), "--state-dir", str(self.daemon.state))
         self._dies(moment, *words)
         if target.exists():  # whoever finds it takes it for a copy
-            self._whole(moment, target)
+            self._intact(moment, target)
             with closing(sqlite3.connect(target)) as db:
                 rows = db.execute("SELECT count(*) FROM job").fetchone()[0]
             if rows < len(self.ledger.completed()):
                 self.ledger.complain("lost", f"after {moment.name}: the copy has {rows} searches")
             target.unlink()
         self._does(moment, *words)
-        self._whole(moment, target)
+        self._intact(moment, target)
 
     def _export(self, moment: Moment) -> None:
         entry, target = self._ended(), self.folder / f"{moment.name}.tar.gz"
@@ -120,7 +120,7 @@ class CommandLane(Lane):
         assert self.daemon.ended(entry.job_id)["status"] == "completed"
         return entry
 
-    def _whole(self, moment: Moment, file: Path) -> None:
+    def _intact(self, moment: Moment, file: Path) -> None:
         with closing(sqlite3.connect(file)) as db:
             try:
                 found = [row[0] for row in db.execute("PRAGMA integrity_check")]

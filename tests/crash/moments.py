@@ -32,8 +32,8 @@ SUBMIT = (
     Moment(
         "upload", "blastd.web.bodies:offload", "after", "two blocks of a request body are written", 2, needs="upload"
     ),
-    Moment("taken-in", "blastd.service.submit:take_in", "after", "the query is read and normalised", 2),
-    Moment("checked", "blastd.service.checks:Checks.pin", "before", "the search is planned", 2),
+    Moment("taken-in", "blastd.service.search.submit:read_query", "after", "the query is read and normalised", 2),
+    Moment("checked", "blastd.service.search.checks:Checks.pin", "before", "the search is planned", 2),
     Moment(
         "linked",
         "blastd.blastplus.generation:_Place.fill",
@@ -41,7 +41,7 @@ SUBMIT = (
         "database files are linked, without their record",
         needs="make",
     ),
-    Moment("pinned", "blastd.service.checks:Checks.pin", "after", "the databases are pinned", 2),
+    Moment("pinned", "blastd.service.search.checks:Checks.pin", "after", "the databases are pinned", 2),
     Moment(
         "query-read",
         "blastd.store.files:Files.make_job",
@@ -70,16 +70,16 @@ SUBMIT = (
     ),
     Moment(
         "texts-dropped",
-        "blastd.store.texts:drop",
+        "blastd.store.query_texts:drop",
         "after",
         "the store has dropped them, the transaction is open",
         at_start=True,
     ),
     Moment("committing", "sql:COMMIT", "before", "a transaction is about to be committed", 4),
-    Moment("stored", "blastd.service.submit:Submit._commit", "after", "the row is stored, nobody was told", 2),
+    Moment("stored", "blastd.service.search.submit:Submit._commit", "after", "the row is stored, nobody was told", 2),
     Moment(
         "reused",
-        "blastd.service.reuse:share",
+        "blastd.service.search.reuse:share",
         "after",
         "files of an equal search are shared, there is no row",
         needs="again",
@@ -125,12 +125,20 @@ FINISH = (
     Moment("letting-go", "blastd.tracking.look:Looks._let_go", "before", "the end is stored, the engine holds the job"),
 )
 RESULTS = (
-    Moment("formatting", "blastd.results.finish:_blast", "after", "one run of a format is made", needs="results"),
+    Moment("formatting", "blastd.results.reformat:_blast", "after", "one run of a format is made", needs="results"),
     Moment(
-        "format-made", "blastd.service.results:settle", "before", "a format is made, without its name", needs="results"
+        "format-made",
+        "blastd.service.results.read:rename_unflushed",
+        "before",
+        "a format is made, without its name",
+        needs="results",
     ),
     Moment(
-        "format-named", "blastd.service.results:settle", "after", "a format has its file and no row", needs="results"
+        "format-named",
+        "blastd.service.results.read:rename_unflushed",
+        "after",
+        "a format has its file and no row",
+        needs="results",
     ),
     Moment(
         "indexing", "blastd.results.hits:_fill", "after", "the index of hits is filled, without its name", needs="hits"
@@ -176,7 +184,7 @@ CONTROL = (
 DATABASES = (
     Moment(
         "ordered",
-        "blastd.service.databases:Databases.make",
+        "blastd.service.databases.catalogue:Databases.make",
         "after",
         "the order is stored, nobody was told",
         needs="make",
@@ -199,7 +207,7 @@ DATABASES = (
     ),
     Moment(
         "task-end",
-        "blastd.service.databases:drop_upload",
+        "blastd.service.databases.catalogue:drop_upload",
         "before",
         "the order is done, its upload is still there",
         needs="make",
@@ -246,7 +254,7 @@ COMMANDS = (
     Moment("copied", "blastd.store.sqlite:copy", "after", "the copy is written", command="backup", at_start=True),
     Moment(
         "packed",
-        "blastd.service.outgoing:write",
+        "blastd.upkeep.export:write",
         "after",
         "an archive is written, without its name",
         command="export",
@@ -254,7 +262,7 @@ COMMANDS = (
     ),
     Moment(
         "unpacked",
-        "blastd.service.incoming:_read_whole",
+        "blastd.upkeep.import_:_read_whole",
         "before",
         "an archive is unpacked",
         command="import",
@@ -262,7 +270,7 @@ COMMANDS = (
     ),
     Moment(
         "put-in",
-        "blastd.service.incoming:_rows",
+        "blastd.upkeep.import_:_rows",
         "before",
         "files are in their place, there are no rows",
         command="import",
@@ -270,7 +278,7 @@ COMMANDS = (
     ),
     Moment(
         "rows-in",
-        "blastd.service.incoming:_rows",
+        "blastd.upkeep.import_:_rows",
         "after",
         "rows are written, the transaction is open",
         command="import",
@@ -278,7 +286,7 @@ COMMANDS = (
     ),
     Moment(
         "taken-over",
-        "blastd.service.incoming:_commit",
+        "blastd.upkeep.import_:_commit",
         "after",
         "the job is in, nobody was told",
         command="import",
@@ -290,7 +298,7 @@ LOCAL: tuple[Moment, ...] = (*SUBMIT, *RUN, *FINISH, *RESULTS, *CONTROL, *DATABA
 KUBE = "blastd.engines.kubernetes"
 CLUSTER: tuple[Moment, ...] = (
     Moment("k8s-pushing", f"{KUBE}.push:digest", "after", "a database is half uploaded", 2, needs="make"),
-    Moment("k8s-pushed", f"{KUBE}.depot:push_database", "after", "a database is uploaded, nobody was told", needs="make"),
+    Moment("k8s-pushed", f"{KUBE}.databases:push_database", "after", "a database is uploaded, nobody was told", needs="make"),
     Moment("k8s-intent", "blastd.tracking.launch:Launcher._move", "after", "the row says submitting, nothing was made"),
     Moment("k8s-query", f"{KUBE}.bootstrap:Bootstrap._upload_query", "after", "the query is in the storage account"),
     Moment("k8s-access", f"{KUBE}.bootstrap:Bootstrap.put_secret", "after", "the Secret is made, there is no Job"),
@@ -299,7 +307,7 @@ CLUSTER: tuple[Moment, ...] = (
     Moment("k8s-submitted", f"{KUBE}.engine:KubernetesEngine.submit", "after", "all is made, the row says submitting"),
     Moment("k8s-arriving", f"{KUBE}.harvest:digest", "before", "a result arrived, unchecked", 2),
     Moment("k8s-fetched", f"{KUBE}.harvest:publish_unit", "after", "a unit's result is in its place, the row knows nothing"),
-    Moment("k8s-harvested", f"{KUBE}.attend:Attendant.fetch", "after", "units are fetched, nothing is recorded"),
+    Moment("k8s-harvested", f"{KUBE}.result_fetches:ResultFetches.fetch", "after", "units are fetched, nothing is recorded"),
     Moment("k8s-last-unit", "blastd.tracking.finish:Finisher.finish", "before", "the last unit is here, the row says running"),
     Moment("k8s-completed", "blastd.tracking.finish:Finisher._complete", "after", "the end is stored, the cluster holds the job"),
     Moment("k8s-cleaning", f"{KUBE}.client:ClusterClient.delete_job", "after", "the Job is deleted, its Secret and blobs are not"),

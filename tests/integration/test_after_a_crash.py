@@ -19,10 +19,10 @@ from blastd.chance import SystemChance
 from blastd.core.ids import JobId, Owner
 from blastd.errors import Conflict
 from blastd.service.access import Identity
-from blastd.service.fsck import check
-from blastd.service.submit import Submission
+from blastd.service.search.submit import Submission
 from blastd.store import jobs, sqlite
 from blastd.store.files import Files
+from blastd.upkeep.fsck import check
 from tests.daemon import Daemon
 from tests.databases import DB, LAMBDA_QUERY, SLOW, SLOW_QUERY
 from tests.patience import PATIENCE_SECONDS, eventually, until

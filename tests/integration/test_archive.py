@@ -17,10 +17,10 @@ from blastd.chance import SystemChance
 from blastd.cli.main import main
 from blastd.clock import SystemClock
 from blastd.errors import BadRequest, TooLarge
-from blastd.service.archive import reading
-from blastd.service.incoming import take_in
 from blastd.store.files import Files
 from blastd.store.sqlite import open_sync
+from blastd.upkeep.archive import reading
+from blastd.upkeep.import_ import take_over
 from tests.catalogue import blast_2_12
 from tests.daemon import Daemon
 from tests.databases import DB, LAMBDA_QUERY, make
@@ -214,7 +214,7 @@ def refused(state: Path, archive: Path, says: str, limit_bytes: int = 1 << 30) -
     files = Files(state, SystemChance())
     with closing(open_sync(state / "blastd.sqlite")) as db:
         with pytest.raises((BadRequest, TooLarge)) as caught, reading(archive, limit_bytes) as opened:
-            take_in(db, files, opened, blast_2_12(), NOW, None)
+            take_over(db, files, opened, blast_2_12(), NOW, None)
         assert db.execute("SELECT count(*) FROM job").fetchone()[0] == 0
     assert says in str(caught.value)
     assert not list(files.jobs.iterdir())

@@ -11,9 +11,9 @@ import pytest
 from blastd.cli.main import main
 from blastd.clock import SystemClock
 from blastd.errors import BlastdError
-from blastd.service.fsck import check
 from blastd.store.connect import open_beside
 from blastd.store.sqlite import open_database, open_sync
+from blastd.upkeep.fsck import check
 
 NAME = "blastd.sqlite"
 

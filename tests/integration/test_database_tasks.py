@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from blastd.clock import SystemClock, to_ms
-from blastd.service.databases import MOST_ATTEMPTS
+from blastd.service.databases.catalogue import MOST_ATTEMPTS
 from tests.daemon import cli
 from tests.databases import LAMBDA_QUERY
 from tests.service import Service, serving

@@ -12,7 +12,8 @@ import pytest
 
 from blastd.blastplus import idindex
 from blastd.blastplus.ids import Ids, opened, source_of
-from blastd.service import checks, hit_indices
+from blastd.service.results import hit_indices
+from blastd.service.search import checks
 from tests.databases import make, random_dna
 from tests.service import API, Service, serving
 

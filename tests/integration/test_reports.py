@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blastd.core import multifile
-from blastd.core.shorten import Most, shorten
+from blastd.core.fewer_subjects import Most, shorten
 from tests.databases import CASES, DB, make
 
 HOSTILE = (

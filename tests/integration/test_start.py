@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from blastd.service import scanning
+from blastd.service.databases import scanning
 from tests.databases import LAMBDA_QUERY
 from tests.service import API, serving
 

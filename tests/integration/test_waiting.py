@@ -21,7 +21,7 @@ async def test_a_write_of_another_search_wakes_nobody(
         row, other = [await service.submit(LAMBDA_QUERY, reuse=False) for _ in range(2)]
         await rest()
         jobs, reads = service.services.jobs, 0
-        whole = jobs._whole
+        whole = jobs._intact
 
         async def counting(*given: object) -> JobParts:
             nonlocal reads
@@ -32,7 +32,7 @@ async def test_a_write_of_another_search_wakes_nobody(
             await service.store.write(lambda db: db.execute("UPDATE job SET title = title"), of=[JobId(job_id)])
             await rest()
 
-        monkeypatch.setattr(jobs, "_whole", counting)
+        monkeypatch.setattr(jobs, "_intact", counting)
         waiting = asyncio.create_task(service.get(f"{API}/{row['job_id']}?wait=60"))
         await eventually(lambda: asyncio.sleep(0, reads))
         await rest()
@@ -71,16 +71,16 @@ async def test_searches_sent_together_are_answered_before_they_are_followed(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    rush = service.services.submit._rush
-    start = rush._start
+    starts = service.services.submit._starts
+    start = starts._start
 
     def noted(job_id: JobId) -> None:
-        seen.append(rush._in_hand)
+        seen.append(starts._in_hand)
         start(job_id)
 
-    monkeypatch.setattr(rush, "_start", noted)
+    monkeypatch.setattr(starts, "_start", noted)
     monkeypatch.setattr(
-        "blastd.service.rush.WAIT_SECONDS", PATIENCE_SECONDS
+        "blastd.service.search.starts.WAIT_SECONDS", PATIENCE_SECONDS
     )  # nothing but the last answer lets them go
     rows = await asyncio.gather(*(service.submit(LAMBDA_QUERY, reuse=False, title=str(n)) for n in range(20)))
     for row in rows:
@@ -89,6 +89,6 @@ async def test_searches_sent_together_are_answered_before_they_are_followed(
 
 
 async def test_a_search_among_endless_others_starts_soon(service: Service) -> None:
-    with service.services.submit._rush.request():  # somebody's, which takes its time
+    with service.services.submit._starts.request():  # somebody's, which takes its time
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert (await service.run(LAMBDA_QUERY))["status"] == "completed"

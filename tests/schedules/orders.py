@@ -12,7 +12,7 @@ from blastd.daemon import Parts
 from blastd.errors import BlastdError
 from blastd.service.access import Identity
 from blastd.service.jobs import JobFilter
-from blastd.service.submit import Submission
+from blastd.service.search.submit import Submission
 from tests.schedules.checker import Checker
 from tests.schedules.kit import Kit
 from tests.schedules.loop import SimLoop

@@ -19,8 +19,8 @@ from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals, poll_delay
 from blastd.core.model import Job, Missed
 from blastd.engines.kubernetes import harvest
-from blastd.engines.kubernetes.attend import Attendant, ClusterJob
 from blastd.engines.kubernetes.reflector import ObjectView
+from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches
 from blastd.engines.local import units
 from blastd.engines.local.units import Running
 from blastd.store import jobs
@@ -143,11 +143,11 @@ def blind_move() -> None:
 def one_part_file() -> None:
     """Let all fetches of a unit write one file, and let them go at once."""
 
-    async def fetch(self: Attendant, held: ClusterJob, units: Sequence[int]) -> bool:
+    async def fetch(self: ResultFetches, held: ClusterJob, units: Sequence[int]) -> bool:
         return await self._fetch(held, units)
 
     setattr(harvest, "FETCHES", repeat("x"))  # noqa: B010
-    setattr(Attendant, "fetch", fetch)  # noqa: B010
+    setattr(ResultFetches, "fetch", fetch)  # noqa: B010
 
 
 def put_back() -> None:

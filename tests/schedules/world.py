@@ -298,7 +298,7 @@ class World:
         looks, submit = tracker._looks, self.parts.services.submit
         held: dict[str, Any] = {
             "wakes": tracker._wakes, "tracker's tasks": tracker._tasks._tasks if tracker._tasks else (),
-            "last looks": looks._last, "settled looks": looks._settled, "writes": store._writes, "rush": submit._rush._jobs,
+            "last looks": looks._last, "settled looks": looks._settled, "writes": store._writes, "starts": submit._starts._jobs,
             "duties": DUTIES.at_work(), "favours": FAVOURS.at_work(), "busy hosts": self.parts.services.webhooks._busy,
         }  # fmt: skip
         for engine in self.parts.engines.values():

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from blastd.engines.kubernetes import attend
-from blastd.engines.kubernetes.attend import Attendant, ClusterJob, wanted
+from blastd.engines.kubernetes import result_fetches as attend
 from blastd.engines.kubernetes.objects import JobObject, PodObject
+from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches, wanted
 from blastd.engines.kubernetes.status import Units, job_facts, pod_facts
 
 JOB = msgspec.convert({"metadata": {"name": "j"}, "spec": {"completions": 1}}, JobObject)
@@ -44,19 +44,19 @@ def test_program_clock_is_taken_where_it_says_a_time(told: str) -> None:
 
 
 async def test_U18_what_comes_while_results_are_fetched_is_fetched_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An attendant that kept what it saw first would end without the second result."""
+    """An fetches that kept what it saw first would end without the second result."""
     mine = held()
     pods: dict[str, PodObject] = {}
     fetched: list[list[int]] = []
 
-    async def fetch(_: Attendant, job: ClusterJob, units: list[int]) -> bool:
+    async def fetch(_: ResultFetches, job: ClusterJob, units: list[int]) -> bool:
         fetched.append(units)
         job.harvested.update(dict.fromkeys(units))  # type: ignore[arg-type]
         pods["q"] = pod("Running", {"terminated": ENDED}, index="1")
         return True
 
-    monkeypatch.setattr(attend.Attendant, "fetch", fetch)
-    work = Attendant(None, None, lambda: 0.0)  # type: ignore[arg-type]  # no call leaves it
+    monkeypatch.setattr(attend.ResultFetches, "fetch", fetch)
+    work = ResultFetches(None, None, lambda: 0.0)  # type: ignore[arg-type]  # no call leaves it
     pods["p"] = pod("Running", {"terminated": ENDED})
     await asyncio.wait_for(work.attend(mine, lambda: (TWO, pods), lambda: None), 10)
     assert fetched == [[0], [1]]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blastd.core.offered import INSTEAD, TASKS, UNUSABLE
 from blastd.core.options import LIST_ITEMS, read_help
+from blastd.core.program_table import INSTEAD, TASKS, UNUSABLE
 from blastd.core.programs import (
     CheckedOptions,
     DatabaseFacts,

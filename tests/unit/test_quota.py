@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from blastd.core.quota import WINDOW, Spent, room_at, used
 from blastd.errors import Invalid, QuotaUsed
-from blastd.service.submit import check_quota
+from blastd.service.search.submit import check_quota
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

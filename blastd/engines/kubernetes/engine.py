@@ -33,12 +33,11 @@ from blastd.core.intervals import Intervals
 from blastd.core.model import Job, Phase, StepName
 from blastd.engines.kubernetes import causes, external, manifests
 from blastd.engines.kubernetes.account import Account
-from blastd.engines.kubernetes.attend import Attendant, ClusterJob
 from blastd.engines.kubernetes.blob import BlobFailure, Blobs, open_blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap, units_in
 from blastd.engines.kubernetes.client import ClusterAccess, ClusterClient, open_client
 from blastd.engines.kubernetes.clusterview import ClusterView
-from blastd.engines.kubernetes.depot import Depot
+from blastd.engines.kubernetes.databases import ClusterDatabases
 from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown, ObjectMissing
 from blastd.engines.kubernetes.holdings import Holdings
 from blastd.engines.kubernetes.nodes import Nodes
@@ -46,6 +45,7 @@ from blastd.engines.kubernetes.objects import JobObject
 from blastd.engines.kubernetes.podplan import Manifest, job_plan, query_blob, unit_blob
 from blastd.engines.kubernetes.reading import gone, reading, units_from
 from blastd.engines.kubernetes.refusals import refused
+from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches
 from blastd.engines.kubernetes.status import Stage, Units, pod_facts, units_of
 from blastd.errors import OperationFailed
 
@@ -81,10 +81,12 @@ class KubernetesEngine:
         self._client, self._blobs, self._settings, self._clock, self._folder = client, blobs, settings, clock, folder
         script = resources.files("blastd.engines.kubernetes").joinpath(manifests.SCRIPT).read_text("utf-8")
         self._bootstrap = Bootstrap(client, blobs, settings, script, clock, blast_version)
-        self.depot = Depot(client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json", clock))
-        self.seen = ClusterView(client, clock, chance.share, self._told, self.depot.look)
-        attendant = Attendant(blobs, folder, chance.share)
-        self._holdings = Holdings(self.seen, attendant, self.depot, self._bootstrap, clock, self._tell)
+        self.databases = ClusterDatabases(
+            client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json", clock)
+        )
+        self.seen = ClusterView(client, clock, chance.share, self._told, self.databases.look)
+        fetches = ResultFetches(blobs, folder, chance.share)
+        self._holdings = Holdings(self.seen, fetches, self.databases, self._bootstrap, clock, self._tell)
         self.seen.jobs.on_health = self.seen.pods.on_health = self._health_changed
         self.seen.warnings.needed = lambda: any(self._holdings)
         self._account = Account(blobs, clock)
@@ -104,7 +106,7 @@ class KubernetesEngine:
         async with owning_tasks() as tasks, asyncio.TaskGroup() as group:
             self._tasks = tasks
             self._holdings.start_in(tasks)
-            self.depot.start_in(tasks, self._tell_waiting)
+            self.databases.start_in(tasks, self._tell_waiting)
             try:
                 group.create_task(self.seen.run(), name="view-cluster")
                 group.create_task(self._account.run(), name="storage-account")
@@ -158,7 +160,7 @@ class KubernetesEngine:
         self._waiting[work.job.job_id] = None
         try:
             self._client.cool.check()
-            return (await self.depot.find(work.databases))[1]
+            return (await self.databases.find(work.databases))[1]
         except (ClusterFailure, BlobFailure, OSError) as error:
             return self._later(refused(error, str(error)))
 
@@ -168,7 +170,7 @@ class KubernetesEngine:
         self._waiting[job.job_id] = None
         held = self._holdings.hold(job)
         try:
-            databases, trouble = await self.depot.find(work.databases)
+            databases, trouble = await self.databases.find(work.databases)
             if trouble is not None:
                 return trouble
             if (held.tried or job.created_at < self._begun) and await self._has_results(work, held):
@@ -184,7 +186,7 @@ class KubernetesEngine:
 
     async def _make(self, work: Work, databases: Sequence[Manifest], held: ClusterJob) -> None:
         """Make the job's objects, and note which units its Job runs: somebody may delete it before we hear of it."""
-        warm = all(self.depot.nodes.of(each.fingerprint) for each in work.databases)
+        warm = all(self.databases.nodes.of(each.fingerprint) for each in work.databases)
         seconds, begin = dict[str, float](), self._clock.now()
         again, held.tried = held.tried, True
         try:
@@ -343,18 +345,18 @@ class KubernetesEngine:
 
     async def warm(self, database: DatabaseAt) -> str:
         """Bring a generation to every node ahead of searches; returns what was begun. Raises ClusterFailure, BlobFailure."""
-        return await self.depot.warm(database)
+        return await self.databases.warm(database)
 
     def warm_nodes(self, fingerprint: str) -> tuple[str, ...]:
         """Return the nodes that hold a generation."""
-        return self.depot.nodes.of(fingerprint)
+        return self.databases.nodes.of(fingerprint)
 
     # ------------------------------------------------------------------ parts
     async def _renew(self) -> None:
         """Renew what pods need to reach the storage account."""
         await self._holdings.renew()
         try:
-            await self.depot.keep_warm(self.seen.warmers())
+            await self.databases.keep_warm(self.seen.warmers())
         except (ClusterFailure, BlobFailure) as error:
             log.warning("warm_access_not_renewed", reason=str(error))
 

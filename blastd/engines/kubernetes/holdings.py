@@ -14,14 +14,14 @@ from blastd.clock import Clock
 from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.engines.kubernetes import diagnosis, manifests
-from blastd.engines.kubernetes.attend import Attendant, ClusterJob, idle
 from blastd.engines.kubernetes.blob import BlobFailure
 from blastd.engines.kubernetes.bootstrap import Bootstrap
 from blastd.engines.kubernetes.clusterview import ClusterView
-from blastd.engines.kubernetes.depot import Depot
+from blastd.engines.kubernetes.databases import ClusterDatabases
 from blastd.engines.kubernetes.failures import ClusterFailure
 from blastd.engines.kubernetes.objects import JobObject, PodObject
 from blastd.engines.kubernetes.reading import KnownJob
+from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches, idle
 from blastd.engines.kubernetes.status import Units, units_of
 
 log = structlog.get_logger()
@@ -37,14 +37,14 @@ class Holdings:
     def __init__(
         self,
         seen: ClusterView,
-        attendant: Attendant,
-        depot: Depot,
+        fetches: ResultFetches,
+        databases: ClusterDatabases,
         bootstrap: Bootstrap,
         clock: Clock,
         tell: Callable[[JobId], None],
     ) -> None:
         """Take the parts; *tell* passes on that something new is known of a job."""
-        self._seen, self._attendant, self._depot, self._bootstrap = seen, attendant, depot, bootstrap
+        self._seen, self._fetches, self._databases, self._bootstrap = seen, fetches, databases, bootstrap
         self._clock, self._tell = clock, tell
         self._held: dict[JobId, ClusterJob] = {}
         self._tasks: Tasks | None = None
@@ -90,7 +90,7 @@ class Holdings:
 
         def tell() -> None:
             for node in held.nodes:
-                self._depot.note(found, node)
+                self._databases.note(found, node)
             held.nodes.clear()
             self._tell(held.job_id)
 
@@ -99,7 +99,7 @@ class Holdings:
             if current is not None and current.news.is_set():
                 self.attend(current)  # for what came while it ended
 
-        self._start(f"attend {held.name}", self._attendant.attend(held, objects, tell), ended)
+        self._start(f"attend {held.name}", self._fetches.attend(held, objects, tell), ended)
 
     def probe(self, held: ClusterJob, units: Units) -> None:
         """Have fetched what a deleted Job left in the storage account."""
@@ -107,7 +107,7 @@ class Holdings:
             self._start(f"probe {held.name}", self._probe(held, units))
 
     async def _probe(self, held: ClusterJob, units: Units) -> None:
-        whole = await self._attendant.fetch(held, units.all)
+        whole = await self._fetches.fetch(held, units.all)
         if whole or held.trouble is None or held.trouble.code == "results_missing":
             held.probed, held.trouble = True, None
         else:
@@ -180,7 +180,7 @@ class Holdings:
             if found is None or held.units is None or (held.signed_at is not None and now - held.signed_at < half):
                 continue
             try:
-                databases = await self._depot.of_job(found)
+                databases = await self._databases.of_job(found)
                 access = self._bootstrap.access(job_id, held.attempt, held.units.all, databases, self._clock.now())
                 await self._bootstrap.renew(held.name, access)
             except (ClusterFailure, BlobFailure) as error:

@@ -14,7 +14,7 @@ MOST_SEEN = 100_000
 AGAIN = "Submit the search again: a damaged result is never reused."
 
 
-class Whole:
+class Intact:
     """Compares files with their checksums, each once for as long as it does not change. All methods block."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from blastd.core.model import Frozen
 ANCHORED = frozenset({"anchored", "anchored_letters", "flat", "flat_letters"})
 """Alignments of all subjects together: only the table before them can be cut."""
 Lines = Iterable[bytes]
-"""Whole lines with their ends."""
+"""Intact lines with their ends."""
 
 _TABLE_HEAD = re.compile(rb" {20,}Score +E *\n")
 _TABLE_LINE = b"Sequences producing significant alignments:"

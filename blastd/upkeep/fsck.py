@@ -18,7 +18,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
 from blastd.durable import digest
 from blastd.errors import SchemaTooNew, StoreBroken
-from blastd.store import artifacts, connect, dbtasks, jobs, migrate, sqlite, texts, units
+from blastd.store import artifacts, connect, dbtasks, jobs, migrate, query_texts, sqlite, units
 from blastd.store.connect import BUSY_SECONDS
 from blastd.store.files import ASCII_QUERY, PART, QUERY, STRANGER_SECONDS, remove
 
@@ -182,7 +182,7 @@ class _Check:
             if job is None:
                 return None
             its_units, its_artifacts = units.of_job(self._db, job_id), artifacts.of_job(self._db, job_id)
-            return Rows(job=job, units=its_units, artifacts=its_artifacts, text_kept=texts.has(self._db, job_id))
+            return Rows(job=job, units=its_units, artifacts=its_artifacts, text_kept=query_texts.has(self._db, job_id))
         finally:
             self._db.execute("COMMIT")
 

@@ -8,9 +8,9 @@ from blastd.core.ids import JobId
 from blastd.core.model import Event, Frozen, Job, UnitState
 from blastd.durable import digest, publish
 from blastd.errors import Conflict, ResultGone
-from blastd.service.archive import Contents, Member, write
 from blastd.store import artifacts, events, units
 from blastd.store.files import Files
+from blastd.upkeep.archive import Contents, Member, write
 
 PAGE = 1000
 
@@ -72,24 +72,24 @@ def _events(db: sqlite3.Connection, job_id: JobId) -> Iterator[Event]:
 def _members(files: Files, contents: Contents) -> Iterator[Member]:
     job = contents.job
     folder = files.job_folder(job.job_id)
-    yield _whole(folder, "query.fa", None, job.query.sha256)
+    yield _intact(folder, "query.fa", None, job.query.sha256)
     if job.standins:
-        yield _whole(folder, "query.ascii.fa", None, "")
+        yield _intact(folder, "query.ascii.fa", None, "")
     for unit in contents.units:
         path = f"units/{unit.index}.out"
         if unit.state is UnitState.DONE and (folder / path).exists():
-            yield _whole(folder, path, unit.output_bytes, unit.output_sha256 or "")
+            yield _intact(folder, path, unit.output_bytes, unit.output_sha256 or "")
         elif any(artifact.path == path for artifact in contents.artifacts):
             raise ResultGone(f"The stored result is no longer whole: {path} is missing.")
     for artifact in contents.artifacts:
         if artifact.name.startswith("results/"):
             try:
-                yield _whole(folder, artifact.path, artifact.size_bytes, artifact.sha256)
+                yield _intact(folder, artifact.path, artifact.size_bytes, artifact.sha256)
             except ResultGone:
                 continue
 
 
-def _whole(folder: Path, path: str, size_bytes: int | None, sha256: str) -> Member:
+def _intact(folder: Path, path: str, size_bytes: int | None, sha256: str) -> Member:
     """Return a stored file as a member. Raises ResultGone when it is not as its row says."""
     try:
         size, found = digest(folder / path)

@@ -8,15 +8,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from blastd.core.ascii_titles import Encoder, make_table
 from blastd.core.fasta import QueryScan, Reader, SequenceLimits
 from blastd.core.model import Frozen, QueryInfo, Warned
 from blastd.core.molecule import judge
-from blastd.core.standins import Encoder, make_table
 
 BLOCK = 1 << 20
 
 
-class Intake(Frozen, frozen=True, kw_only=True):
+class QueryInput(Frozen, frozen=True, kw_only=True):
     """What was submitted: `letters`, `offsets` and `sizes` of each record in the file that BLAST+ reads.
 
     `query` is the normalised FASTA, `ascii` the one with stand-ins for titles that BLAST+ breaks, None when not needed:
@@ -37,9 +37,9 @@ class Intake(Frozen, frozen=True, kw_only=True):
     standins: dict[str, str] = {}
 
 
-def take_in(
+def read_query(
     upload: Path | bytes, query: Path | None, wanted: str | None, limits: SequenceLimits, *, check: bool
-) -> Intake:
+) -> QueryInput:
     """Read *upload*, write the normalised *query* (None: keep it in memory), and return what was found; blocking.
 
     A file *upload* is removed.
@@ -56,7 +56,7 @@ def take_in(
     if scan.needs_standins and not judged.faults:
         table = make_table(scan)
         read, kept_ascii = _write_ascii(kept, ascii_of(query) if query is not None else None, table)
-    return Intake(
+    return QueryInput(
         info=QueryInfo(
             count=scan.count,
             letters=sum(judged.letters),

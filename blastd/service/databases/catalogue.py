@@ -25,7 +25,7 @@ from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
 from blastd.clock import Clock, to_ms
 from blastd.core.model import Warned
-from blastd.core.offered import WORDS
+from blastd.core.program_table import WORDS
 from blastd.errors import (
     BlastdError,
     Conflict,
@@ -38,8 +38,8 @@ from blastd.errors import (
     ToolFailed,
 )
 from blastd.service.access import Identity
-from blastd.service.making import AT_ONCE_BYTES, Examined, examine
-from blastd.service.orders import Listed, NewDatabase, building, drop_upload, examined, first_of_all, order_of
+from blastd.service.databases.input import AT_ONCE_BYTES, Examined, examine
+from blastd.service.databases.orders import Listed, NewDatabase, building, drop_upload, examined, first_of_all, order_of
 from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask
 from blastd.store.files import Files

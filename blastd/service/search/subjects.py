@@ -13,15 +13,15 @@ from typing import Protocol
 from blastd.aio import duty, offload
 from blastd.blastplus import blastdb, makedb
 from blastd.blastplus.makedb import BuildFailed, Made, Order
-from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.pins import Pins
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
 from blastd.core.fasta import SequenceLimits
 from blastd.core.model import Warned
-from blastd.core.offered import TITLES
+from blastd.core.program_table import TITLES
 from blastd.core.programs import molecules
-from blastd.service.intake import Intake, take_in
-from blastd.service.making import of_file
+from blastd.service.databases.input import of_file
+from blastd.service.search.query import QueryInput, read_query
 from blastd.store.files import Files
 
 Faults = list[tuple[str, str]]
@@ -51,18 +51,18 @@ class Given(Protocol):
 class Subjects:
     """Makes databases of uploaded subjects."""
 
-    def __init__(self, tools: Tools, files: Files, shelf: Shelf, chance: Chance) -> None:
+    def __init__(self, tools: Tools, files: Files, pins: Pins, chance: Chance) -> None:
         """Take the parts."""
-        self._tools, self._files, self._shelf, self._chance = tools, files, shelf, chance
+        self._tools, self._files, self._pins, self._chance = tools, files, pins, chance
 
-    async def read(self, given: Given, target: Path) -> Intake:
+    async def read(self, given: Given, target: Path) -> QueryInput:
         """Return what the uploaded subjects are; their normalised form is in *target*."""
         wanted = molecules(given.program)[1] if given.program in TITLES else None
         limits = SequenceLimits(letters=LETTERS, sequences=SEQUENCES)
         upload = given.subject or target
-        return await offload(take_in, upload, target, wanted, limits, check=given.molecule_check)
+        return await offload(read_query, upload, target, wanted, limits, check=given.molecule_check)
 
-    async def database(self, given: Given, own: Intake, fasta: Path) -> tuple[Made | None, Faults]:
+    async def database(self, given: Given, own: QueryInput, fasta: Path) -> tuple[Made | None, Faults]:
         """Return the subjects, normalised in *fasta*, as a pinned database with its warnings, or why there is none.
 
         Raises DatabaseBroken, ToolFailed.
@@ -87,7 +87,7 @@ class Subjects:
             made = await makedb.make(order, folder, self._tools, SECONDS, self._chance)
             place = await offload(makedb.place_of, folder, name, order.molecule)
             (found,) = (await blastdb.scan([place], self._tools)).named(name)
-            await self._shelf.pin(found)
+            await self._pins.pin(found)
         except BuildFailed as error:
             return None, [("/subject", str(error))]
         finally:

@@ -2,7 +2,7 @@
 
 `manifest.json` comes first and lists every other member, in order, with size and SHA-256. What is read from an archive
 was made by somebody else: members are accepted only as the manifest foretells them, as plain files, and their names
-choose nothing; where a file goes is decided by `service.incoming` from rows that it has checked. All functions block.
+choose nothing; where a file goes is decided by `upkeep.import_` from rows that it has checked. All functions block.
 """
 
 import gzip

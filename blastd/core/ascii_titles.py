@@ -50,12 +50,12 @@ def _base35(number: int) -> str:
     return digits
 
 
-def standin_encode(line: bytes, table: Table) -> bytes:
+def encode_titles(line: bytes, table: Table) -> bytes:
     """Return a definition line with stand-ins; the table must be of its query."""
     return Encoder(table).line(line)
 
 
-def standin_decode(output: bytes, table: Table) -> bytes:
+def decode_titles(output: bytes, table: Table) -> bytes:
     """Return whole *output* with the texts put back."""
     decoder = Decoder(table)
     return decoder.feed(output) + decoder.end()
@@ -110,7 +110,7 @@ class Decoder:
         mark = next(iter(table), "")[:_MARK_LENGTH]
         self._mark = mark[:1].encode()
         a, b, c = (re.escape(letter.encode()) for letter in mark) if mark else (b"",) * 3
-        self._whole = re.compile(b"%b\n?%b\n?%b(?:\n?[0-9a-y])+\n?z" % (a, b, c))
+        self._intact = re.compile(b"%b\n?%b\n?%b(?:\n?[0-9a-y])+\n?z" % (a, b, c))
         self._begun = re.compile(b"%b\n?(?:%b\n?(?:%b(?:\n?[0-9a-y])*\n?)?)?\\Z" % (a, b, c))
         self._longest = 2 * max(map(len, table), default=0)  # a line break may follow each letter
 
@@ -123,7 +123,7 @@ class Decoder:
         if self._mark in data[-self._longest :] and (begun := self._begun.search(data, max(cut - self._longest, 0))):
             cut = begun.start()
         self._pending = data[cut:]
-        return self._whole.sub(self._text, data[:cut]) if self._mark in data else data[:cut]
+        return self._intact.sub(self._text, data[:cut]) if self._mark in data else data[:cut]
 
     def end(self) -> bytes:
         """Return the last bytes."""

@@ -19,17 +19,21 @@ from msgspec.structs import replace
 
 from blastd.aio import News, by_size, duty
 from blastd.blastplus.ids import Ids
-from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.pins import Pins
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.tabular import beside, columns
-from blastd.durable import settle
+from blastd.durable import rename_unflushed
 from blastd.errors import DatabaseGone, Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
-from blastd.results import finish, formats, hits, sequences
+from blastd.results import formats, hits, reformat, sequences
 from blastd.results.formats import FORMATS, Format
-from blastd.service.asked import (
+from blastd.service.progress import progress
+from blastd.service.results.hit_indices import HitIndices
+from blastd.service.results.intact import Intact
+from blastd.service.results.pages import align, offset_of, page_of
+from blastd.service.results.request import (
     PROJECTED,
     HitsFilter,
     ReadyResult,
@@ -43,11 +47,7 @@ from blastd.service.asked import (
     shaped,
     stored_file,
 )
-from blastd.service.hit_indices import HitIndices
-from blastd.service.progress import progress
-from blastd.service.streams import Copy, FileBlocks, in_threads
-from blastd.service.tables import align, offset_of, page_of
-from blastd.service.whole import Whole
+from blastd.service.results.streams import Copy, FileBlocks, in_threads
 from blastd.store import artifacts, jobs, units
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
@@ -68,18 +68,18 @@ class Results:
         *,
         store: Store,
         files: Files,
-        shelf: Shelf,
+        pins: Pins,
         tools: Tools,
         clock: Clock,
-        whole: Whole,
+        intact: Intact,
         ids: Ids,
         completed: News[JobId],
     ) -> None:
         """Take the parts."""
-        self._store, self._files, self._shelf, self._tools, self._clock = store, files, shelf, tools, clock
+        self._store, self._files, self._pins, self._tools, self._clock = store, files, pins, tools, clock
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._finishes = asyncio.Semaphore(FINISHES)
-        self._whole, self._ids = whole, ids
+        self._intact, self._ids = intact, ids
         self.indices = HitIndices(store, files, self.ready, completed)
 
     def formats(self) -> list[Format]:
@@ -101,7 +101,7 @@ class Results:
         its_units, its_artifacts = await self._rows(job)
         folder = self._files.job_folder(job.job_id)
         outputs = [one for one in its_artifacts if one.name.startswith("units/")]
-        await by_size(self._whole.unread_bytes(folder, outputs), self._whole.check, folder, outputs)
+        await by_size(self._intact.unread_bytes(folder, outputs), self._intact.check, folder, outputs)
         made = tuple(one for one in its_artifacts if one.name.startswith("results/"))
         return ReadyResult(job=job, folder=folder, units=tuple(its_units), kept=made)
 
@@ -128,7 +128,7 @@ class Results:
     async def query(self, job: Job) -> ResultFile:
         """Return the submitted sequences. Raises ResultGone."""
         path = self._files.query_path(job.job_id)
-        await by_size(job.query.letters, self._whole.check_query, path, job.query.sha256)
+        await by_size(job.query.letters, self._intact.check_query, path, job.query.sha256)
         try:
             size = (await duty(path.stat)).st_size
         except OSError as error:
@@ -196,7 +196,7 @@ class Results:
         if kept is None:
             return None
         reason = await by_size(
-            kept.size_bytes, self._whole.damage, ready.folder / kept.path, kept.size_bytes, kept.sha256
+            kept.size_bytes, self._intact.damage, ready.folder / kept.path, kept.size_bytes, kept.sha256
         )
         if reason is None:
             return kept
@@ -250,13 +250,13 @@ class Results:
         if kind.programs and ready.job.program not in kind.programs:
             raise Unsupported(f"BLAST+ writes {kind.name} for {', '.join(kind.programs)} only.")
         async with self._searched(ready) as given:
-            said = await finish.make_format(given, outfmt, target, query, kind.words)
+            said = await reformat.make_format(given, outfmt, target, query, kind.words)
         if new := [warned for warned in said if warned not in ready.job.warnings]:
             now = self._clock.now()
             await self._store.write(lambda db: jobs.warn(db, ready.job.job_id, new, now), of=[ready.job.job_id])
 
     @asynccontextmanager
-    async def _searched(self, ready: ReadyResult) -> AsyncIterator[finish.Finish]:
+    async def _searched(self, ready: ReadyResult) -> AsyncIterator[reformat.Reformat]:
         """Yield what making something from the databases of a search needs, with a work folder of its own.
 
         What is made counts only if the databases are those of the search before and after. Raises DatabaseGone.
@@ -265,23 +265,23 @@ class Results:
         await duty(work.mkdir, mode=0o700)
         try:
             await self._same(ready.job)
-            yield finish.Finish(
+            yield reformat.Reformat(
                 job=ready.job,
                 folder=ready.folder,
                 units=ready.units,
-                placed=await self._shelf.place(refs, work),
-                generations=[await self._shelf.find(ref) for ref in refs],
+                placed=await self._pins.place(refs, work),
+                generations=[await self._pins.find(ref) for ref in refs],
                 tools=self._tools,
                 clock=self._clock,
                 work=work,
             )
             await self._same(ready.job)
         finally:
-            await duty(finish.remove_work, work)
+            await duty(reformat.remove_work, work)
 
     async def _same(self, job: Job) -> None:
         """Raise DatabaseGone unless the databases are as they were when they were searched."""
-        changed = await self._shelf.changed(job.databases)
+        changed = await self._pins.changed(job.databases)
         if changed is not None:
             raise DatabaseGone(
                 f"{changed.sentence} Tables, hits and formats that are stored can still be read; for others search again."
@@ -318,15 +318,15 @@ class Results:
         """Return a page of hits. Raises Invalid."""
         index = await self.indices.of(ready)
         offset = offset_of(wanted.cursor)
-        asked = hits.HitsRequest(
+        request = hits.HitsRequest(
             query=wanted.query, sort=wanted.sort, order=wanted.order, min_identity=wanted.min_identity,
             max_evalue=wanted.max_evalue, min_coverage=wanted.min_coverage, text=wanted.text, group=wanted.group,
             limit=wanted.limit, offset=offset,
         )  # fmt: skip
-        total, rows = await by_size(ready.stored_bytes, hits.page, index, asked)
+        total, rows = await by_size(ready.stored_bytes, hits.page, index, request)
         if wanted.sequences and wanted.group == "hsp":
             letters, query = ready.job.query.letters, self._files.query_path(ready.job.job_id)
-            await by_size(letters, self._whole.check_query, query, ready.job.query.sha256)
+            await by_size(letters, self._intact.check_query, query, ready.job.query.sha256)
             await by_size(letters, align, ready.job, ready.folder, rows)
         for row in rows:
             row.pop("btop")
@@ -404,4 +404,4 @@ def _place(temporary: Path, final: Path, blocks: Iterator[bytes] | None) -> tupl
     if blocks is not None:
         formats.write_all(blocks, temporary)
     final.parent.mkdir(mode=0o700, exist_ok=True)
-    return settle(temporary, final)
+    return rename_unflushed(temporary, final)

@@ -13,7 +13,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.errors import BlastdError
 from blastd.results import hits
-from blastd.service.asked import ReadyResult
+from blastd.service.results.request import ReadyResult
 from blastd.store import jobs
 from blastd.store.files import Files
 from blastd.store.sqlite import Store

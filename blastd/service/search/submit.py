@@ -1,7 +1,7 @@
 """Accepting a search: every fault is found before 202, and what is accepted is on the disk and in the store.
 
 The order matters: replay of an Idempotency-Key, admission (stopping, disk, queue), scan of the query, checks, plan,
-files, row. A small query is durable with its row, and its file a while later (`tracking.settle`): accepting a search
+files, row. A small query is durable with its row, and its file a while later (`tracking.query_files`): accepting a search
 takes one flush of the disk, which those that come together share. A crash leaves at worst a folder that no row owns,
 which the sweep removes.
 """
@@ -28,22 +28,22 @@ from blastd.core import ids, quota, steps
 from blastd.core.fasta import SequenceLimits
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Unit, Warned
-from blastd.core.offered import TITLES
+from blastd.core.program_table import TITLES
 from blastd.core.programs import molecules
 from blastd.core.quota import Spent
 from blastd.errors import DiskFull, Expired, IdempotencyMismatch, Invalid, QuotaUsed, TooMany, Unavailable
 from blastd.service.access import Identity
-from blastd.service.checks import CheckedSearch, Checks, SearchRequest
-from blastd.service.intake import Intake, ascii_of, take_in
-from blastd.service.reuse import Reuse
-from blastd.service.rush import Rush
-from blastd.service.subjects import ENGINE as SUBJECT_ENGINE
-from blastd.service.subjects import Subjects
-from blastd.store import artifacts, jobs, outbox, presentations, texts, usage
+from blastd.service.search.checks import CheckedSearch, Checks, SearchRequest
+from blastd.service.search.query import QueryInput, ascii_of, read_query
+from blastd.service.search.reuse import Reuse
+from blastd.service.search.starts import Starts
+from blastd.service.search.subjects import ENGINE as SUBJECT_ENGINE
+from blastd.service.search.subjects import Subjects
+from blastd.store import artifacts, jobs, outbox, presentations, query_texts, usage
 from blastd.store.files import Files
 from blastd.store.jobs import Idempotency
+from blastd.store.query_texts import QueryText
 from blastd.store.sqlite import Store
-from blastd.store.texts import QueryText
 from blastd.tracking.tracker import Tracker
 
 log = structlog.get_logger()
@@ -118,7 +118,7 @@ class Submit:
         self._webhook_fault, self._subjects = webhook_fault, subjects
         self._reuse = reuse
         self._free, self._free_at = 0, -math.inf
-        self._rush = Rush(tracker.follow)
+        self._starts = Starts(tracker.follow)
 
     async def admit(self, who: Identity) -> None:
         """Refuse early, before a body is read. Raises Unavailable, DiskFull, TooMany."""
@@ -147,7 +147,7 @@ class Submit:
 
     async def submit(self, who: Identity, given: Submission) -> Accepted:
         """Accept a search. Raises Invalid with every fault, IdempotencyMismatch, TooMany, DiskFull, Unavailable."""
-        with self._rush.request():
+        with self._starts.request():
             return await self._submit(who, given)
 
     async def _submit(self, who: Identity, given: Submission) -> Accepted:
@@ -157,17 +157,17 @@ class Submit:
             wanted = molecules(given.program)[0] if given.program in TITLES else None
             limits = SequenceLimits(letters=self._limits.query_letters, sequences=self._limits.query_sequences)
             if small:
-                intake = take_in(given.upload, None, wanted, limits, check=given.molecule_check)
+                query_input = read_query(given.upload, None, wanted, limits, check=given.molecule_check)
             else:
-                intake = await by_size(
-                    _size(given.upload), take_in, given.upload, query, wanted, limits, check=given.molecule_check
+                query_input = await by_size(
+                    _size(given.upload), read_query, given.upload, query, wanted, limits, check=given.molecule_check
                 )
             own = await self._subjects.read(given, subject) if given.subject is not None else None
-            replayed = await self._replayed(who, given, intake, own)
+            replayed = await self._replayed(who, given, query_input, own)
             if replayed is not None:
                 return replayed
             self._admit_any()  # how many the owner has is counted where the row is written
-            return await self._accept(who, given, intake, own, subject)
+            return await self._accept(who, given, query_input, own, subject)
         finally:
             left = [one for one in (given.upload, given.subject) if isinstance(one, Path)]
             if not small or given.subject is not None:
@@ -176,7 +176,7 @@ class Submit:
                 await duty(_drop, *left)
 
     async def _accept(
-        self, who: Identity, given: Submission, intake: Intake, own: Intake | None, subject: Path
+        self, who: Identity, given: Submission, query_input: QueryInput, own: QueryInput | None, subject: Path
     ) -> Accepted:
         wrong = self._webhook_fault(given.webhook) if given.webhook else None
         known = [("/webhook", wrong)] if wrong else []
@@ -184,7 +184,7 @@ class Submit:
         if own is not None:
             made, faults = await self._subjects.database(given, own, subject)
             known += faults
-        asked = SearchRequest(
+        request = SearchRequest(
             program=given.program,
             databases=given.databases,
             task=given.task,
@@ -194,40 +194,40 @@ class Submit:
             subjects=own is not None,
             own=made.database if made is not None else None,
         )
-        checked = await self._checks.check(asked, intake, known)
-        key = _reuse_key(intake, checked)
+        checked = await self._checks.check(request, query_input, known)
+        key = _reuse_key(query_input, checked)
         job_id, now = ids.job_id(self._chance.uuid()), self._clock.now()
-        job = self._job(job_id, who.owner, given, intake, checked, key, now)
+        job = self._job(job_id, who.owner, given, query_input, checked, key, now)
         if made is not None:
             job = replace(job, warnings=(*job.warnings, *made.warnings))
         its_units = self._checks.units(job_id, checked.plan)
         if given.reuse and (same := await self._reuse.find(who.owner, key)) is not None:
             reused = await self._reuse.take(same, job)
             if reused is not None:
-                return await self._commit(given, intake, own, reused.job, reused.units, reused.artifacts)
+                return await self._commit(given, query_input, own, reused.job, reused.units, reused.artifacts)
         await self._checks.pin(checked)
-        if isinstance(intake.query, Path):
+        if isinstance(query_input.query, Path):
             await by_size(
-                intake.query.stat().st_size,
+                query_input.query.stat().st_size,
                 self._files.make_job,
                 job_id,
-                intake.query,
-                cast("Path | None", intake.ascii),
+                query_input.query,
+                cast("Path | None", query_input.ascii),
             )
-        return await self._commit(given, intake, own, job, its_units, ())
+        return await self._commit(given, query_input, own, job, its_units, ())
 
     async def _commit(
         self,
         given: Submission,
-        intake: Intake,
-        own: Intake | None,
+        query_input: QueryInput,
+        own: QueryInput | None,
         job: Job,
         its_units: Sequence[Unit],
         kept: Sequence[Artifact],
     ) -> Accepted:
         """Write the row with everything that belongs to it, unless the same request was faster."""
-        sha = body_sha256(given, intake, own)
-        text = None if job.status.terminal else _text(job.job_id, intake)
+        sha = body_sha256(given, query_input, own)
+        text = None if job.status.terminal else _text(job.job_id, query_input)
         idempotency = (
             Idempotency(owner=job.owner, key=given.idempotency_key, body_sha256=sha) if given.idempotency_key else None
         )
@@ -240,7 +240,7 @@ class Submit:
                 self._spend(db, job)
             jobs.insert(db, job, its_units, job.created_at, idempotency, self._told(db, job.owner, given))
             if text is not None:
-                texts.add(db, text)
+                query_texts.add(db, text)
                 self._files.write_query(text)
             presentations.put(db, job.job_id, given.presentation)
             for artifact in kept:
@@ -257,7 +257,7 @@ class Submit:
             return await self._answer(before, sha)
         log.info("job_accepted", job_id=job.job_id, program=job.program, units=len(its_units), source=job.source)
         if not job.status.terminal:
-            self._rush.accepted(job.job_id)
+            self._starts.accepted(job.job_id)
         return Accepted(job=job)
 
     def _told(self, db: sqlite3.Connection, owner: Owner, given: Submission) -> str | None:
@@ -267,12 +267,14 @@ class Submit:
         url = outbox.default_of(db, owner)
         return url if url is not None and self._webhook_fault(url) is None else None
 
-    async def _replayed(self, who: Identity, given: Submission, intake: Intake, own: Intake | None) -> Accepted | None:
+    async def _replayed(
+        self, who: Identity, given: Submission, query_input: QueryInput, own: QueryInput | None
+    ) -> Accepted | None:
         key = given.idempotency_key
         if key is None:
             return None
         before = await self._store.read_few(lambda db: jobs.replay(db, who.owner, key))
-        return None if before is None else await self._answer(before, body_sha256(given, intake, own))
+        return None if before is None else await self._answer(before, body_sha256(given, query_input, own))
 
     async def _answer(self, before: tuple[JobId, str], sha: str) -> Accepted:
         """Answer a repeated Idempotency-Key."""
@@ -307,7 +309,7 @@ class Submit:
         job_id: JobId,
         owner: Owner,
         given: Submission,
-        intake: Intake,
+        query_input: QueryInput,
         checked: CheckedSearch,
         key: str,
         now: datetime,
@@ -325,7 +327,7 @@ class Submit:
             priority=given.priority,
             owner=owner,
             source=given.source,
-            query=intake.info,
+            query=query_input.info,
             status=Status.QUEUED,
             phase=Phase.QUEUED,
             created_at=now,
@@ -333,10 +335,10 @@ class Submit:
             steps=steps.begin(),
             units_total=len(checked.plan.units),
             blast_version=checked.blast_version,
-            warnings=(*intake.warnings, *(Warned(text=text) for text in checked.warnings)),
+            warnings=(*query_input.warnings, *(Warned(text=text) for text in checked.warnings)),
             plan_why=checked.plan.why,
             reuse_key=key,
-            standins=intake.standins,
+            standins=query_input.standins,
         )
 
 
@@ -357,30 +359,30 @@ def check_quota(spent: Sequence[Spent], letters: int, limit: int, now: datetime)
         )
 
 
-def body_sha256(given: Submission, intake: Intake, own: Intake | None) -> str:
+def body_sha256(given: Submission, query_input: QueryInput, own: QueryInput | None) -> str:
     """Return what tells two requests apart: their meaning, not their bytes (a multipart border differs each time)."""
     words = [
         given.program, given.databases, given.task, given.options, given.title, given.engine, given.priority,
-        given.query_loc, given.reuse, given.molecule_check, intake.info.sha256, given.webhook,
+        given.query_loc, given.reuse, given.molecule_check, query_input.info.sha256, given.webhook,
         *([own.info.sha256] if own is not None else []),
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 
 
-def _reuse_key(intake: Intake, checked: CheckedSearch) -> str:
+def _reuse_key(query_input: QueryInput, checked: CheckedSearch) -> str:
     """Return what two searches with the same result have in common."""
     words = [
-        intake.info.sha256, [(database.name, database.fingerprint, database.taxonomy) for database in checked.databases],
+        query_input.info.sha256, [(database.name, database.fingerprint, database.taxonomy) for database in checked.databases],
         checked.program, checked.task, checked.options, checked.query_loc, checked.blast_version,
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 
 
-def _text(job_id: JobId, intake: Intake) -> QueryText | None:
+def _text(job_id: JobId, query_input: QueryInput) -> QueryText | None:
     """Return a query that was read in memory; None for one in files."""
-    if isinstance(intake.query, Path):
+    if isinstance(query_input.query, Path):
         return None
-    return QueryText(job_id=job_id, fasta=intake.query, ascii=cast("bytes | None", intake.ascii))
+    return QueryText(job_id=job_id, fasta=query_input.query, ascii=cast("bytes | None", query_input.ascii))
 
 
 def _size(upload: Path | bytes) -> int:

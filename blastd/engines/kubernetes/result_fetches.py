@@ -85,7 +85,7 @@ def idle(job: JobObject, pods: Iterable[PodObject]) -> bool:
     return facts.end is None and not facts.completed and not any(pod_facts(pod).started_at for pod in pods)
 
 
-class Attendant:
+class ResultFetches:
     """Fetches the results of jobs for the engine."""
 
     def __init__(self, blobs: Blobs, jobs_folder: Path, jitter: Callable[[], float]) -> None:

@@ -13,19 +13,19 @@ import structlog
 from blastd.aio import offload
 from blastd.clock import Clock
 from blastd.errors import StoreBroken
-from blastd.store import texts
+from blastd.store import query_texts
 from blastd.store.files import Files
+from blastd.store.query_texts import QueryText
 from blastd.store.sqlite import Store
-from blastd.store.texts import QueryText
 
 log = structlog.get_logger()
 
 PAGE = 100
-SETTLE_SECONDS = 15.0
+QUERY_FLUSH_SECONDS = 15.0
 AGE = timedelta(seconds=40)
 
 
-class Settler:
+class QueryFiles:
     """Makes the files of small queries durable, and lets the store forget them."""
 
     def __init__(self, store: Store, files: Files, clock: Clock) -> None:
@@ -48,10 +48,10 @@ class Settler:
         async for page in self._pages(max(self._begun, self._clock.now() - AGE)):
             await offload(self._files.flush_queries, page)
             durable = [text.job_id for text in page]
-            await self._store.write(lambda db, durable=durable: texts.drop(db, durable), of=())  # type: ignore[misc]  # a lambda with a default
+            await self._store.write(lambda db, durable=durable: query_texts.drop(db, durable), of=())  # type: ignore[misc]  # a lambda with a default
 
     async def _pages(self, before: datetime | None) -> AsyncIterator[Sequence[QueryText]]:
         after = ""
-        while page := await self._store.read(lambda db, after=after: texts.page(db, before, after, PAGE)):  # type: ignore[misc]  # as above
+        while page := await self._store.read(lambda db, after=after: query_texts.page(db, before, after, PAGE)):  # type: ignore[misc]  # as above
             yield page
             after = page[-1].job_id

@@ -17,27 +17,27 @@ import msgspec
 from msgspec.structs import replace
 
 from blastd.core import programs
+from blastd.core.ascii_titles import Decoder
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.programs import Catalogue, Search
-from blastd.core.standins import Decoder
 from blastd.durable import BLOCK, flush, flush_folder
 from blastd.errors import BadRequest, Conflict, ResultGone
 from blastd.results.assemble import assemble
 from blastd.results.formats import FORMATS
-from blastd.service.archive import Archive, Contents, Member, job_id_of, same, times
-from blastd.service.outgoing import contents_of
 from blastd.store import artifacts, events, jobs, units
 from blastd.store.files import Files
 from blastd.tracking.finish import MEDIA_TYPE
+from blastd.upkeep.archive import Archive, Contents, Member, job_id_of, same, times
+from blastd.upkeep.export import contents_of
 
 ENGINE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 MADE = re.compile(r"([a-z0-9_]+)(-[a-z0-9]{1,40}){0,2}")
-"""Name of a kept format: the format, the sum of its columns, one query (`service.results.key_of`)."""
+"""Name of a kept format: the format, the sum of its columns, one query (`service.results.read.key_of`)."""
 SOURCES = frozenset({"api", "web", "ncbi", "cli"})
 STANDIN = re.compile(r"[A-Za-z0-9]{3}[0-9a-y]+z")
 PLAIN = re.compile(r"[A-Za-z0-9\u0080-\U0010ffff]+")
-"""What stand-ins are put back as, unescaped, in XML and JSON, too (`core.standins`)."""
+"""What stand-ins are put back as, unescaped, in XML and JSON, too (`core.ascii_titles`)."""
 SHOWN_FAULTS = 10
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 """Before there was a blastd."""
@@ -54,7 +54,7 @@ class Taken(Frozen, frozen=True, kw_only=True):
     fresh: bool
 
 
-def take_in(
+def take_over(
     db: sqlite3.Connection, files: Files, archive: Archive, known: Catalogue, now: datetime, owner: Owner | None
 ) -> Taken:
     """Add the job of *archive* to the store, for *owner* if given. *known* are the options that this service offers.

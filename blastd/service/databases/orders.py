@@ -7,7 +7,7 @@ from blastd.aio import duty, offload
 from blastd.blastplus.blastdb import BlastDatabase
 from blastd.blastplus.makedb import BuildFailed, Order, check_name
 from blastd.core.model import Frozen, Warned
-from blastd.service.making import examine, together
+from blastd.service.databases.input import examine, together
 from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask
 

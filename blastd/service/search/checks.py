@@ -11,21 +11,21 @@ from typing import Any
 from blastd.blastplus import command
 from blastd.blastplus.blastdb import BlastDatabase
 from blastd.blastplus.layout import in_order
-from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.pins import Pins
 from blastd.blastplus.tools import Tools
 from blastd.core import plan as planning
 from blastd.core import programs, taxids
 from blastd.core.ids import JobId
 from blastd.core.model import DatabaseRef, Frozen, Job, Unit
 from blastd.core.near import Nearest
-from blastd.core.offered import TITLES
 from blastd.core.plan import Plan
+from blastd.core.program_table import TITLES
 from blastd.core.programs import Catalogue, Fault, Search
 from blastd.core.tabular import rich_spec
 from blastd.errors import Faults, Invalid, ToolFailed
-from blastd.service.databases import Databases
-from blastd.service.intake import Intake
-from blastd.service.scanning import settled
+from blastd.service.databases.catalogue import Databases
+from blastd.service.databases.scanning import settled
+from blastd.service.search.query import QueryInput
 from blastd.tracking.tracker import Tracker
 
 BLAST_BYTES = 200 << 20
@@ -84,49 +84,49 @@ class Checks:
         offered: Catalogue,
         tools: Tools,
         databases: Databases,
-        shelf: Shelf,
+        pins: Pins,
         tracker: Tracker,
         memory_bytes: Mapping[str, int],
     ) -> None:
         """Take the parts; *memory_bytes* is what a search may take, by engine (absent: not known)."""
         self.offered, self._tools = offered, tools
-        self._databases, self._shelf, self._tracker, self._memory = databases, shelf, tracker, memory_bytes
+        self._databases, self._pins, self._tracker, self._memory = databases, pins, tracker, memory_bytes
 
-    async def check(self, asked: SearchRequest, intake: Intake, known: Iterable[Fault]) -> CheckedSearch:
+    async def check(self, request: SearchRequest, query_input: QueryInput, known: Iterable[Fault]) -> CheckedSearch:
         """Return the search with everything it needs. Raises Invalid with every fault, those *known* before too."""
         faults = Faults(known)
         search = Search(
-            program=asked.program,
-            database=asked.databases if asked.own is None else (asked.own.name,),
-            task=asked.task,
-            options=asked.options,
-            query_loc=asked.query_loc,
+            program=request.program,
+            database=request.databases if request.own is None else (request.own.name,),
+            task=request.task,
+            options=request.options,
+            query_loc=request.query_loc,
         )
         checked, wrong = programs.check(search, self.offered)
-        if asked.subjects and checked is None:
+        if request.subjects and checked is None:
             wrong = wrong.but("/database")
         faults += wrong
-        faults += [("/query", text) for text in intake.faults]
-        engine = self._engine(asked.engine, faults)
-        await settled(self._databases, asked.databases)
-        wanted = TITLES[asked.program][2] if asked.program in TITLES else ""
-        found = [asked.own] if asked.own else []
-        if not asked.subjects:
-            found = await self._find(asked.databases, wanted, faults)
+        faults += [("/query", text) for text in query_input.faults]
+        engine = self._engine(request.engine, faults)
+        await settled(self._databases, request.databases)
+        wanted = TITLES[request.program][2] if request.program in TITLES else ""
+        found = [request.own] if request.own else []
+        if not request.subjects:
+            found = await self._find(request.databases, wanted, faults)
         remarks: tuple[str, ...] = ()
         if checked is not None:
-            if not intake.faults:
-                faults += programs.check_location(checked.query_loc, intake.letters)
+            if not query_input.faults:
+                faults += programs.check_location(checked.query_loc, query_input.letters)
             facts = [await self._facts(database, checked) for database in found]
             if taxids.expands(checked, self.offered.programs[checked.program]):
-                below = await self._databases.taxa_below(taxids.asked(checked), found)
+                below = await self._databases.taxa_below(taxids.requested(checked), found)
                 spelled = taxids.spell(checked, below, taxids.held(facts))
                 checked, remarks = spelled.search, spelled.remarks
                 faults += spelled.faults
             faults += programs.check_databases(checked, facts)
         if not faults:
             faults += await self._shared_ids(found)
-            faults += self._too_big(engine, found, intake)
+            faults += self._too_big(engine, found, query_input)
         if faults or checked is None:
             raise Invalid(faults)
         return CheckedSearch(
@@ -137,15 +137,15 @@ class Checks:
             found=tuple(found),
             databases=tuple(reference(database) for database in found),
             engine=engine,
-            plan=self._plan(checked, found, intake, engine),
-            warnings=(*remarks, *programs.hints(checked, all_short=intake.all_short)),
+            plan=self._plan(checked, found, query_input, engine),
+            warnings=(*remarks, *programs.hints(checked, all_short=query_input.all_short)),
             blast_version=await self._tools.version_of(checked.program),
         )
 
     async def pin(self, checked: CheckedSearch) -> None:
         """Keep the databases as they are now for this search. Raises DatabaseBroken."""
         for database in checked.found:
-            await self._shelf.pin(database)
+            await self._pins.pin(database)
 
     def units(self, job_id: JobId, plan: Plan) -> list[Unit]:
         """Return the units of a plan."""
@@ -169,13 +169,13 @@ class Checks:
         ]
 
     # ------------------------------------------------------------------ parts of the check
-    def _engine(self, asked: str | None, faults: Faults) -> str:
+    def _engine(self, name: str | None, faults: Faults) -> str:
         names = list(self._tracker.engines)
-        if asked is None:
+        if name is None:
             return next(iter(names), "local")
-        if asked not in names:
-            faults.append(("/engine", f"There is no engine {asked[:40]!r}; choose one of {', '.join(names)}."))
-        return asked
+        if name not in names:
+            faults.append(("/engine", f"There is no engine {name[:40]!r}; choose one of {', '.join(names)}."))
+        return name
 
     async def _find(self, names: Sequence[str], molecule: str, faults: Faults) -> list[BlastDatabase]:
         """Return the databases of these names as they are now, of the *molecule* that the program needs where there are two."""
@@ -230,26 +230,26 @@ class Checks:
             )
         ]
 
-    def _too_big(self, engine: str, found: Sequence[BlastDatabase], intake: Intake) -> list[Fault]:
+    def _too_big(self, engine: str, found: Sequence[BlastDatabase], query_input: QueryInput) -> list[Fault]:
         has = self._memory.get(engine, 0)
-        needs = sum(database.bytes for database in found) + BLAST_BYTES + intake.info.letters * BYTES_PER_LETTER
+        needs = sum(database.bytes for database in found) + BLAST_BYTES + query_input.info.letters * BYTES_PER_LETTER
         if not has or needs <= has:
             return []
         text = f"This search needs about {needs:,} bytes of memory, the {engine} engine has {has:,}: use a smaller database or query."
         return [("/database", text)]
 
     def _plan(
-        self, checked: programs.CheckedOptions, found: Sequence[BlastDatabase], intake: Intake, engine: str
+        self, checked: programs.CheckedOptions, found: Sequence[BlastDatabase], query_input: QueryInput, engine: str
     ) -> Plan:
         facts = self._tracker.engines[engine].health().facts
         return planning.plan(
             program=checked.program,
             task=checked.task,
             options=checked.options,
-            letters=intake.letters,
-            offsets=intake.offsets,
-            sizes=intake.sizes,
-            unnamed=intake.unnamed,
+            letters=query_input.letters,
+            offsets=query_input.offsets,
+            sizes=query_input.sizes,
+            unnamed=query_input.unnamed,
             database=planning.SearchedDatabases(
                 sequences=sum(database.sequences for database in found),
                 letters=sum(database.letters for database in found),

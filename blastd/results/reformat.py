@@ -16,14 +16,14 @@ from blastd.aio import duty, offload
 from blastd.blastplus import command, exits, process, remarks
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.layout import write_alias
-from blastd.blastplus.shelf import Placed
+from blastd.blastplus.pins import Placed
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core import alias
+from blastd.core.ascii_titles import Decoder, Encoder
 from blastd.core.merge import join_files, joinable
 from blastd.core.model import Frozen, Job, Unit, Warned
 from blastd.core.plan import WHOLE_DATABASE
-from blastd.core.standins import Decoder, Encoder
 from blastd.core.tabular import COLUMN, rich_spec, sections
 from blastd.durable import digest, is_full
 from blastd.errors import DiskFull, ResultDiffers, ResultGone, ToolFailed, Unsupported
@@ -39,7 +39,7 @@ WORTH_A_MASK = 0.5
 """A mask that keeps more than this share of the database saves nothing."""
 
 
-class Finish(Frozen, frozen=True, kw_only=True):
+class Reformat(Frozen, frozen=True, kw_only=True):
     """What a finish needs: the job with its files, the pinned databases, BLAST+ and a work folder of its own."""
 
     job: Job
@@ -59,7 +59,7 @@ class Finish(Frozen, frozen=True, kw_only=True):
 
 
 async def make_format(
-    given: Finish, outfmt: str, target: Path, query: int | None = None, more: Sequence[str] = ()
+    work: Reformat, outfmt: str, target: Path, query: int | None = None, more: Sequence[str] = ()
 ) -> tuple[Warned, ...]:
     """Write the result in BLAST+'s *outfmt* to *target*, of all queries or of one (its number from 1).
 
@@ -70,31 +70,31 @@ async def make_format(
     the same search gives another result than the stored one, Unsupported when one query alone is another search than it
     was among all, or when this machine has another version of BLAST+ than the search ran with.
     """
-    ran = given.job.blast_version
-    now = await given.tools.version_of(given.job.program)
+    ran = work.job.blast_version
+    now = await work.tools.version_of(work.job.program)
     if ran and ran != now:
         raise Unsupported(
             f"The search ran with BLAST+ {ran} and this machine has {now}, so this format would not be of the "
             "same search. Tables, CSV and hits are stored; for others search again, or bring both to one version."
         )
-    fasta = await offload(_verified, given)
+    fasta = await offload(_verified, work)
     said: dict[Warned, None] = {}
     parts: list[Path] = []
     sizes: list[int] = []
-    units: Sequence[Unit] = result_units(given.units)
+    units: Sequence[Unit] = result_units(work.units)
     if query is None and len(units) > 1 and not joinable(outfmt):
-        parts, sizes = [given.work / "whole.part"], [given.job.query.count]
-        stored = given.work / "whole.stored"
-        of_units = [stored_path(given.folder, unit) for unit in units]
-        await offload(_join, of_units, [unit.queries for unit in units], _rich(given), stored, {})
-        said |= dict.fromkeys(await _on_all(given, fasta, stored, outfmt, parts[0], more))
+        parts, sizes = [work.work / "whole.part"], [work.job.query.count]
+        stored = work.work / "whole.stored"
+        of_units = [stored_path(work.folder, unit) for unit in units]
+        await offload(_join, of_units, [unit.queries for unit in units], _rich(work), stored, {})
+        said |= dict.fromkeys(await _on_all(work, fasta, stored, outfmt, parts[0], more))
         units = []
     for unit in units:
         if query is not None and not unit.first_query < query <= unit.first_query + unit.queries:
             continue
-        part = given.work / f"{unit.index}.part"
+        part = work.work / f"{unit.index}.part"
         try:
-            said |= dict.fromkeys(await _batch(given, fasta, unit, outfmt, part, query, more))
+            said |= dict.fromkeys(await _batch(work, fasta, unit, outfmt, part, query, more))
         except ResultDiffers as error:
             if query is None:
                 raise
@@ -103,57 +103,57 @@ async def make_format(
             ) from error
         parts.append(part)
         sizes.append(unit.queries if query is None else 1)
-    await offload(_join, parts, sizes, outfmt, target, given.job.standins)
+    await offload(_join, parts, sizes, outfmt, target, work.job.standins)
     return tuple(said)
 
 
 async def _batch(
-    given: Finish, queries: Path, unit: Unit, outfmt: str, part: Path, query: int | None, more: Sequence[str]
+    work: Reformat, queries: Path, unit: Unit, outfmt: str, part: Path, query: int | None, more: Sequence[str]
 ) -> tuple[Warned, ...]:
     """Write one batch, from the stored subjects alone where that is the same search, else from the whole database."""
-    fasta, stored = await offload(_inputs, given, queries, unit, query)
-    folder = await _restricted(given, unit, stored)
+    fasta, stored = await offload(_inputs, work, queries, unit, query)
+    folder = await _restricted(work, unit, stored)
     if folder is not None:
-        if await _as_stored(given, fasta, folder, stored):
-            return await _blast(given, fasta, folder, outfmt, part, more)
-        log.info("finish_on_whole_database", job_id=given.job.job_id, unit=unit.index)
-    return await _on_all(given, fasta, stored, outfmt, part, more)
+        if await _as_stored(work, fasta, folder, stored):
+            return await _blast(work, fasta, folder, outfmt, part, more)
+        log.info("finish_on_whole_database", job_id=work.job.job_id, unit=unit.index)
+    return await _on_all(work, fasta, stored, outfmt, part, more)
 
 
 async def _on_all(
-    given: Finish, fasta: Path, stored: Path, outfmt: str, part: Path, more: Sequence[str]
+    work: Reformat, fasta: Path, stored: Path, outfmt: str, part: Path, more: Sequence[str]
 ) -> tuple[Warned, ...]:
     """Write a format from the whole database. Raises ResultDiffers."""
-    folder = Path(given.placed.run_folder)
-    if not await _as_stored(given, fasta, folder, stored):
+    folder = Path(work.placed.run_folder)
+    if not await _as_stored(work, fasta, folder, stored):
         raise ResultDiffers
-    return await _blast(given, fasta, folder, outfmt, part, more)
+    return await _blast(work, fasta, folder, outfmt, part, more)
 
 
-async def _as_stored(given: Finish, fasta: Path, folder: Path, stored: Path) -> bool:
+async def _as_stored(work: Reformat, fasta: Path, folder: Path, stored: Path) -> bool:
     """Tell whether the search in *folder* gives the stored form, byte for byte."""
-    check = given.work / "check"
-    await _blast(given, fasta, folder, _rich(given), check)
+    check = work.work / "check"
+    await _blast(work, fasta, folder, _rich(work), check)
     return await offload(_same, check, stored)
 
 
-def _rich(given: Finish) -> str:
+def _rich(work: Reformat) -> str:
     """Return the -outfmt of the stored form."""
-    return rich_spec(given.job.program, given.job.options)
+    return rich_spec(work.job.program, work.job.options)
 
 
-def _verified(given: Finish) -> Path:
+def _verified(work: Reformat) -> Path:
     """Return the FASTA that BLAST+ read for the search; blocking. Raises ResultGone when it is not what was submitted."""
-    submitted = given.folder / "query.fa"
+    submitted = work.folder / "query.fa"
     try:
-        whole = digest(submitted)[1] == given.job.query.sha256
+        whole = digest(submitted)[1] == work.job.query.sha256
     except OSError as error:
         raise ResultGone(f"The submitted sequences can't be read: {error.strerror}. Search again.") from error
     if not whole:
         raise ResultGone("The submitted sequences are no longer whole, so no format can be made of them. Search again.")
-    if not given.job.standins:
+    if not work.job.standins:
         return submitted
-    made, encoder = given.work / "query.ascii.fa", Encoder(given.job.standins)
+    made, encoder = work.work / "query.ascii.fa", Encoder(work.job.standins)
     with submitted.open("rb") as source, made.open("wb") as out:
         while block := source.read(BLOCK):
             out.write(encoder.feed(block))
@@ -161,14 +161,14 @@ def _verified(given: Finish) -> Path:
     return made
 
 
-def _inputs(given: Finish, fasta: Path, unit: Unit, query: int | None) -> tuple[Path, Path]:
+def _inputs(work: Reformat, fasta: Path, unit: Unit, query: int | None) -> tuple[Path, Path]:
     """Return the FASTA file of the batch (or of one query) and its stored form; blocking."""
-    stored = stored_path(given.folder, unit)
-    if len(given.units) > 1:
-        fasta = command.batch_file(fasta, given.work / f"{unit.index}.fa", unit)
+    stored = stored_path(work.folder, unit)
+    if len(work.units) > 1:
+        fasta = command.batch_file(fasta, work.work / f"{unit.index}.fa", unit)
     if query is None:
         return fasta, stored
-    one, its = given.work / "one.fa", given.work / "one.stored"
+    one, its = work.work / "one.fa", work.work / "one.stored"
     at, number = query - 1 - unit.first_query, -1
     with fasta.open("rb") as source, one.open("wb") as out:
         for line in source:
@@ -178,13 +178,13 @@ def _inputs(given: Finish, fasta: Path, unit: Unit, query: int | None) -> tuple[
             elif number > at:
                 break
     with its.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
-        out.writelines(only(given.folder, given.units, query))
+        out.writelines(only(work.folder, work.units, query))
     return one, its
 
 
-async def _restricted(given: Finish, unit: Unit, stored: Path) -> Path | None:
+async def _restricted(work: Reformat, unit: Unit, stored: Path) -> Path | None:
     """Make a folder with an alias that holds only the stored subjects; None when the whole database is searched."""
-    options, layout = given.job.options, given.placed.layout
+    options, layout = work.job.options, work.placed.layout
     if (
         layout is None
         or not layout.has_ids
@@ -195,22 +195,22 @@ async def _restricted(given: Finish, unit: Unit, stored: Path) -> Path | None:
     names = await offload(_subjects, stored)
     if not names or len(names) > layout.sequences * WORTH_A_MASK:
         return None
-    positions = await _positions(given, layout, names)
+    positions = await _positions(work, layout, names)
     if positions is None:
         return None
-    folder = given.work / f"db-{unit.index}"
+    folder = work.work / f"db-{unit.index}"
     await duty(write_alias, alias.restrict(layout, alias.ranges(positions)), layout, folder)
     return folder
 
 
-async def _positions(given: Finish, layout: alias.Layout, names: Sequence[str]) -> list[int] | None:
+async def _positions(work: Reformat, layout: alias.Layout, names: Sequence[str]) -> list[int] | None:
     """Return the positions of the sequences called *names*; None if they are not found one by one."""
-    wanted = given.work / "subjects.txt"
+    wanted = work.work / "subjects.txt"
     await duty(wanted.write_text, "".join(f"{name}\n" for name in names), "utf-8", "surrogateescape")
-    words = ["-db", given.placed.argument, "-dbtype", layout.molecule, "-entry_batch", str(wanted)]
+    words = ["-db", work.placed.argument, "-dbtype", layout.molecule, "-entry_batch", str(wanted)]
     try:
-        folder = Path(given.placed.run_folder)
-        ran = await given.tools.run("blastdbcmd", [*words, "-outfmt", "%o"], cwd=folder, seconds=300.0)
+        folder = Path(work.placed.run_folder)
+        ran = await work.tools.run("blastdbcmd", [*words, "-outfmt", "%o"], cwd=folder, seconds=300.0)
         found = [int(line) for line in ran.text().split()]
     except (ToolFailed, ValueError):
         return None
@@ -224,23 +224,23 @@ def _subjects(stored: Path) -> list[str]:
 
 
 async def _blast(
-    given: Finish, fasta: Path, folder: Path, outfmt: str, out: Path, more: Sequence[str] = ()
+    work: Reformat, fasta: Path, folder: Path, outfmt: str, out: Path, more: Sequence[str] = ()
 ) -> tuple[Warned, ...]:
     """Run the user's own search in *outfmt*; returns what BLAST+ said. Raises ToolFailed."""
-    job = given.job
-    words = await duty(command.arguments, job, given.work)
+    job = work.job
+    words = await duty(command.arguments, job, work.work)
     argv = command.argv(
-        given.tools.paths[job.program],
+        work.tools.paths[job.program],
         words,
         query=str(fasta),
-        database=given.placed.argument,
+        database=work.placed.argument,
         outfmt=outfmt,
         more=more,
         threads=1,  # threads could decide ties at the limit of subjects in another way
     )
     errors = out.with_name(out.name + ".err")
     ended = await process.run(
-        argv, cwd=folder, env=given.environment, stdout=out, stderr=errors, limits=LIMITS, clock=given.clock
+        argv, cwd=folder, env=work.environment, stdout=out, stderr=errors, limits=LIMITS, clock=work.clock
     )
     if ended.exit_code != 0:
         trouble = exits.explain(
@@ -252,7 +252,7 @@ async def _blast(
             time_limit_seconds=LIMITS.seconds,
             memory_limit_bytes=None,
         )
-        if trouble.code == DiskFull.code or is_full(given.work):
+        if trouble.code == DiskFull.code or is_full(work.work):
             raise DiskFull
         raise ToolFailed(f"The format could not be made: {trouble.text}")
     said = remarks.hear(await offload(process.excerpt, errors, STDERR_BYTES))

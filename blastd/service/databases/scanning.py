@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from blastd.errors import Unavailable
-from blastd.service.databases import Databases
+from blastd.service.databases.catalogue import Databases
 
 SCAN_SECONDS = 5.0
 """How long a submit waits for its databases."""

@@ -41,7 +41,7 @@ class Push:
     failed: BaseException | None = None
 
 
-class Depot:
+class ClusterDatabases:
     """Finds, uploads and warms database generations."""
 
     def __init__(

@@ -54,7 +54,7 @@ def located(one: DatabaseRef | BlastDatabase, made: Generation) -> DatabaseAt:
     )
 
 
-class Shelf:
+class Pins:
     """Pins databases and finds generations by fingerprint."""
 
     def __init__(

@@ -15,8 +15,8 @@ from blastd.core.model import Frozen, Job
 from blastd.core.pairwise import SubjectAlignments, subjects
 from blastd.core.programs import limit_of
 from blastd.errors import Invalid, ResultGone, Unsupported
-from blastd.service.asked import ResultFile, ResultRequest
-from blastd.service.results import Results
+from blastd.service.results.read import Results
+from blastd.service.results.request import ResultFile, ResultRequest
 
 MOST_BYTES = 2 << 20
 """What one page of alignments holds at most, but for its first subject, whose HSPs are cut there."""

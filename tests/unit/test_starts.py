@@ -1,49 +1,49 @@
-"""Answers before starts (`service.rush`): who waits for whom, and that nobody waits long."""
+"""Answers before starts (`service.search.starts`): who waits for whom, and that nobody waits long."""
 
 import asyncio
 import time
 
 from blastd.core.ids import JobId
-from blastd.service.rush import LATE_SECONDS, SLICE, SLICE_SECONDS, WAIT_SECONDS, Rush
+from blastd.service.search.starts import LATE_SECONDS, SLICE, SLICE_SECONDS, WAIT_SECONDS, Starts
 from tests.patience import PATIENCE_SECONDS
 
 
 async def test_a_search_alone_starts_with_its_answer() -> None:
     started: list[JobId] = []
-    rush = Rush(started.append)
-    with rush.request():
-        rush.accepted(JobId("a"))
+    starts = Starts(started.append)
+    with starts.request():
+        starts.accepted(JobId("a"))
         assert started == []
     assert started == ["a"]
 
 
 async def test_those_that_came_together_are_all_answered_first() -> None:
     started: list[JobId] = []
-    rush = Rush(started.append)
-    with rush.request():
-        with rush.request():
-            rush.accepted(JobId("a"))
+    starts = Starts(started.append)
+    with starts.request():
+        with starts.request():
+            starts.accepted(JobId("a"))
         assert started == []
-        rush.accepted(JobId("b"))
+        starts.accepted(JobId("b"))
     assert started == ["a", "b"]
 
 
 async def test_a_request_that_takes_long_holds_nobody_up() -> None:
     started: list[JobId] = []
-    rush = Rush(started.append)
-    with rush.request():
-        rush.accepted(JobId("a"))
+    starts = Starts(started.append)
+    with starts.request():
+        starts.accepted(JobId("a"))
         await asyncio.sleep(WAIT_SECONDS * 1.5)
         assert started == ["a"]
 
 
 async def test_many_start_some_at_a_time_in_their_order() -> None:
     started: list[JobId] = []
-    rush = Rush(started.append)
+    starts = Starts(started.append)
     names = [JobId(f"{number:03}") for number in range(SLICE * 2 + 1)]
-    with rush.request():
+    with starts.request():
         for name in names:
-            rush.accepted(name)
+            starts.accepted(name)
     assert started == names[:SLICE]
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(started) < len(names):  # noqa: ASYNC110  # nothing tells of a start
@@ -53,11 +53,11 @@ async def test_many_start_some_at_a_time_in_their_order() -> None:
 
 async def test_a_loop_that_is_late_answers_before_it_starts_more_and_starts_them_all_the_same() -> None:
     started: list[tuple[float, JobId]] = []
-    rush = Rush(lambda job_id: started.append((time.monotonic(), job_id)))
+    starts = Starts(lambda job_id: started.append((time.monotonic(), job_id)))
     begin = time.monotonic()
-    with rush.request():
+    with starts.request():
         for number in range(SLICE + 1):
-            rush.accepted(JobId(str(number)))
+            starts.accepted(JobId(str(number)))
     async with asyncio.timeout(PATIENCE_SECONDS):
         while len(started) <= SLICE:
             time.sleep(SLICE_SECONDS + 3 * LATE_SECONDS)  # noqa: ASYNC251  # this is what makes the loop late

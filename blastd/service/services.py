@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from blastd.aio import News, every
-from blastd.blastplus.shelf import Shelf, located
+from blastd.blastplus.pins import Pins, located
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
 from blastd.clock import Clock
@@ -16,17 +16,17 @@ from blastd.core.ids import JobId
 from blastd.core.programs import Catalogue
 from blastd.metrics import Metrics
 from blastd.service.access import Access
-from blastd.service.checks import Checks, CommandLines, command_lines
-from blastd.service.databases import Databases, Listed
+from blastd.service.databases.catalogue import Databases, Listed
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.posting import Posting
-from blastd.service.results import Results
-from blastd.service.reuse import Reuse
-from blastd.service.subjects import Subjects
-from blastd.service.submit import Submit
+from blastd.service.results.intact import Intact
+from blastd.service.results.read import Results
+from blastd.service.search.checks import Checks, CommandLines, command_lines
+from blastd.service.search.reuse import Reuse
+from blastd.service.search.subjects import Subjects
+from blastd.service.search.submit import Submit
 from blastd.service.system import SIZE_SECONDS, Component, System
 from blastd.service.webhooks import Webhooks
-from blastd.service.whole import Whole
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
 from blastd.tracking.tracker import Tracker
@@ -58,7 +58,7 @@ class Services:
         store: Store,
         files: Files,
         tracker: Tracker,
-        shelf: Shelf,
+        pins: Pins,
         databases: Databases,
         completed: News[JobId],
         tools: Tools,
@@ -72,19 +72,19 @@ class Services:
         self.version, self.blast_version = version, offered.blast_version
         metrics.build.labels(version=version, blast_version=offered.blast_version).set(1)
         self.stopping = asyncio.Event()
-        self.databases, self._shelf, self._warmer = databases, shelf, warmer
+        self.databases, self._pins, self._warmer = databases, pins, warmer
         if warmer is not None:
             databases.warm_on = warmer.warm_nodes
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
-        whole = Whole()
+        intact = Intact()
         self.results = Results(
             store=store,
             files=files,
-            shelf=shelf,
+            pins=pins,
             tools=tools,
             clock=clock,
-            whole=whole,
+            intact=intact,
             ids=databases.ids,
             completed=completed,
         )
@@ -99,16 +99,16 @@ class Services:
                 tools=tools,
                 offered=offered,
                 databases=databases,
-                shelf=shelf,
+                pins=pins,
                 tracker=tracker,
                 memory_bytes=memory_of(settings),
             ),
-            subjects=Subjects(tools, files, shelf, chance),
+            subjects=Subjects(tools, files, pins, chance),
             limits=settings.limits,
             floor_bytes=settings.retention.disk_floor_bytes,
             stopping=self.stopping,
             webhook_fault=self.webhooks.fault,
-            reuse=Reuse(store, files, clock, shelf, whole),
+            reuse=Reuse(store, files, clock, pins, intact),
         )
         self.system = System(
             store=store,
@@ -151,7 +151,7 @@ class Services:
         if self._warmer is None:
             return list(found.warm_on), "This machine searches the database where it lies: there is nothing to bring."
         database = found.database
-        made = await self._shelf.pin(database)
+        made = await self._pins.pin(database)
         begun = await self._warmer.warm(located(database, made))
         return list(self._warmer.warm_nodes(database.fingerprint)), begun
 

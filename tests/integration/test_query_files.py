@@ -10,10 +10,10 @@ import pytest
 from blastd.clock import SystemClock
 from blastd.core.ids import JobId
 from blastd.errors import StoreBroken
-from blastd.service.fsck import check
 from blastd.store import files as store_files
-from blastd.store import texts
-from blastd.tracking.settle import Settler
+from blastd.store import query_texts
+from blastd.tracking.query_files import QueryFiles
+from blastd.upkeep.fsck import check
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 from tests.service import API, Service, serving
@@ -24,9 +24,9 @@ WITH_STANDIN = LAMBDA_QUERY.replace(">", ">é ", 1)
 LATER = SystemClock().now() + timedelta(days=1)
 
 
-def later(service: Service) -> Settler:
+def later(service: Service) -> QueryFiles:
     """What starts once more, so that all is from before."""
-    return Settler(service.store, service.files, SystemClock())
+    return QueryFiles(service.store, service.files, SystemClock())
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def service(database_folder: Path, tmp_path: Path) -> AsyncIterator[Servic
 
 
 async def kept(service: Service) -> list[str]:
-    return [text.job_id for text in await service.store.read(lambda db: texts.page(db, LATER, "", 1000))]
+    return [text.job_id for text in await service.store.read(lambda db: query_texts.page(db, LATER, "", 1000))]
 
 
 async def test_C09_a_power_cut_takes_no_query_of_an_accepted_search(service: Service) -> None:
@@ -127,9 +127,9 @@ async def test_a_job_deleted_meanwhile_is_passed_over(service: Service) -> None:
     assert not service.files.job_folder(page[0].job_id).exists()
 
 
-async def _page_of(service: Service) -> list[texts.QueryText]:
+async def _page_of(service: Service) -> list[query_texts.QueryText]:
     await service.submit(LAMBDA_QUERY, reuse=False)
-    return await service.store.read(lambda db: texts.page(db, LATER, "", 10))
+    return await service.store.read(lambda db: query_texts.page(db, LATER, "", 10))
 
 
 async def test_what_came_as_a_file_is_durable_at_once(service: Service) -> None:
@@ -155,16 +155,16 @@ async def test_C09_what_was_lost_comes_back_though_the_clock_is_behind_after_the
     query.write_bytes(b"")
     clock = Ahead()
     clock.seconds = -86_400
-    await Settler(service.store, service.files, clock).restore()
+    await QueryFiles(service.store, service.files, clock).restore()
     assert query.read_text() == LAMBDA_QUERY
 
 
 async def test_what_has_just_come_is_left_for_a_while(service: Service) -> None:
     clock = Ahead()
-    settler = Settler(service.store, service.files, clock)
+    query_files = QueryFiles(service.store, service.files, clock)
     row = await service.submit(LAMBDA_QUERY, reuse=False)
-    await settler.run_once()
+    await query_files.run_once()
     assert await kept(service) == [row["job_id"]]
     clock.seconds = 41
-    await settler.run_once()
+    await query_files.run_once()
     assert await kept(service) == []

@@ -18,7 +18,7 @@ LATE_SECONDS = 0.003
 """A loop that runs what is due later than this has others to answer."""
 
 
-class Rush:
+class Starts:
     """The requests in hand, and the jobs that wait for their answers."""
 
     def __init__(self, start: Callable[[JobId], None]) -> None:

@@ -12,13 +12,13 @@ import structlog
 from msgspec.structs import replace
 
 from blastd.aio import by_size, duty
-from blastd.blastplus.shelf import Shelf
+from blastd.blastplus.pins import Pins
 from blastd.clock import Clock
 from blastd.core.ids import Owner
 from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Step, StepStatus, Unit
 from blastd.durable import flush_folder
 from blastd.errors import ResultGone
-from blastd.service.whole import Whole
+from blastd.service.results.intact import Intact
 from blastd.store import artifacts, jobs, units
 from blastd.store.files import ASCII_QUERY, QUERY, Files
 from blastd.store.sqlite import Store
@@ -41,9 +41,9 @@ class Reused(Frozen, frozen=True, kw_only=True):
 class Reuse:
     """Finds and shares results of equal searches."""
 
-    def __init__(self, store: Store, files: Files, clock: Clock, shelf: Shelf, whole: Whole) -> None:
+    def __init__(self, store: Store, files: Files, clock: Clock, pins: Pins, intact: Intact) -> None:
         """Take the parts."""
-        self._store, self._files, self._clock, self._shelf, self._whole = store, files, clock, shelf, whole
+        self._store, self._files, self._clock, self._pins, self._intact = store, files, clock, pins, intact
 
     async def find(self, owner: Owner, key: str) -> Job | None:
         """Return the newest completed job of *owner* with the same search."""
@@ -55,7 +55,7 @@ class Reuse:
             lambda db: (units.of_job(db, same.job_id), artifacts.of_job(db, same.job_id))
         )
         folder, source = self._files.job_folder(job.job_id), self._files.job_folder(same.job_id)
-        if not its_artifacts or await self._shelf.changed(same.databases) is not None:
+        if not its_artifacts or await self._pins.changed(same.databases) is not None:
             return None
         if not await by_size(
             sum(each.size_bytes for each in its_artifacts), self._share, same, source, folder, its_artifacts
@@ -89,8 +89,8 @@ class Reuse:
     def _share(self, same: Job, source: Path, folder: Path, its_artifacts: Sequence[Artifact]) -> bool:
         """Link the files of *same* into the folder of another job; False if one of them is not whole. Blocking."""
         try:
-            self._whole.check(source, its_artifacts)
-            self._whole.check_query(source / QUERY, same.query.sha256)
+            self._intact.check(source, its_artifacts)
+            self._intact.check_query(source / QUERY, same.query.sha256)
         except ResultGone as error:
             log.warning("stored_result_not_reused", job_id=same.job_id, reason=str(error))
             return False

@@ -1,0 +1,1 @@
+"""Reading what a search found: files in every format, pages of hits and queries, alignments."""
