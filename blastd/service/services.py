@@ -108,7 +108,7 @@ class Services:
             floor_bytes=settings.retention.disk_floor_bytes,
             stopping=self.stopping,
             webhook_fault=self.webhooks.fault,
-            reuse=Reuse(store, files, clock, pins, intact),
+            reuse=Reuse(store, files, clock, pins, intact, completed),
         )
         self.system = System(
             store=store,

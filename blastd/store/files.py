@@ -14,6 +14,7 @@ from pathlib import Path
 from blastd.chance import Chance
 from blastd.core.ids import JobId
 from blastd.durable import SharedFlush, flush, flush_folder, put
+from blastd.store import private
 from blastd.store.lock import hold_file, is_held
 from blastd.store.query_texts import QueryText
 
@@ -34,7 +35,9 @@ class Files:
         self.databases, self.tmp = root / "databases", root / "tmp"
         self.folders = (self.jobs, self.generations, self.databases, self.tmp)
         for folder in self.folders:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not folder.exists():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                private.give(root, folder)
         self._prefix, self._numbers = chance.uuid().hex, count()
         self._jobs_flush = SharedFlush(self.jobs)
 

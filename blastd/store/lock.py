@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from blastd.store import private
+
 NAME = "lock"
 
 
@@ -24,6 +26,7 @@ def try_hold(folder: Path) -> Iterator[bool]:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
+        private.give(folder, folder / NAME)
         yield True
 
 

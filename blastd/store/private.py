@@ -78,6 +78,20 @@ def close(folder: Path) -> None:
             folder.chmod(mode & ~OTHERS)
 
 
+def give(root: Path, *made: Path) -> None:
+    """Give files and folders, with all in them, to the account that *root* belongs to, where root made them.
+
+    The service could not write what belongs to root. Nobody else can give anything away, nor makes what isn't his own.
+    """
+    of = root.stat()
+    if os.geteuid() != 0 or (of.st_uid, of.st_gid) == (os.geteuid(), os.getegid()):
+        return
+    for one in made:
+        for path in (one, *(one.rglob("*") if one.is_dir() else ())):
+            with suppress(FileNotFoundError):
+                os.chown(path, of.st_uid, of.st_gid, follow_symlinks=False)
+
+
 def keep(folder: Path) -> None:
     """Close the state to other accounts, and say in the log what was open and what still is."""
     found = tighten(folder)

@@ -24,7 +24,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.durable import publish
 from blastd.errors import DiskFull, StoreBroken, StoreGone
-from blastd.store import connect, migrate
+from blastd.store import connect, migrate, private
 from blastd.store.connect import BUSY_SECONDS, RESTORE
 from blastd.store.events import Feed
 from blastd.store.place import StorePlace
@@ -381,4 +381,6 @@ def open_sync(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     connect.refuse_lost(path)
     db = connect.open_file(path, "rwc", BUSY_SECONDS)
-    return connect.prepared(db, connect.set_up, lambda db: migrate.upgrade(db, path))
+    db = connect.prepared(db, connect.set_up, lambda db: migrate.upgrade(db, path))
+    private.give(path.parent, *(path.with_name(path.name + end) for end in ("", "-wal", "-shm")))
+    return db

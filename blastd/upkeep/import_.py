@@ -25,7 +25,7 @@ from blastd.durable import BLOCK, flush, flush_folder
 from blastd.errors import BadRequest, Conflict, ResultGone
 from blastd.results.assemble import assemble
 from blastd.results.formats import FORMATS
-from blastd.store import artifacts, events, jobs, units
+from blastd.store import artifacts, events, jobs, private, units
 from blastd.store.files import Files
 from blastd.tracking.finish import MEDIA_TYPE
 from blastd.upkeep.archive import Archive, Contents, Member, job_id_of, same, times
@@ -84,6 +84,7 @@ def _unpack(
         for path in archive.files(lambda member: work / places[member.name]):
             flush(path)
         _read_whole(work, contents)
+        private.give(files.root, work)
         for folder in (work / "units", work / "results", work):
             flush_folder(folder)
         _commit(db, files, contents, work, now)

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import random
+import sqlite3
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from blastd.blastplus.ids import Ids, opened, source_of
 from blastd.service.results import hit_indices
 from blastd.service.search import checks
 from tests.databases import make, random_dna
+from tests.patience import eventually
 from tests.service import API, Service, serving
 
 MANY = 40_000
@@ -202,18 +205,42 @@ def test_it_needs_no_import_of_ours() -> None:
     assert Ids.__doc__
 
 
+async def indexed(service: Service, job: dict[str, Any]) -> Path:
+    """Return the index of a job's hits once it is there."""
+    index = service.files.job_folder(job["job_id"]) / "hits.sqlite"
+
+    async def there() -> bool:
+        return index.exists()
+
+    await eventually(there)
+    return index
+
+
 async def test_hits_of_a_large_result_are_indexed_before_somebody_looks(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hit_indices, "INDEXED_BYTES", 1)
     job = await service.run(f">q\n{CORE}\n", database="two")
-    index = service.files.job_folder(job["job_id"]) / "hits.sqlite"
-    async with asyncio.timeout(60):
-        while not index.exists():  # noqa: ASYNC110  # nothing tells of it
-            await asyncio.sleep(0.02)
+    index = await indexed(service, job)
     made = index.stat()
     assert (await service.get(f"{API}/{job['job_id']}/hits")).json["total"] == 9
     assert (index.stat().st_ino, index.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
+
+
+async def test_T11_a_reused_result_has_an_index_of_its_own_whatever_became_of_the_other(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hit_indices, "INDEXED_BYTES", 1)
+    query = f">again\n{CORE}\n"
+    first = await service.run(query, database="two")
+    index = await indexed(service, first)
+    with closing(sqlite3.connect(index)) as db, db:
+        db.execute("DELETE FROM hsp WHERE hsp_id > 2")
+    for _ in range(2):
+        again = await service.run(query, database="two")
+        assert again["reused_from"] == first["job_id"]
+        assert (await indexed(service, again)).stat().st_nlink == 1
+        assert (await service.get(f"{API}/{again['job_id']}/hits")).json["total"] == 9
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "identity"])

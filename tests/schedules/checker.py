@@ -28,7 +28,8 @@ class Checker:
         self._last_of: dict[str, tuple[str, str]] = {}
         self.state = Path()
         self.rows: dict[str, sqlite3.Row] = {}
-        self.gone: set[str] = set()
+        self.gone: dict[str, int] = {}
+        """Jobs whose rows were removed, and in which life of the daemon."""
         self.accepted: dict[str, float] = {}
         self.ended_at: dict[str, float] = {}
         self.outputs_at_cancel: dict[str, tuple[int, frozenset[str]]] = {}
@@ -66,6 +67,10 @@ class Checker:
         rows = self.query("SELECT idx, queries FROM unit WHERE job_id = ? ORDER BY idx", job_id) if self._db else []
         return [(row["idx"], row["queries"]) for row in rows]
 
+    def cut_off(self) -> list[str]:
+        """Return jobs that went in a life that was killed: a crash between row and files leaves these to the sweep."""
+        return [job_id for job_id, life in self.gone.items() if life < self.lives]
+
     def active(self) -> list[str]:
         return [job_id for job_id, row in self.rows.items() if row["status"] not in ENDS]
 
@@ -84,7 +89,7 @@ class Checker:
         for job_id in removed:
             if self.rows[job_id]["status"] not in ENDS:
                 self._fault("active_row_gone", job_id[:8])
-            self.gone.add(job_id)
+            self.gone[job_id] = self.lives
             del self.rows[job_id]
             self._say("row removed", job_id[:8])
         for job_id, row in rows.items():
@@ -165,7 +170,7 @@ class Checker:
     def at_rest(self) -> None:
         """Look at files and rows when nothing runs any more."""
         folders = {entry.name for entry in (self.state / "jobs").iterdir()}
-        for job_id in folders & self.gone:
+        for job_id in folders & self.gone.keys():
             left = [path.name for path in (self.state / "jobs" / job_id).rglob("*") if path.is_file()]
             self._fault("files_after_delete", f"{job_id[:8]} {left[:5]}")
         for job_id in folders & self.rows.keys():

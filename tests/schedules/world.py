@@ -1,6 +1,7 @@
 """One schedule: a state folder, lives of a daemon made by `daemon.build`, clients that act by a seed, and what must hold."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -250,8 +251,16 @@ class World:
             self.cluster.trouble = 0.0
             await asyncio.sleep(130.0)  # reconcile cleans up, twice
         await asyncio.sleep(20.0)
+        await self._sweep()
         await self._empty()
         self.checker.at_rest()
+
+    async def _sweep(self) -> None:
+        """Let the hour pass after which files that no row owns go, for those of jobs that went as the daemon was killed."""
+        for folder in map(self.parts.files.jobs.joinpath, self.checker.cut_off()):
+            if folder.exists():
+                os.utime(folder, (0, 0))
+        await self.parts.retention.run_once()
 
     async def _until(self, holds: Callable[[], bool], until: float, pause: float) -> bool:
         """Wait in virtual time until something holds; False when it does not by then."""

@@ -1,7 +1,8 @@
 """A repeated search is answered from the stored result: a new job that is completed at once and shares the files.
 
 Files are shared by hard links, so that each job can be deleted alone. A stored result that is no longer whole, by its
-checksums, or whose databases were overwritten in place meanwhile, is not reused: the search then runs.
+checksums, or whose databases were overwritten in place meanwhile, is not reused: the search then runs. What was derived
+from the files (the index of hits) has no checksum, so that it is not shared but made again.
 """
 
 import os
@@ -11,10 +12,10 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
-from blastd.aio import by_size, duty
+from blastd.aio import News, by_size, duty
 from blastd.blastplus.pins import Pins
 from blastd.clock import Clock
-from blastd.core.ids import Owner
+from blastd.core.ids import JobId, Owner
 from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Step, StepStatus, Unit
 from blastd.durable import flush_folder
 from blastd.errors import ResultGone
@@ -26,9 +27,6 @@ from blastd.store.sqlite import Store
 log = structlog.get_logger()
 
 QUERY_FILES = (QUERY, ASCII_QUERY)
-DERIVED_FILES = ("hits.sqlite",)
-"""Made from the artifacts when they are first asked; shared if they are there."""
-
 
 class Reused(Frozen, frozen=True, kw_only=True):
     """A job that is completed before it began, with what belongs to it."""
@@ -41,9 +39,12 @@ class Reused(Frozen, frozen=True, kw_only=True):
 class Reuse:
     """Finds and shares results of equal searches."""
 
-    def __init__(self, store: Store, files: Files, clock: Clock, pins: Pins, intact: Intact) -> None:
-        """Take the parts."""
+    def __init__(
+        self, store: Store, files: Files, clock: Clock, pins: Pins, intact: Intact, completed: News[JobId]
+    ) -> None:
+        """Take the parts; *completed* is told of every job that is."""
         self._store, self._files, self._clock, self._pins, self._intact = store, files, clock, pins, intact
+        self._completed = completed
 
     async def find(self, owner: Owner, key: str) -> Job | None:
         """Return the newest completed job of *owner* with the same search."""
@@ -86,6 +87,10 @@ class Reuse:
             artifacts=tuple(replace(artifact, job_id=job.job_id, created_at=now) for artifact in its_artifacts),
         )
 
+    def committed(self, job: Job) -> None:
+        """Tell that the row of a job that `take` made is stored, so that its hits are indexed before somebody looks."""
+        self._completed.tell(job.job_id)
+
     def _share(self, same: Job, source: Path, folder: Path, its_artifacts: Sequence[Artifact]) -> bool:
         """Link the files of *same* into the folder of another job; False if one of them is not whole. Blocking."""
         try:
@@ -108,7 +113,7 @@ def share(source: Path, folder: Path, its_artifacts: Sequence[Artifact]) -> bool
         except OSError:  # removed meanwhile, or a file system without hard links: the search runs
             return False
     try:
-        for name in (*QUERY_FILES, *DERIVED_FILES):
+        for name in QUERY_FILES:
             if (source / name).exists():
                 os.link(source / name, folder / name)
     except OSError:  # as above

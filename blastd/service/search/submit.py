@@ -204,7 +204,9 @@ class Submit:
         if given.reuse and (same := await self._reuse.find(who.owner, key)) is not None:
             reused = await self._reuse.take(same, job)
             if reused is not None:
-                return await self._commit(given, query_input, own, reused.job, reused.units, reused.artifacts)
+                accepted = await self._commit(given, query_input, own, reused.job, reused.units, reused.artifacts)
+                self._reuse.committed(reused.job)
+                return accepted
         await self._checks.pin(checked)
         if isinstance(query_input.query, Path):
             await by_size(
