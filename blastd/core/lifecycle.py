@@ -12,7 +12,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from blastd.core import steps as timeline
-from blastd.core.engine import Absent, Observation, Present, Trouble, UnitReport, Unknown
+from blastd.core import unit_moves
+from blastd.core.engine import Absent, Observation, Present, Trouble, Unknown
 from blastd.core.model import (
     Change,
     Frozen,
@@ -125,7 +126,7 @@ def _absent(job: Job, units: Sequence[Unit], observation: Absent, now: datetime,
 
 
 def _present(job: Job, units: Sequence[Unit], seen: Present, now: datetime, by: str) -> Decision:
-    changed = merge_units(units, seen.units)
+    changed = unit_moves.merge(units, seen.units)
     after = {unit.index: unit for unit in units} | {unit.index: unit for unit in changed}
     if seen.ended and seen.trouble is not None:
         if job.phase is Phase.CANCELLING:
@@ -142,7 +143,7 @@ def _computed(
     job: Job, change: Change | None, changed: tuple[Unit, ...], units: Sequence[Unit], now: datetime, by: str
 ) -> Decision:
     """Return what follows when all *units* are done: the finish, or other tries at those that another BLAST+ ran."""
-    old = outdated(units)
+    old = unit_moves.outdated(units)
     if not old:
         return Decision(change=change, units=changed, next=Next.FINISH)
     others = tuple(unit for unit in changed if unit.index not in {each.index for each in old})
@@ -155,18 +156,8 @@ def _computed(
         )
         return Decision(change=failed(job, trouble, now, by), units=changed)
     text = f"BLAST+ was replaced while the search ran ({versions}): {len(old)} of {len(units)} parts ran again."
-    fresh = reset_units([replace(unit, state=UnitState.WAITING) for unit in old])
+    fresh = unit_moves.reset([replace(unit, state=UnitState.WAITING) for unit in old])
     return Decision(change=_again(job, len(units) - len(old), text), units=(*others, *fresh), next=Next.AGAIN)
-
-
-def outdated(units: Sequence[Unit]) -> tuple[Unit, ...]:
-    """Return the units that ran with another BLAST+ than the one that ended last, and those that need their output."""
-    ran = [unit for unit in units if unit.state is UnitState.DONE and unit.blast_version]
-    if len({unit.blast_version for unit in ran}) < 2:
-        return ()
-    last = max(ran, key=lambda unit: (unit.ended_at is not None, unit.ended_at, unit.index))
-    old = {unit.index for unit in ran if unit.blast_version != last.blast_version}
-    return tuple(unit for unit in units if unit.index in old or not old.isdisjoint(unit.after))
 
 
 def _again(job: Job, done: int, text: str) -> Change:
@@ -228,33 +219,6 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
         data |= {"trouble": seen.trouble.code}
     fields |= {"observed_at": now, "observed_by": by}
     return Change(status=status, phase=phase, kind=kind, fields=fields, data=data)
-
-
-def merge_units(units: Sequence[Unit], reports: Sequence[UnitReport]) -> tuple[Unit, ...]:
-    """Return the units that *reports* change. A unit that is done stays done; older attempts change nothing."""
-    known = {unit.index: unit for unit in units}
-    changed = []
-    for report in reports:
-        unit = known.get(report.index)
-        if unit is None or unit.state is UnitState.DONE or report.attempt < unit.attempt:
-            continue
-        new = replace(
-            unit,
-            state=report.state,
-            attempt=report.attempt,
-            started_at=report.started_at or (unit.started_at if report.attempt == unit.attempt else None),
-            ended_at=report.ended_at,
-            exit_code=report.exit_code,
-            error_code=report.trouble.code if report.trouble is not None else None,
-            stderr=report.stderr,
-            node=report.node or unit.node,
-            output_bytes=report.size_bytes,
-            output_sha256=report.sha256,
-            blast_version=report.blast_version,
-        )
-        if new != unit:
-            changed.append(new)
-    return tuple(changed)
 
 
 def intends(job: Job) -> bool:
@@ -405,13 +369,6 @@ def reopen(job: Job) -> Change | None:
         },
         data={"attempt": job.attempt + 1, "before": job.error_code},
     )
-
-
-def reset_units(units: Sequence[Unit]) -> tuple[Unit, ...]:
-    """Return the units of a new attempt that have to run again: all that are not done."""
-    fresh: dict[str, Any] = {"state": UnitState.WAITING, "started_at": None, "ended_at": None, "exit_code": None}
-    fresh |= {"error_code": None, "stderr": "", "node": None}
-    return tuple(replace(unit, **fresh) for unit in units if unit.state is not UnitState.DONE)
 
 
 def _ended(job: Job, now: datetime, by: str | None) -> dict[str, object]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from blastd.clock import Clock
-from blastd.core import lifecycle
+from blastd.core import lifecycle, unit_moves
 from blastd.core.ids import JobId, Owner, dashed, parse_prefix
 from blastd.core.model import ACTIVE, Artifact, Event, Frozen, Job, Lost, Missed, Phase, Status, Unit
 from blastd.errors import Conflict, Forbidden, Invalid, NotFound
@@ -221,7 +221,7 @@ class Jobs:
             raise Conflict("This run was started elsewhere; it can't be retried from here.")
 
         def write(db: sqlite3.Connection) -> Job | Lost:
-            again = lifecycle.reset_units(units.of_job(db, job.job_id))
+            again = unit_moves.reset(units.of_job(db, job.job_id))
             return jobs.move(db, job, change, now, again)
 
         return await self._store.write(write)

@@ -8,8 +8,9 @@ from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.store.rows import dump, load
 
-ADD = "INSERT OR REPLACE INTO leftover VALUES (:job_id, :engine, :row, :now)"
+ADD = "INSERT OR REPLACE INTO leftover (job_id, engine, row, created_at) VALUES (:job_id, :engine, :row, :now)"
 PAGE = "SELECT job_id, row FROM leftover ORDER BY created_at LIMIT :limit"
+FAILED = "UPDATE leftover SET attempts = attempts + 1 WHERE job_id = :job_id RETURNING attempts"
 REMOVE = "DELETE FROM leftover WHERE job_id = :job_id"
 
 OUTSIDE = frozenset({"kubernetes"})
@@ -39,6 +40,12 @@ def _readable(text: str) -> Job | None:
         return job
     except ValueError:  # msgspec's errors are ValueErrors
         return None
+
+
+def failed(db: sqlite3.Connection, identifier: JobId) -> int:
+    """Note that telling the engine failed in a way that nobody foresaw; returns how often it did so far."""
+    row = db.execute(FAILED, {"job_id": identifier}).fetchone()
+    return 0 if row is None else int(row["attempts"])
 
 
 def remove(db: sqlite3.Connection, identifier: JobId) -> None:

@@ -16,6 +16,7 @@ from blastd.core import ids, steps
 from blastd.core.engine import Engine, External
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import DatabaseRef, Job, Phase, QueryInfo, Status
+from blastd.errors import StoreBroken
 from blastd.metrics import Metrics
 from blastd.store import jobs, leftovers, removal
 from blastd.store.sqlite import Store
@@ -23,6 +24,9 @@ from blastd.tracking.tracker import Tracker
 
 log = structlog.get_logger()
 
+MOST_ATTEMPTS = 5
+"""Failures of a clean-up that nobody foresaw, after which it is given up: the next would be the same."""
+GIVEN_UP = "'blastd fsck' finds what is left of it in the cloud; delete its Job by hand if it is still there."
 EXTERNAL_OWNER = Owner("external")
 
 
@@ -94,4 +98,18 @@ class Reconciler:
             await self._store.write(partial(leftovers.remove, identifier=job_id), of=())
         for job in await self._store.read(leftovers.page):
             with isolated("clean", job_id=job.job_id):
-                await self._tracker.clean(job)
+                try:
+                    await self._tracker.clean(job)
+                except StoreBroken:
+                    raise
+                except Exception:
+                    await self._failed(job.job_id)
+                    raise
+
+    async def _failed(self, job_id: JobId) -> None:
+        """Give a leftover up whose clean-up fails each time; an engine that is away fails nothing, it is asked again."""
+        attempts = await self._store.write(partial(leftovers.failed, identifier=job_id), of=())
+        if attempts >= MOST_ATTEMPTS:
+            await self._store.write(partial(leftovers.remove, identifier=job_id), of=())
+            self._metrics.reconcile_repairs.labels(kind="leftover_given_up").inc()
+            log.error("leftover_given_up", job_id=job_id, attempts=attempts, remedy=GIVEN_UP)

@@ -163,7 +163,7 @@ def test_leftovers_are_removed_and_nothing_else(whole: Account, ids: Ids, fsck: 
         old.executescript((KEPT / "store.sql").read_text())
         row = json.loads(old.execute("SELECT row FROM leftover").fetchone()[0]) | {"job_id": ids["failed"]}
         old.close()
-        db.execute("INSERT INTO leftover VALUES (?, 'kubernetes', ?, 0)", (ids["failed"], json.dumps(row)))
+        db.execute("INSERT INTO leftover VALUES (?, 'kubernetes', ?, 0, 0)", (ids["failed"], json.dumps(row)))
     wanted = {("blob_leftover", f"blob:{path}") for path in ours} | {
         ("blob_unowned", f"blob:{path}") for path in strange
     }

@@ -12,8 +12,8 @@ import pytest_asyncio
 from blastd.core.engine import Present, Trouble
 from blastd.core.ids import JobId
 from blastd.core.model import Change, Job, Missed, Phase, Status
-from blastd.errors import StoreBroken
-from blastd.store import jobs
+from blastd.errors import BlastdError, StoreBroken
+from blastd.store import jobs, leftovers
 from tests.integration.test_tracking import WHO, World, tracking
 from tests.patience import eventually, rest
 
@@ -134,6 +134,38 @@ async def test_U04_reconcile_goes_on_behind_an_item_that_fails(world: World) -> 
     await world.reconciler.run_once()
     assert set(world.engine.observed) >= set(job_ids[2:])
     assert all(world.tracker.follows(job_id) for job_id in job_ids)
+
+
+@pytest.mark.parametrize(("fault", "left"), [(ValueError("an odd row"), [1, 2, 3, 4]), (BlastdError("away"), [0] * 9)])
+async def test_U04_a_leftover_whose_clean_up_always_fails_is_given_up_but_not_while_its_engine_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: Exception, left: list[int]
+) -> None:
+    monkeypatch.setattr(leftovers, "OUTSIDE", frozenset({"faulty"}))
+    job_ids = [await world.add(follow=True) for _ in range(3)]
+    forget = world.engine.forget
+
+    async def refuse(job: Job) -> bool:
+        if job.job_id != job_ids[1]:
+            return await forget(job)
+        raise fault
+
+    world.engine.forget = refuse  # type: ignore[method-assign]  # a fault
+    for job_id in job_ids:
+        await world.jobs.cancel(WHO, job_id)
+
+    async def rows() -> list[tuple[JobId, int]]:
+        select = "SELECT job_id, attempts FROM leftover"
+        return await world.store.read(lambda db: [(JobId(row[0]), row[1]) for row in db.execute(select)])
+
+    async def others_gone() -> bool:
+        return [job_id for job_id, _ in await rows()] == job_ids[1:2]
+
+    await eventually(others_gone)
+    seen = []
+    for _ in range(9):
+        await world.reconciler.run_once()
+        seen += [attempts for _, attempts in await rows()]
+    assert seen == left
 
 
 async def test_S06_a_store_that_can_not_be_read_at_the_start_does_not_end_the_tracker(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from blastd.core import lifecycle, steps
+from blastd.core import lifecycle, steps, unit_moves
 from blastd.core.engine import Absent, Observation, Present, StepReport, Trouble, UnitReport, Unknown
 from blastd.core.ids import JobId, Owner
 from blastd.core.lifecycle import Next
@@ -240,12 +240,12 @@ def test_a_finished_unit_is_never_taken_back() -> None:
         UnitReport(index=0, state=UnitState.FAILED, attempt=1, exit_code=1),
         UnitReport(index=0, state=UnitState.RUNNING, attempt=2, started_at=at(3)),
     ]
-    assert lifecycle.merge_units([done], late) == ()
+    assert unit_moves.merge([done], late) == ()
 
 
 def test_news_of_an_older_attempt_changes_nothing() -> None:
     second = unit(0, UnitState.RUNNING, attempt=2, started_at=at(3))
-    assert lifecycle.merge_units([second], [UnitReport(index=0, state=UnitState.FAILED, attempt=1)]) == ()
+    assert unit_moves.merge([second], [UnitReport(index=0, state=UnitState.FAILED, attempt=1)]) == ()
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
@@ -255,7 +255,7 @@ def test_retry_opens_a_new_attempt_that_keeps_finished_units(status: Status) -> 
     assert change is not None
     assert change.fields["attempt"] == 2
     assert change.fields["error"] is None
-    again = lifecycle.reset_units([unit(0, UnitState.DONE), unit(1, UnitState.FAILED, attempt=1, exit_code=137)])
+    again = unit_moves.reset([unit(0, UnitState.DONE), unit(1, UnitState.FAILED, attempt=1, exit_code=137)])
     assert [(u.index, u.state, u.attempt, u.exit_code) for u in again] == [(1, UnitState.WAITING, 1, None)]
 
 

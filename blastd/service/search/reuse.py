@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 QUERY_FILES = (QUERY, ASCII_QUERY)
 
+
 class Reused(Frozen, frozen=True, kw_only=True):
     """A job that is completed before it began, with what belongs to it."""
 
