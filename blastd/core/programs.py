@@ -14,6 +14,7 @@ from blastd.core.model import Frozen
 from blastd.core.near import Nearest, near
 from blastd.core.options import SHOWN, Option, Value, check_value
 from blastd.core.program_table import INSTEAD, TASK_HELP, TASKS, TITLES, UNUSABLE, WORDS
+from blastd.core.search import Arguments, Search
 from blastd.errors import Faults
 
 LOCATION = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})")
@@ -55,26 +56,6 @@ class Catalogue(Frozen, frozen=True, kw_only=True):
 
     blast_version: str
     programs: Mapping[str, Program]
-
-
-class Search(Frozen, frozen=True, kw_only=True):
-    """A search as it was asked for, nothing checked."""
-
-    program: str
-    database: tuple[str, ...]
-    task: str | None = None
-    options: Mapping[str, Any] = {}
-    query_loc: str | None = None
-
-
-class CheckedOptions(Frozen, frozen=True, kw_only=True):
-    """A search whose program, task and options are good: options by name as text, True, or a list of ids."""
-
-    program: str
-    task: str
-    database: tuple[str, ...]
-    options: dict[str, Value]
-    query_loc: str | None
 
 
 class DatabaseFacts(Frozen, frozen=True, kw_only=True):
@@ -148,8 +129,8 @@ def default_of(program: Program, task: str, name: str) -> str | None:
 # ---------------------------------------------------------------- check
 
 
-def check(search: Search, known: Catalogue) -> tuple[CheckedOptions | None, Faults]:
-    """Return the normalised search, or None with every fault as (JSON pointer, sentence with the mend)."""
+def check(search: Search, known: Catalogue) -> tuple[Arguments | None, Faults]:
+    """Return what BLAST+ will be told, or None with every fault as (JSON pointer, sentence with the mend)."""
     faults = Faults()
     program = known.programs.get(search.program)
     if program is None:
@@ -158,7 +139,7 @@ def check(search: Search, known: Catalogue) -> tuple[CheckedOptions | None, Faul
         faults.append(("/program", f"{search.program[:SHOWN]!r} is not offered: choose one of {names}.{hint}"))
     task = _task(program, search.task, known, faults) if program is not None else ""
     options = _options(program, task, search.options, faults) if program is not None else {}
-    if not search.database or not all(search.database):
+    if not search.databases or not all(search.databases):
         faults.append(("/database", "No database is named."))
     if search.query_loc is not None and location(search.query_loc) is None:
         faults.append(
@@ -166,11 +147,7 @@ def check(search: Search, known: Catalogue) -> tuple[CheckedOptions | None, Faul
         )
     if program is None or faults:
         return None, faults
-    once = tuple(dict.fromkeys(search.database))
-    checked = CheckedOptions(
-        program=program.name, task=task, database=once, options=options, query_loc=search.query_loc
-    )
-    return checked, faults
+    return Arguments(program=program.name, task=task, options=options, query_loc=search.query_loc), faults
 
 
 def location(text: str) -> tuple[int, int] | None:
@@ -277,17 +254,15 @@ def _unknown(program: Program, name: str, nearest: Nearest) -> str:
 # ---------------------------------------------------------------- databases
 
 
-def check_databases(search: CheckedOptions, facts: Sequence[DatabaseFacts]) -> list[Fault]:
+def check_databases(arguments: Arguments, facts: Sequence[DatabaseFacts]) -> list[Fault]:
     """Return every reason why these databases don't fit the search or each other."""
     faults: list[Fault] = []
-    query, wanted = molecules(search.program)
+    query, wanted = molecules(arguments.program)
     wrong = [fact for fact in facts if fact.molecule != wanted]
     for fact in wrong:
         fits = [name for name, (_, its_query, base) in TITLES.items() if (its_query, base) == (query, fact.molecule)]
         mend = f"; for this query try {' or '.join(fits)}" if fits else ""
-        said = (
-            f"database {fact.name} is {WORDS[fact.molecule]}, {search.program} needs a {WORDS[wanted]} database{mend}."
-        )
+        said = f"database {fact.name} is {WORDS[fact.molecule]}, {arguments.program} needs a {WORDS[wanted]} database{mend}."
         faults.append(("/database", said))
     if len({fact.version for fact in facts}) > 1:
         listed = ", ".join(f"{fact.name} (version {fact.version})" for fact in facts)
@@ -300,9 +275,9 @@ def check_databases(search: CheckedOptions, facts: Sequence[DatabaseFacts]) -> l
             f"databases with parsed ids ({parsed}) and without ({plain}) can't be searched together: search them apart."
         )
         faults.append(("/database", said))
-    for name in search.options:
+    for name in arguments.options:
         if name.endswith("taxids") or name in NEEDS_INDEXED:
-            faults += _filter_faults(name, search.options[name], facts)
+            faults += _filter_faults(name, arguments.options[name], facts)
     return faults
 
 
@@ -344,19 +319,19 @@ def _absent(pointer: str, name: str, ids: Collection[str], facts: Sequence[Datab
 # ---------------------------------------------------------------- advice
 
 
-def hints(search: CheckedOptions, *, all_short: bool) -> list[str]:
+def hints(arguments: Arguments, *, all_short: bool) -> list[str]:
     """Return advice that stays with the job; *all_short*: every query has fewer than SHORT_LETTERS letters."""
     found = []
-    short = f"{search.program}-short"
-    if all_short and short in TASKS[search.program] and search.task != short:
+    short = f"{arguments.program}-short"
+    if all_short and short in TASKS[arguments.program] and arguments.task != short:
         found.append(
-            f"Every query has fewer than {SHORT_LETTERS} letters: task {short} finds what {search.task} misses."
+            f"Every query has fewer than {SHORT_LETTERS} letters: task {short} finds what {arguments.task} misses."
         )
-    if search.program == "blastx" and "use_sw_tback" in search.options:
+    if arguments.program == "blastx" and "use_sw_tback" in arguments.options:
         found.append(
             "use_sw_tback can make blastx thousands of times slower (2.12: 193 s in place of 0.06 s for two queries)."
         )
-    if limit_of(search.options) < FEW_TARGETS:
+    if limit_of(arguments.options) < FEW_TARGETS:
         found.append(
             f"max_target_seqs under {FEW_TARGETS} does not mean the best hits: BLAST+ applies it early in the search; "
             f"ask for {FEW_TARGETS} or more."

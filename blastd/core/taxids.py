@@ -12,28 +12,29 @@ from msgspec.structs import replace
 
 from blastd.core.model import Frozen
 from blastd.core.options import LIST_ITEMS
-from blastd.core.programs import CheckedOptions, DatabaseFacts, Fault, Program
+from blastd.core.programs import DatabaseFacts, Fault, Program
+from blastd.core.search import Arguments
 
 FILTERS = ("taxids", "negative_taxids")
 LITERAL = "no_taxid_expansion"
 
 
 class Spelled(Frozen, frozen=True, kw_only=True):
-    """A search with its ids spelled out, what a user should know of it, and why it can't be."""
+    """What BLAST+ is told, with the ids spelled out, what a user should know of it, and why it can't be."""
 
-    search: CheckedOptions
+    arguments: Arguments
     remarks: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
-def filtered(search: CheckedOptions) -> bool:
+def filtered(arguments: Arguments) -> bool:
     """Tell whether the search filters by taxonomy."""
-    return any(name in search.options for name in FILTERS)
+    return any(name in arguments.options for name in FILTERS)
 
 
-def expands(search: CheckedOptions, program: Program) -> bool:
+def expands(arguments: Arguments, program: Program) -> bool:
     """Tell whether the installed BLAST+ would take the ids for all that lies below them, too."""
-    return filtered(search) and LITERAL in program.options and LITERAL not in search.options
+    return filtered(arguments) and LITERAL in program.options and LITERAL not in arguments.options
 
 
 def held(facts: Sequence[DatabaseFacts]) -> frozenset[int] | None:
@@ -43,19 +44,19 @@ def held(facts: Sequence[DatabaseFacts]) -> frozenset[int] | None:
     return frozenset[int]().union(*(fact.taxids or () for fact in facts))
 
 
-def requested(search: CheckedOptions) -> list[int]:
+def requested(arguments: Arguments) -> list[int]:
     """Return every id that a filter names."""
-    lists = [search.options.get(name) for name in FILTERS]
+    lists = [arguments.options.get(name) for name in FILTERS]
     return sorted({int(one) for ids in lists if isinstance(ids, tuple) for one in ids})
 
 
-def spell(search: CheckedOptions, below: Mapping[int, frozenset[int]] | None, there: frozenset[int] | None) -> Spelled:
-    """Return *search* with the ids of its filters named one by one.
+def spell(arguments: Arguments, below: Mapping[int, frozenset[int]] | None, there: frozenset[int] | None) -> Spelled:
+    """Return *arguments* with the ids of its filters named one by one.
 
     *below* are the ids under each id, itself included; None where no tree of taxa is installed: then an id means itself.
     *there* are those that the databases hold. An id below which nothing is there stays, and is a fault of the search.
     """
-    options, remarks, faults = dict(search.options), list[str](), list[Fault]()
+    options, remarks, faults = dict(arguments.options), list[str](), list[Fault]()
     for name in FILTERS:
         ids = options.get(name)
         if not isinstance(ids, tuple) or below is None or there is None:
@@ -72,4 +73,4 @@ def spell(search: CheckedOptions, below: Mapping[int, frozenset[int]] | None, th
             faults.append((f"/options/{name}", sentence))
         options[name] = tuple(map(str, spelled))
     options[LITERAL] = True
-    return Spelled(search=replace(search, options=options), remarks=tuple(remarks[:10]), faults=tuple(faults))
+    return Spelled(arguments=replace(arguments, options=options), remarks=tuple(remarks[:10]), faults=tuple(faults))

@@ -20,7 +20,8 @@ from blastd.core import programs
 from blastd.core.ascii_titles import Decoder
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
-from blastd.core.programs import Catalogue, Search
+from blastd.core.programs import Catalogue
+from blastd.core.search import Search
 from blastd.durable import BLOCK, flush, flush_folder
 from blastd.errors import BadRequest, Conflict, ResultGone
 from blastd.results.assemble import assemble
@@ -160,10 +161,10 @@ def _row_faults(contents: Contents, archive: Archive, known: Catalogue) -> Itera
     if not job.status.terminal or str(job.phase) != str(job.status) or job.finished_at is None:
         yield f"the job is {job.status}, not ended"
     names = tuple(ref.name for ref in job.databases)
-    search = Search(program=job.program, database=names, task=job.task, options=job.options, query_loc=job.query_loc)
-    checked, faults = programs.check(search, known)
+    search = Search(program=job.program, databases=names, task=job.task, options=job.options, query_loc=job.query_loc)
+    arguments, faults = programs.check(search, known)
     yield from (f"{pointer.lstrip('/')}: {text.rstrip('.')}" for pointer, text in faults)
-    if checked is not None and not (same(checked.options, job.options) and checked.task == job.task):
+    if arguments is not None and not (same(arguments.options, job.options) and arguments.task == job.task):
         yield "its options are not written as blastd writes them"
     texts = [job.title, job.owner, *names]
     texts += [text for ref in job.databases for text in (ref.title, ref.date, ref.fingerprint, ref.molecule)]

@@ -14,9 +14,10 @@ from blastd.core.fewer_subjects import ANCHORED
 from blastd.core.model import Job, Status
 from blastd.core.ncbi_view import View
 from blastd.core.programs import limit_of, molecules
+from blastd.core.search import Search
 from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
 from blastd.service.results.request import ResultFile, ResultRequest
-from blastd.service.search.submit import Submission
+from blastd.service.search.query import Uploads
 from blastd.web import bodies, ncbi_files, ncbi_forms, ncbi_tables, wire
 from blastd.web.middleware import IDENTITY, NCBI_PATHS, SERVICES
 from blastd.web.ncbi_files import FORMS, ZIP
@@ -72,19 +73,18 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
         query = await sequences(request, wanted)
     except Invalid as error:
         return page(ncbi_forms.refused(24, [text for _, text in error.faults]))
-    submission = Submission(
+    search = Search(
         program=wanted.program,
         task=wanted.task,
         databases=wanted.databases,
         options=wanted.options,
         query_loc=wanted.query_loc,
         title=wanted.title,
-        upload=bodies.encoded(query),
         source="ncbi",
         presentation=later,
     )
     try:
-        accepted = await services.submit.submit(request[IDENTITY], submission)
+        accepted = await services.submit.submit(request[IDENTITY], search, Uploads(query=bodies.encoded(query)))
     except Invalid as error:
         return page(ncbi_forms.refused(24, [text for _, text in error.faults]))
     except TooMany as error:

@@ -1,6 +1,6 @@
 """Handler of submit: a search as JSON, as multipart with a file, or as FASTA with the rest in the address.
 
-All three become one `Submission`; what is right is decided by the service. The query goes to a file as it arrives.
+All three become one `core.search.Search` with its `Uploads`; what is right is decided by the service. The query goes to a file as it arrives.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,10 @@ import msgspec
 from aiohttp import BodyPartReader, hdrs, web
 
 from blastd.aio import duty
+from blastd.core.search import Search
 from blastd.errors import BadRequest, Faults, Invalid
-from blastd.service.search.submit import Accepted, Submission
+from blastd.service.search.query import Uploads
+from blastd.service.search.submit import Accepted
 from blastd.web import bodies, wire
 from blastd.web.jobs import accepted, preferred_wait
 from blastd.web.middleware import IDENTITY, SERVICES
@@ -39,12 +41,12 @@ async def submit(request: web.Request) -> web.Response:
     if key is None and (request.content_length is None or request.content_length > SMALL_BYTES):
         await services.submit.admit(who)
     if is_json(request):
-        found = await services.submit.submit(who, submission(request, await from_json(request, limit), key))
+        found = await services.submit.submit(who, *read(request, await from_json(request, limit)), key)
         return await answer(request, found)
     upload = services.submit.temporary()
     try:
-        search = await read_search(request, upload, limit)
-        found = await services.submit.submit(who, submission(request, search, key, upload))
+        body = await read_search(request, upload, limit)
+        found = await services.submit.submit(who, *read(request, body, upload), key)
     finally:
         for file in (upload, subject_of(upload)):
             if file.exists():  # refused before the service took it
@@ -80,31 +82,28 @@ def subject_of(upload: Path) -> Path:
     return upload.with_name(upload.name + ".subject")
 
 
-def submission(
-    request: web.Request, search: wire.SearchBody, key: str | None, upload: Path | None = None
-) -> Submission:
-    """Return what the service takes: text of the search itself, or else what came as a file in *upload* and beside it."""
-    names = [search.database] if isinstance(search.database, str) else search.database
-    subject: Path | bytes | None = bodies.encoded(search.subject) if search.subject else None
+def read(request: web.Request, body: wire.SearchBody, upload: Path | None = None) -> tuple[Search, Uploads]:
+    """Return the search and its sequences: text of the body itself, or else what came as a file in *upload* and beside it."""
+    names = [body.database] if isinstance(body.database, str) else body.database
+    subject: Path | bytes | None = bodies.encoded(body.subject) if body.subject else None
     if subject is None and upload is not None and subject_of(upload).exists():
         subject = subject_of(upload)
-    return Submission(
-        program=search.program,
+    query = upload if body.query is None and upload is not None else bodies.encoded(body.query or "")
+    search = Search(
+        program=body.program,
         databases=tuple(names),
-        upload=upload if search.query is None and upload is not None else bodies.encoded(search.query or ""),
-        subject=subject,
-        task=search.task,
-        options=search.options,
-        title=search.title,
-        engine=search.engine,
-        priority=search.priority,
-        query_loc=search.query_loc or None,
-        reuse=search.reuse,
-        molecule_check=search.molecule_check,
+        task=body.task,
+        options=body.options,
+        title=body.title,
+        engine=body.engine,
+        priority=body.priority,
+        query_loc=body.query_loc or None,
+        reuse=body.reuse,
+        molecule_check=body.molecule_check,
         source=source_of(request),
-        idempotency_key=key,
-        webhook=search.webhook,
+        webhook=body.webhook,
     )
+    return search, Uploads(query=query, subject=subject)
 
 
 def source_of(request: web.Request) -> str:

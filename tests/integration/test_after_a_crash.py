@@ -17,9 +17,10 @@ from blastd.blastplus.process import MARK
 from blastd.blastplus.tools import Tools
 from blastd.chance import SystemChance
 from blastd.core.ids import JobId, Owner
+from blastd.core.search import Search
 from blastd.errors import Conflict
 from blastd.service.access import Identity
-from blastd.service.search.submit import Submission
+from blastd.service.search.query import Uploads
 from blastd.store import jobs, sqlite
 from blastd.store.files import Files
 from blastd.upkeep.fsck import check
@@ -130,11 +131,11 @@ async def test_C12_a_submit_cancelled_while_its_row_is_written_keeps_its_files(s
     """A write goes on in its thread when its caller is cancelled, so the row is there, and needs its query."""
     upload = service.files.temporary()
     upload.write_text(LAMBDA_QUERY)
-    given = Submission(program="blastn", databases=("tnt",), upload=upload, reuse=False)
+    search = Search(program="blastn", databases=("tnt",), reuse=False)
     who, free = Identity(owner=Owner("local"), role="admin"), threading.Event()
     async with asyncio.TaskGroup() as group:
         busy = group.create_task(service.store.write(lambda _db: free.wait(PATIENCE_SECONDS)))
-        task = group.create_task(service.services.submit.submit(who, given))
+        task = group.create_task(service.services.submit.submit(who, search, Uploads(query=upload)))
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not (placed := list(service.files.jobs.glob("*/query.fa"))):  # noqa: ASYNC110  # a thread makes it
                 await asyncio.sleep(0.01)

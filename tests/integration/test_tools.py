@@ -13,7 +13,8 @@ import pytest_asyncio
 from blastd.blastplus import command, exits, remarks, tools
 from blastd.blastplus.tools import Ran, Tools
 from blastd.core.options import Option
-from blastd.core.programs import Catalogue, Program, Search, check, default_of
+from blastd.core.programs import Catalogue, Program, check, default_of
+from blastd.core.search import Search
 from blastd.errors import ToolFailed, Unavailable
 from tests.databases import CASES, DB, make
 from tests.patience import PATIENCE_SECONDS
@@ -74,7 +75,7 @@ def run(installed: Tools, known: Catalogue, tmp_path: Path, bases: Path) -> Run:
     ) -> Ran:
         program = known.programs[fields["program"]]
         names = database or (BASES[program.database],)
-        checked, faults = check(Search(database=names, **fields), known)
+        checked, faults = check(Search(databases=names, **fields), known)
         assert checked is not None, faults
         words = command.argv(
             installed.paths[checked.program],

@@ -8,11 +8,12 @@ from random import Random
 from typing import Any, Protocol
 
 from blastd.core.ids import Owner
+from blastd.core.search import Search
 from blastd.daemon import Parts
 from blastd.errors import BlastdError
 from blastd.service.access import Identity
 from blastd.service.jobs import JobFilter
-from blastd.service.search.submit import Submission
+from blastd.service.search.query import Uploads
 from tests.schedules.checker import Checker
 from tests.schedules.kit import Kit
 from tests.schedules.loop import SimLoop
@@ -111,11 +112,10 @@ class Clients:
         reuse, priority = self.random.random() < 0.4, self.random.choice((0, 0, 1))
         hook = self.random.choice((None, None, "http://hooks.example:80/a"))
         key = f"{number}{reuse}{priority}{hook}{len(text)}" if self.random.random() < 0.25 else None
-        given = Submission(
-            program=program, databases=(database,), upload=text.encode(), reuse=reuse, priority=priority,
-            webhook=hook, idempotency_key=key, title=f"t{number}",
-        )  # fmt: skip
-        accepted = await self.world.parts.services.submit.submit(who, given)
+        search = Search(
+            program=program, databases=(database,), reuse=reuse, priority=priority, webhook=hook, title=f"t{number}"
+        )
+        accepted = await self.world.parts.services.submit.submit(who, search, Uploads(query=text.encode()), key)
         job_id = accepted.job.job_id
         self.world.say("accepted", job_id[:8], "again" if accepted.replayed else "", accepted.job.status)
         self.checker.accepted[job_id] = self.world.loop.now

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from blastd.blastplus import command
-from blastd.core.programs import CheckedOptions
+from blastd.core.search import Arguments
 
 
 def checked(
     program: str = "blastn", task: str = "megablast", query_loc: str | None = None, **options: Any
-) -> CheckedOptions:
-    return CheckedOptions(program=program, task=task, database=("tnt",), options=options, query_loc=query_loc)
+) -> Arguments:
+    return Arguments(program=program, task=task, options=options, query_loc=query_loc)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def checked(
         (checked(seqidlist=("a", "-out")), ["-task", "megablast", "-seqidlist", "seqids.txt"]),
     ],
 )
-def test_options_become_words_in_their_order(search: CheckedOptions, words: list[str]) -> None:
+def test_options_become_words_in_their_order(search: Arguments, words: list[str]) -> None:
     assert command.arguments(search) == words
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from blastd.blastplus import command
 from blastd.blastplus.blastdb import BlastDatabase
 from blastd.blastplus.layout import in_order
@@ -20,7 +22,8 @@ from blastd.core.model import DatabaseRef, Frozen, Job, Unit
 from blastd.core.near import Nearest
 from blastd.core.plan import Plan
 from blastd.core.program_table import TITLES
-from blastd.core.programs import Catalogue, Fault, Search
+from blastd.core.programs import Catalogue, Fault
+from blastd.core.search import Arguments, Search
 from blastd.core.tabular import rich_spec
 from blastd.errors import Faults, Invalid, ToolFailed
 from blastd.service.databases.catalogue import Databases
@@ -39,29 +42,11 @@ COMPARED_IDS = 50_000_000
 SHOWN_ARGVS = 10
 
 
-class SearchRequest(Frozen, frozen=True, kw_only=True):
-    """What of a submission is checked here."""
-
-    program: str
-    databases: tuple[str, ...]
-    task: str | None
-    options: Mapping[str, Any]
-    query_loc: str | None
-    engine: str | None
-    subjects: bool = False
-    own: BlastDatabase | None = None
-    """The subjects that came with the search as a database; None if they can't be one, which is a fault known before."""
-
-
-class CheckedSearch(Frozen, frozen=True, kw_only=True):
+class Checked(Frozen, frozen=True, kw_only=True):
     """A search that may be run, with the databases it will search and its plan."""
 
-    program: str
-    task: str
-    options: dict[str, Any]
-    query_loc: str | None
-    found: tuple[BlastDatabase, ...]
-    databases: tuple[DatabaseRef, ...]
+    arguments: Arguments
+    databases: tuple[BlastDatabase, ...]
     engine: str
     plan: Plan
     warnings: tuple[str, ...]
@@ -92,59 +77,56 @@ class Checks:
         self.offered, self._tools = offered, tools
         self._databases, self._pins, self._tracker, self._memory = databases, pins, tracker, memory_bytes
 
-    async def check(self, request: SearchRequest, query_input: QueryInput, known: Iterable[Fault]) -> CheckedSearch:
-        """Return the search with everything it needs. Raises Invalid with every fault, those *known* before too."""
+    async def check(
+        self,
+        search: Search,
+        query_input: QueryInput,
+        own: Sequence[BlastDatabase] | None = None,
+        known: Iterable[Fault] = (),
+    ) -> Checked:
+        """Return the search with everything it needs. Raises Invalid with every fault, those *known* before too.
+
+        *own* are subjects that came with the search, as a database, in place of those that it names: none if they can't
+        be made one, which is among the faults known before.
+        """
         faults = Faults(known)
-        search = Search(
-            program=request.program,
-            database=request.databases if request.own is None else (request.own.name,),
-            task=request.task,
-            options=request.options,
-            query_loc=request.query_loc,
-        )
-        checked, wrong = programs.check(search, self.offered)
-        if request.subjects and checked is None:
-            wrong = wrong.but("/database")
-        faults += wrong
+        if own:
+            search = replace(search, databases=tuple(database.name for database in own))
+        arguments, wrong = programs.check(search, self.offered)
+        faults += wrong if own is None else wrong.but("/database")
         faults += [("/query", text) for text in query_input.faults]
-        engine = self._engine(request.engine, faults)
-        await settled(self._databases, request.databases)
-        wanted = TITLES[request.program][2] if request.program in TITLES else ""
-        found = [request.own] if request.own else []
-        if not request.subjects:
-            found = await self._find(request.databases, wanted, faults)
+        engine = self._engine(search.engine, faults)
+        await settled(self._databases, search.databases if own is None else ())
+        wanted = TITLES[search.program][2] if search.program in TITLES else ""
+        databases = list(own) if own is not None else await self._find(search.databases, wanted, faults)
         remarks: tuple[str, ...] = ()
-        if checked is not None:
+        if arguments is not None:
             if not query_input.faults:
-                faults += programs.check_location(checked.query_loc, query_input.letters)
-            facts = [await self._facts(database, checked) for database in found]
-            if taxids.expands(checked, self.offered.programs[checked.program]):
-                below = await self._databases.taxa_below(taxids.requested(checked), found)
-                spelled = taxids.spell(checked, below, taxids.held(facts))
-                checked, remarks = spelled.search, spelled.remarks
+                faults += programs.check_location(arguments.query_loc, query_input.letters)
+            facts = [await self._facts(database, arguments) for database in databases]
+            if taxids.expands(arguments, self.offered.programs[arguments.program]):
+                below = await self._databases.taxa_below(taxids.requested(arguments), databases)
+                spelled = taxids.spell(arguments, below, taxids.held(facts))
+                arguments, remarks = spelled.arguments, spelled.remarks
                 faults += spelled.faults
-            faults += programs.check_databases(checked, facts)
+            faults += programs.check_databases(arguments, facts)
         if not faults:
-            faults += await self._shared_ids(found)
-            faults += self._too_big(engine, found, query_input)
-        if faults or checked is None:
+            faults += await self._shared_ids(databases)
+            faults += self._too_big(engine, databases, query_input)
+        if faults or arguments is None:
             raise Invalid(faults)
-        return CheckedSearch(
-            program=checked.program,
-            task=checked.task,
-            options=dict(checked.options),
-            query_loc=checked.query_loc,
-            found=tuple(found),
-            databases=tuple(reference(database) for database in found),
+        return Checked(
+            arguments=arguments,
+            databases=tuple(databases),
             engine=engine,
-            plan=self._plan(checked, found, query_input, engine),
-            warnings=(*remarks, *programs.hints(checked, all_short=query_input.all_short)),
-            blast_version=await self._tools.version_of(checked.program),
+            plan=self._plan(arguments, databases, query_input, engine),
+            warnings=(*remarks, *programs.hints(arguments, all_short=query_input.all_short)),
+            blast_version=await self._tools.version_of(arguments.program),
         )
 
-    async def pin(self, checked: CheckedSearch) -> None:
+    async def pin(self, checked: Checked) -> None:
         """Keep the databases as they are now for this search. Raises DatabaseBroken."""
-        for database in checked.found:
+        for database in checked.databases:
             await self._pins.pin(database)
 
     def units(self, job_id: JobId, plan: Plan) -> list[Unit]:
@@ -193,8 +175,8 @@ class Checks:
                 found.append(database)
         return found
 
-    async def _facts(self, database: BlastDatabase, search: programs.CheckedOptions) -> programs.DatabaseFacts:
-        filtered = any(name.endswith("taxids") for name in search.options)
+    async def _facts(self, database: BlastDatabase, arguments: Arguments) -> programs.DatabaseFacts:
+        filtered = any(name.endswith("taxids") for name in arguments.options)
         return programs.DatabaseFacts(
             name=database.name,
             molecule=database.molecule,
@@ -239,28 +221,30 @@ class Checks:
         return [("/database", text)]
 
     def _plan(
-        self, checked: programs.CheckedOptions, found: Sequence[BlastDatabase], query_input: QueryInput, engine: str
+        self, arguments: Arguments, databases: Sequence[BlastDatabase], query_input: QueryInput, engine: str
     ) -> Plan:
         facts = self._tracker.engines[engine].health().facts
         return planning.plan(
-            program=checked.program,
-            task=checked.task,
-            options=checked.options,
+            program=arguments.program,
+            task=arguments.task,
+            options=arguments.options,
             letters=query_input.letters,
             offsets=query_input.offsets,
             sizes=query_input.sizes,
             unnamed=query_input.unnamed,
             database=planning.SearchedDatabases(
-                sequences=sum(database.sequences for database in found),
-                letters=sum(database.letters for database in found),
-                volumes=tuple(volume.sequences for database in found for volume in database.volumes),
-                databases=len(found),
-                in_order=all(in_order([Path(one.path).name for one in database.volumes]) for database in found),
+                sequences=sum(database.sequences for database in databases),
+                letters=sum(database.letters for database in databases),
+                volumes=tuple(volume.sequences for database in databases for volume in database.volumes),
+                databases=len(databases),
+                in_order=all(
+                    in_order([Path(volume.path).name for volume in database.volumes]) for database in databases
+                ),
             ),
             slots=int(facts.get("slots") or facts.get("parallel") or 1),
             threads=int(facts.get("threads") or 0),
             worth_seconds=float(facts.get("worth_seconds") or planning.WORTH_A_PROCESS_SECONDS),
-            shards=shards_of(facts, sum(database.bytes for database in found)),
+            shards=shards_of(facts, sum(database.bytes for database in databases)),
         )
 
 

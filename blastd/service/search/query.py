@@ -16,6 +16,16 @@ from blastd.core.molecule import judge
 BLOCK = 1 << 20
 
 
+class Uploads(Frozen, frozen=True, kw_only=True):
+    """The sequences of a search as they arrived: plain bytes, in memory or in a temporary file that becomes ours.
+
+    `subject` are those to search in, in place of databases.
+    """
+
+    query: Path | bytes
+    subject: Path | bytes | None = None
+
+
 class QueryInput(Frozen, frozen=True, kw_only=True):
     """What was submitted: `letters`, `offsets` and `sizes` of each record in the file that BLAST+ reads.
 

@@ -6,9 +6,7 @@ sequences; `-subject` of BLAST+ reckons each pair alone, so its e-values differ.
 """
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from blastd.aio import duty, offload
 from blastd.blastplus import blastdb, makedb
@@ -20,6 +18,7 @@ from blastd.core.fasta import SequenceLimits
 from blastd.core.model import Warned
 from blastd.core.program_table import TITLES
 from blastd.core.programs import molecules
+from blastd.core.search import Search
 from blastd.service.databases.input import of_file
 from blastd.service.search.query import QueryInput, read_query
 from blastd.store.files import Files
@@ -33,21 +32,6 @@ ENGINE = "local"
 HINT = "make a database of them (blastd db make), which every engine can search."
 
 
-class Given(Protocol):
-    """What is read of a submission."""
-
-    @property
-    def program(self) -> str: ...  # noqa: D102
-    @property
-    def databases(self) -> Sequence[str]: ...  # noqa: D102
-    @property
-    def subject(self) -> Path | bytes | None: ...  # noqa: D102
-    @property
-    def engine(self) -> str | None: ...  # noqa: D102
-    @property
-    def molecule_check(self) -> bool: ...  # noqa: D102
-
-
 class Subjects:
     """Makes databases of uploaded subjects."""
 
@@ -55,28 +39,27 @@ class Subjects:
         """Take the parts."""
         self._tools, self._files, self._pins, self._chance = tools, files, pins, chance
 
-    async def read(self, given: Given, target: Path) -> QueryInput:
-        """Return what the uploaded subjects are; their normalised form is in *target*."""
-        wanted = molecules(given.program)[1] if given.program in TITLES else None
+    async def read(self, search: Search, upload: Path | bytes, target: Path) -> QueryInput:
+        """Return what the *upload* of subjects holds; its normalised form is in *target*."""
+        wanted = molecules(search.program)[1] if search.program in TITLES else None
         limits = SequenceLimits(letters=LETTERS, sequences=SEQUENCES)
-        upload = given.subject or target
-        return await offload(read_query, upload, target, wanted, limits, check=given.molecule_check)
+        return await offload(read_query, upload, target, wanted, limits, check=search.molecule_check)
 
-    async def database(self, given: Given, own: QueryInput, fasta: Path) -> tuple[Made | None, Faults]:
+    async def database(self, search: Search, own: QueryInput, fasta: Path) -> tuple[Made | None, Faults]:
         """Return the subjects, normalised in *fasta*, as a pinned database with its warnings, or why there is none.
 
         Raises DatabaseBroken, ToolFailed.
         """
         faults = [("/subject", f"Subject: {of_file(text)}") for text in own.faults]
-        if given.databases:
+        if search.databases:
             faults.append(("/database", "Name a database or send subjects, not both."))
-        if given.engine not in (None, ENGINE):
+        if search.engine not in (None, ENGINE):
             faults.append(
                 ("/engine", f"Subjects that come with a search are searched by the {ENGINE} engine; or {HINT}")
             )
         if own.stopped and not own.faults:
             faults.append(("/subject", f"More than {LETTERS:,} letters or {SEQUENCES:,} subjects: {HINT}"))
-        if faults or given.program not in TITLES:
+        if faults or search.program not in TITLES:
             return None, faults
         name, folder = f"subjects-{own.info.sha256[:12]}", self._files.temporary()
         order = Order(  # ids are not parsed, so that repeated and long ones are taken as -subject takes them

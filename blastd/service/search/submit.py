@@ -10,17 +10,17 @@ import asyncio
 import hashlib
 import math
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
 from blastd.aio import by_size, duty
-from blastd.blastplus.makedb import Made
+from blastd.blastplus.blastdb import BlastDatabase
 from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import LimitsSettings
@@ -31,10 +31,11 @@ from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Unit, Warned
 from blastd.core.program_table import TITLES
 from blastd.core.programs import molecules
 from blastd.core.quota import Spent
+from blastd.core.search import Search
 from blastd.errors import DiskFull, Expired, IdempotencyMismatch, Invalid, QuotaUsed, TooMany, Unavailable
 from blastd.service.access import Identity
-from blastd.service.search.checks import CheckedSearch, Checks, SearchRequest
-from blastd.service.search.query import QueryInput, ascii_of, read_query
+from blastd.service.search.checks import Checked, Checks, reference
+from blastd.service.search.query import QueryInput, Uploads, ascii_of, read_query
 from blastd.service.search.reuse import Reuse
 from blastd.service.search.starts import Starts
 from blastd.service.search.subjects import ENGINE as SUBJECT_ENGINE
@@ -56,35 +57,33 @@ ROUND_UP = timedelta(seconds=59)
 """The minute in which there is room is shown, never the one before."""
 
 
-class Submission(Frozen, frozen=True, kw_only=True):
-    """A search as it arrived; `upload` is the query as plain bytes, in memory or in a temporary file that becomes ours.
-
-    `subject` are the sequences to search in, in place of databases, likewise.
-    """
-
-    program: str
-    databases: tuple[str, ...]
-    upload: Path | bytes
-    subject: Path | bytes | None = None
-    task: str | None = None
-    options: Mapping[str, Any] = {}
-    title: str = ""
-    engine: str | None = None
-    priority: int = 0
-    query_loc: str | None = None
-    reuse: bool = True
-    molecule_check: bool = True
-    source: str = "api"
-    idempotency_key: str | None = None
-    webhook: str | None = None
-    presentation: Mapping[str, str] = {}
-
-
 class Accepted(Frozen, frozen=True, kw_only=True):
     """The job that a submission made; `replayed`: an earlier request with the same key made it."""
 
     job: Job
     replayed: bool = False
+
+
+class Received(Frozen, frozen=True, kw_only=True):
+    """A search with its sequences read: those of the query, and its `own` subjects, normalised in the file `subject`."""
+
+    search: Search
+    query_input: QueryInput
+    own: QueryInput | None
+    subject: Path
+    key: str | None
+    """The Idempotency-Key."""
+
+    @property
+    def body_sha256(self) -> str:
+        """Return what tells two requests apart: their meaning, not their bytes (a multipart border differs each time)."""
+        search = self.search
+        words = [
+            search.program, search.databases, search.task, search.options, search.title, search.engine, search.priority,
+            search.query_loc, search.reuse, search.molecule_check, self.query_input.info.sha256, search.webhook,
+            *([self.own.info.sha256] if self.own is not None else []),
+        ]  # fmt: skip
+        return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 
 
 class Submit:
@@ -145,66 +144,58 @@ class Submit:
         """Return a name for an upload, on the file system of the state."""
         return self._files.temporary()
 
-    async def submit(self, who: Identity, given: Submission) -> Accepted:
-        """Accept a search. Raises Invalid with every fault, IdempotencyMismatch, TooMany, DiskFull, Unavailable."""
+    async def submit(self, who: Identity, search: Search, uploads: Uploads, key: str | None = None) -> Accepted:
+        """Accept a search; *key* is its Idempotency-Key. Raises Invalid with every fault, IdempotencyMismatch, TooMany, DiskFull, Unavailable."""
         with self._starts.request():
-            return await self._submit(who, given)
+            return await self._submit(who, search, uploads, key)
 
-    async def _submit(self, who: Identity, given: Submission) -> Accepted:
+    async def _submit(self, who: Identity, search: Search, uploads: Uploads, key: str | None) -> Accepted:
         query, subject = self._files.temporary(), self._files.temporary()
-        small = isinstance(given.upload, bytes) and len(given.upload) <= SMALL_BYTES
+        small = isinstance(uploads.query, bytes) and len(uploads.query) <= SMALL_BYTES
         try:
-            wanted = molecules(given.program)[0] if given.program in TITLES else None
+            wanted = molecules(search.program)[0] if search.program in TITLES else None
             limits = SequenceLimits(letters=self._limits.query_letters, sequences=self._limits.query_sequences)
             if small:
-                query_input = read_query(given.upload, None, wanted, limits, check=given.molecule_check)
+                query_input = read_query(uploads.query, None, wanted, limits, check=search.molecule_check)
             else:
                 query_input = await by_size(
-                    _size(given.upload), read_query, given.upload, query, wanted, limits, check=given.molecule_check
+                    _size(uploads.query), read_query, uploads.query, query, wanted, limits, check=search.molecule_check
                 )
-            own = await self._subjects.read(given, subject) if given.subject is not None else None
-            replayed = await self._replayed(who, given, query_input, own)
+            own = None
+            if uploads.subject is not None:
+                own = await self._subjects.read(search, uploads.subject, subject)
+            request = Received(search=search, query_input=query_input, own=own, subject=subject, key=key)
+            replayed = await self._replayed(who, request)
             if replayed is not None:
                 return replayed
             self._admit_any()  # how many the owner has is counted where the row is written
-            return await self._accept(who, given, query_input, own, subject)
+            return await self._accept(who, request)
         finally:
-            left = [one for one in (given.upload, given.subject) if isinstance(one, Path)]
-            if not small or given.subject is not None:
-                left += [path for one in (query, subject) for path in (one, ascii_of(one))]
+            left = [upload for upload in (uploads.query, uploads.subject) if isinstance(upload, Path)]
+            if not small or uploads.subject is not None:
+                left += [path for file in (query, subject) for path in (file, ascii_of(file))]
             if any(path.exists() for path in left):
                 await duty(_drop, *left)
 
-    async def _accept(
-        self, who: Identity, given: Submission, query_input: QueryInput, own: QueryInput | None, subject: Path
-    ) -> Accepted:
-        wrong = self._webhook_fault(given.webhook) if given.webhook else None
+    async def _accept(self, who: Identity, request: Received) -> Accepted:
+        search, query_input = request.search, request.query_input
+        wrong = self._webhook_fault(search.webhook) if search.webhook else None
         known = [("/webhook", wrong)] if wrong else []
-        made: Made | None = None
-        if own is not None:
-            made, faults = await self._subjects.database(given, own, subject)
+        own: list[BlastDatabase] | None = None
+        warnings: tuple[Warned, ...] = ()
+        if request.own is not None:
+            made, faults = await self._subjects.database(search, request.own, request.subject)
             known += faults
-        request = SearchRequest(
-            program=given.program,
-            databases=given.databases,
-            task=given.task,
-            options=given.options,
-            query_loc=given.query_loc,
-            engine=given.engine if own is None or given.engine else SUBJECT_ENGINE,
-            subjects=own is not None,
-            own=made.database if made is not None else None,
-        )
-        checked = await self._checks.check(request, query_input, known)
+            own, warnings = ([made.database], made.warnings) if made is not None else ([], ())
+            search = replace(search, engine=search.engine or SUBJECT_ENGINE)
+        checked = await self._checks.check(search, query_input, own, known)
         key = _reuse_key(query_input, checked)
-        job_id, now = ids.job_id(self._chance.uuid()), self._clock.now()
-        job = self._job(job_id, who.owner, given, query_input, checked, key, now)
-        if made is not None:
-            job = replace(job, warnings=(*job.warnings, *made.warnings))
-        its_units = self._checks.units(job_id, checked.plan)
-        if given.reuse and (same := await self._reuse.find(who.owner, key)) is not None:
+        job = self._job(ids.job_id(self._chance.uuid()), who.owner, request, checked, key)
+        job = replace(job, warnings=(*job.warnings, *warnings))
+        if search.reuse and (same := await self._reuse.find(who.owner, key)) is not None:
             reused = await self._reuse.take(same, job)
             if reused is not None:
-                accepted = await self._commit(given, query_input, own, reused.job, reused.units, reused.artifacts)
+                accepted = await self._commit(request, reused.job, reused.units, reused.artifacts)
                 self._reuse.committed(reused.job)
                 return accepted
         await self._checks.pin(checked)
@@ -212,26 +203,20 @@ class Submit:
             await by_size(
                 query_input.query.stat().st_size,
                 self._files.make_job,
-                job_id,
+                job.job_id,
                 query_input.query,
                 cast("Path | None", query_input.ascii),
             )
-        return await self._commit(given, query_input, own, job, its_units, ())
+        return await self._commit(request, job, self._checks.units(job.job_id, checked.plan), ())
 
     async def _commit(
-        self,
-        given: Submission,
-        query_input: QueryInput,
-        own: QueryInput | None,
-        job: Job,
-        its_units: Sequence[Unit],
-        kept: Sequence[Artifact],
+        self, request: Received, job: Job, its_units: Sequence[Unit], kept: Sequence[Artifact]
     ) -> Accepted:
         """Write the row with everything that belongs to it, unless the same request was faster."""
-        sha = body_sha256(given, query_input, own)
-        text = None if job.status.terminal else _text(job.job_id, query_input)
+        sha = request.body_sha256
+        text = None if job.status.terminal else _text(job.job_id, request.query_input)
         idempotency = (
-            Idempotency(owner=job.owner, key=given.idempotency_key, body_sha256=sha) if given.idempotency_key else None
+            Idempotency(owner=job.owner, key=request.key, body_sha256=sha) if request.key is not None else None
         )
 
         def write(db: sqlite3.Connection) -> tuple[JobId, str] | None:
@@ -240,11 +225,11 @@ class Submit:
             if not job.status.terminal:
                 self._room(db, job.owner)
                 self._spend(db, job)
-            jobs.insert(db, job, its_units, job.created_at, idempotency, self._told(db, job.owner, given))
+            jobs.insert(db, job, its_units, job.created_at, idempotency, self._told(db, job.owner, request.search))
             if text is not None:
                 query_texts.add(db, text)
                 self._files.write_query(text)
-            presentations.put(db, job.job_id, given.presentation)
+            presentations.put(db, job.job_id, request.search.presentation)
             for artifact in kept:
                 artifacts.put(db, artifact)
             return None
@@ -262,21 +247,19 @@ class Submit:
             self._starts.accepted(job.job_id)
         return Accepted(job=job)
 
-    def _told(self, db: sqlite3.Connection, owner: Owner, given: Submission) -> str | None:
+    def _told(self, db: sqlite3.Connection, owner: Owner, search: Search) -> str | None:
         """Return the address that is told of the end: that of the request, "" for none, else the owner's own."""
-        if given.webhook is not None:
-            return given.webhook or None
+        if search.webhook is not None:
+            return search.webhook or None
         url = outbox.default_of(db, owner)
         return url if url is not None and self._webhook_fault(url) is None else None
 
-    async def _replayed(
-        self, who: Identity, given: Submission, query_input: QueryInput, own: QueryInput | None
-    ) -> Accepted | None:
-        key = given.idempotency_key
+    async def _replayed(self, who: Identity, request: Received) -> Accepted | None:
+        key = request.key
         if key is None:
             return None
         before = await self._store.read_few(lambda db: jobs.replay(db, who.owner, key))
-        return None if before is None else await self._answer(before, body_sha256(given, query_input, own))
+        return None if before is None else await self._answer(before, request.body_sha256)
 
     async def _answer(self, before: tuple[JobId, str], sha: str) -> Accepted:
         """Answer a repeated Idempotency-Key."""
@@ -306,29 +289,21 @@ class Submit:
             check_quota(usage.spent(db, job.owner, now), letters, self._limits.letters_per_day, now)
         usage.add(db, job.owner, letters, now)
 
-    def _job(
-        self,
-        job_id: JobId,
-        owner: Owner,
-        given: Submission,
-        query_input: QueryInput,
-        checked: CheckedSearch,
-        key: str,
-        now: datetime,
-    ) -> Job:
+    def _job(self, job_id: JobId, owner: Owner, request: Received, checked: Checked, key: str) -> Job:
+        search, query_input, arguments, now = request.search, request.query_input, checked.arguments, self._clock.now()
         return Job(
             job_id=job_id,
             version=1,
-            title=" ".join(given.title.split()),
-            program=given.program,
-            task=checked.task,
-            databases=checked.databases,
-            options=checked.options,
-            query_loc=given.query_loc,
+            title=" ".join(search.title.split()),
+            program=arguments.program,
+            task=arguments.task,
+            databases=tuple(reference(database) for database in checked.databases),
+            options=dict(arguments.options),
+            query_loc=arguments.query_loc,
             engine=checked.engine,
-            priority=given.priority,
+            priority=search.priority,
             owner=owner,
-            source=given.source,
+            source=search.source,
             query=query_input.info,
             status=Status.QUEUED,
             phase=Phase.QUEUED,
@@ -361,21 +336,13 @@ def check_quota(spent: Sequence[Spent], letters: int, limit: int, now: datetime)
         )
 
 
-def body_sha256(given: Submission, query_input: QueryInput, own: QueryInput | None) -> str:
-    """Return what tells two requests apart: their meaning, not their bytes (a multipart border differs each time)."""
-    words = [
-        given.program, given.databases, given.task, given.options, given.title, given.engine, given.priority,
-        given.query_loc, given.reuse, given.molecule_check, query_input.info.sha256, given.webhook,
-        *([own.info.sha256] if own is not None else []),
-    ]  # fmt: skip
-    return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
-
-
-def _reuse_key(query_input: QueryInput, checked: CheckedSearch) -> str:
+def _reuse_key(query_input: QueryInput, checked: Checked) -> str:
     """Return what two searches with the same result have in common."""
+    arguments = checked.arguments
     words = [
-        query_input.info.sha256, [(database.name, database.fingerprint, database.taxonomy) for database in checked.databases],
-        checked.program, checked.task, checked.options, checked.query_loc, checked.blast_version,
+        query_input.info.sha256,
+        [(database.name, database.fingerprint, database.taxonomy.fingerprint) for database in checked.databases],
+        arguments.program, arguments.task, arguments.options, arguments.query_loc, checked.blast_version,
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 

@@ -1,0 +1,40 @@
+"""A search on its way in: what was asked for, in one shape for every surface, and what BLAST+ will be told. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from blastd.core.model import Frozen
+from blastd.core.options import Value
+
+
+class Search(Frozen, frozen=True, kw_only=True):
+    """A search as it was asked for, nothing checked; the sequences come beside it."""
+
+    program: str
+    databases: tuple[str, ...]
+    task: str | None = None
+    """None: the program's default."""
+    options: Mapping[str, Any] = {}
+    """By BLAST+'s names, with values as they came."""
+    query_loc: str | None = None
+    title: str = ""
+    engine: str | None = None
+    """None: the service chooses."""
+    priority: int = 0
+    reuse: bool = True
+    molecule_check: bool = True
+    source: str = "api"
+    """The surface that it came by."""
+    webhook: str | None = None
+    """Address that is told of the end; None: the owner's own, empty: none."""
+    presentation: Mapping[str, str] = {}
+    """How a client of the NCBI URL API wants the result to be shown later."""
+
+
+class Arguments(Frozen, frozen=True, kw_only=True):
+    """What BLAST+ is told of a search, checked: `options` by name as text, True, or a list of ids."""
+
+    program: str
+    task: str
+    options: dict[str, Value]
+    query_loc: str | None
