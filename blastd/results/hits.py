@@ -13,7 +13,8 @@ from typing import Any
 
 from blastd.core.alias import targets
 from blastd.core.ascii_titles import Table, decode_titles
-from blastd.core.model import Frozen, Job, Unit
+from blastd.core.hits import HitsRequest
+from blastd.core.model import Job, Unit
 from blastd.core.tabular import cells, lacking, sections
 from blastd.errors import Invalid
 from blastd.results.assemble import result_units, stored_lines, stored_path
@@ -53,21 +54,6 @@ DESCENDING = frozenset(
     {"bit_score", "score", "identity", "length", "coverage", "subject_length", "positives", "total_bit_score", "hsps"}
 )
 LONG_LETTERS = 1 << 20
-
-
-class HitsRequest(Frozen, frozen=True, kw_only=True):
-    """Which hits: filters, order and page; `offset` is where the page begins."""
-
-    query: int | None = None
-    sort: str = "query"
-    order: str | None = None
-    min_identity: float | None = None
-    max_evalue: float | None = None
-    min_coverage: float | None = None
-    text: str | None = None
-    group: str = "hsp"
-    limit: int = 100
-    offset: int = 0
 
 
 def ensure(folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:
@@ -205,7 +191,7 @@ def _row(query: int, row: Sequence[str], standins: Table) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def page(path: Path, request: HitsRequest) -> tuple[int, list[dict[str, Any]]]:
+def page(path: Path, request: HitsRequest, offset: int) -> tuple[int, list[dict[str, Any]]]:
     """Return how many rows match, and those of the page. Raises Invalid for a sort that there is not."""
     sorts = SORTS | (SUBJECT_SORTS if request.group == "subject" else {})
     if request.sort not in sorts:
@@ -229,7 +215,7 @@ def page(path: Path, request: HitsRequest) -> tuple[int, list[dict[str, Any]]]:
         total = db.execute(f"SELECT count(*) FROM {source} {tail}", values).fetchone()[0]  # our names
         found = db.execute(
             f"SELECT * FROM {source} {tail} ORDER BY {order} LIMIT :limit OFFSET :offset",  # our names
-            values | {"limit": request.limit, "offset": request.offset},
+            values | {"limit": request.limit, "offset": offset},
         ).fetchall()
     return total, [_shown(dict(row)) for row in found]
 

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from blastd.core.fewer_subjects import Most
+from blastd.core.hits import HitsRequest
 from blastd.service import Services
-from blastd.service.results.request import HitsFilter, ReadyResult
+from blastd.service.results.request import ReadyResult
 from blastd.web.ncbi_forms import shown
 
 COLUMNS = (
@@ -30,7 +31,7 @@ async def descriptions(services: Services, ready: ReadyResult, most: Most) -> As
     for number in range(1, min(ready.job.query.count, QUERIES) + 1):
         if limit == 0:
             return
-        wanted = HitsFilter(query=number, group="subject", limit=limit)
+        wanted = HitsRequest(query=number, group="subject", limit=limit)
         rows = (await services.results.hits(ready, wanted))["hits"]
         yield table(number, rows).encode("utf-8", "replace")
 

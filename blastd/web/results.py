@@ -3,9 +3,10 @@
 import msgspec
 from aiohttp import web
 
+from blastd.core.hits import HitsRequest
 from blastd.errors import Invalid
 from blastd.service.results.alignments import alignments
-from blastd.service.results.request import HitsFilter, ReadyResult, ResultFile, ResultRequest
+from blastd.service.results.request import ReadyResult, ResultFile, ResultRequest
 from blastd.web import bodies, wire
 from blastd.web.download import SentFile, send_file, send_stream
 from blastd.web.middleware import IDENTITY, SERVICES
@@ -103,7 +104,7 @@ async def get_hits(request: web.Request) -> web.Response:
     query = wire.decode_query(wire.HitsQuery, request.query, request.query.items())
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
     ready: ReadyResult = await services.results.ready(job, partial=query.partial)
-    wanted = HitsFilter(
+    wanted = HitsRequest(
         query=query.query,
         sort=query.sort,
         order=query.order,

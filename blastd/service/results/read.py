@@ -22,6 +22,7 @@ from blastd.blastplus.ids import Ids
 from blastd.blastplus.pins import Pins
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
+from blastd.core.hits import HitsRequest
 from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.tabular import beside, columns
@@ -35,7 +36,6 @@ from blastd.service.results.intact import Intact
 from blastd.service.results.pages import align, offset_of, page_of
 from blastd.service.results.request import (
     PROJECTED,
-    HitsFilter,
     ReadyResult,
     ResultFile,
     ResultRequest,
@@ -314,16 +314,11 @@ class Results:
             await duty(target.unlink, missing_ok=True)
 
     # ------------------------------------------------------------------ tables
-    async def hits(self, ready: ReadyResult, wanted: HitsFilter, *, statistics: bool = False) -> dict[str, Any]:
+    async def hits(self, ready: ReadyResult, wanted: HitsRequest, *, statistics: bool = False) -> dict[str, Any]:
         """Return a page of hits. Raises Invalid."""
         index = await self.indices.of(ready)
         offset = offset_of(wanted.cursor)
-        request = hits.HitsRequest(
-            query=wanted.query, sort=wanted.sort, order=wanted.order, min_identity=wanted.min_identity,
-            max_evalue=wanted.max_evalue, min_coverage=wanted.min_coverage, text=wanted.text, group=wanted.group,
-            limit=wanted.limit, offset=offset,
-        )  # fmt: skip
-        total, rows = await by_size(ready.stored_bytes, hits.page, index, request)
+        total, rows = await by_size(ready.stored_bytes, hits.page, index, wanted, offset)
         if wanted.sequences and wanted.group == "hsp":
             letters, query = ready.job.query.letters, self._files.query_path(ready.job.job_id)
             await by_size(letters, self._intact.check_query, query, ready.job.query.sha256)

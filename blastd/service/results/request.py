@@ -50,22 +50,6 @@ class ResultStream(Frozen, frozen=True, kw_only=True):
     partial: str = ""
 
 
-class HitsFilter(Frozen, frozen=True, kw_only=True):
-    """Which hits, in which order."""
-
-    query: int | None = None
-    sort: str = "query"
-    order: str | None = None
-    min_identity: float | None = None
-    max_evalue: float | None = None
-    min_coverage: float | None = None
-    text: str | None = None
-    group: str = "hsp"
-    sequences: bool = False
-    limit: int = 100
-    cursor: str | None = None
-
-
 class ReadyResult(Frozen, frozen=True, kw_only=True):
     """A job whose stored result is there and whole; of one that runs, the units that are done (`complete` is False)."""
 
