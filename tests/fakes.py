@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from blastd.clock import SystemClock
-from blastd.core.engine import Absent, External, Health, Observation, Present, Trouble, Unknown, Work
+from blastd.core.engine import Absent, Capacity, External, Health, Observation, Present, Trouble, Unknown, Work
 from blastd.core.ids import JobId
 from blastd.core.model import Job, Phase
 from tests.patience import rest
@@ -126,4 +126,5 @@ class FaultyEngine:
 
     def health(self) -> Health:
         away = isinstance(self.answer, Unknown)
-        return Health(ok=not away, down=away, reason=self.answer.reason if isinstance(self.answer, Unknown) else "")
+        reason = self.answer.reason if isinstance(self.answer, Unknown) else ""
+        return Health(ok=not away, down=away, reason=reason, capacity=Capacity(at_once=1))

@@ -4,13 +4,14 @@ An engine runs the units of a job somewhere and says what it sees. It never writ
 it puts the id of a job that changed into `changes`, and the tracker looks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from blastd.core.alias import Layout
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
+from blastd.core.plan import WORTH_A_PROCESS_SECONDS
 
 
 class Trouble(Frozen, frozen=True, kw_only=True):
@@ -157,6 +158,32 @@ class WatchHealth(Frozen, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Capacity(Frozen, frozen=True, kw_only=True):
+    """What an engine can do at once and what is worth a process there: what planning needs, and what operators look at."""
+
+    at_once: int
+    """Units that run at the same time, at least 1."""
+    threads: int = 0
+    """Of one unit; 0: the plan chooses."""
+    worth_seconds: float = WORTH_A_PROCESS_SECONDS
+    """CPU seconds below which another process does not pay."""
+    shards: int | None = None
+    """How many shards the operator wants; None: no wish."""
+    shard_bytes: int | None = None
+    """The largest shard where no number is wanted; None: a database is not cut for its size."""
+    slots: int | None = None
+    """Of this machine; None where somebody else schedules."""
+    slots_busy: int | None = None
+    units: int | None = None
+    """That run now; None if that is not known."""
+    jobs: int = 0
+    """That the engine holds."""
+
+    def shards_of(self, size: int) -> int | None:
+        """Return how many shards are wanted for a database of *size* bytes; None: no wish."""
+        return self.shards or (-(-size // self.shard_bytes) if self.shard_bytes else None)
+
+
 class Health(Frozen, frozen=True, kw_only=True):
     """How an engine is: `since` tells since when it is not well; `watch` is None for engines that need none.
 
@@ -171,7 +198,7 @@ class Health(Frozen, frozen=True, kw_only=True):
     since: datetime | None = None
     watch: bool | None = None
     watches: tuple[WatchHealth, ...] = ()
-    facts: Mapping[str, Any] = {}
+    capacity: Capacity
 
 
 class Engine(Protocol):

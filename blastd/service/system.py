@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from blastd.aio import duty, offload
 from blastd.clock import Clock
@@ -167,8 +166,8 @@ class System:
         if health.watch is not None:
             self._metrics.watch_healthy.labels(engine=name).set(health.watch)
         self._metrics.queue_length.labels(engine=name).set(len(engine.waiting()))
-        if (running := _number(health.facts.get("units"))) is not None:
-            self._metrics.running_units.labels(engine=name).set(running)
+        if health.capacity.units is not None:
+            self._metrics.running_units.labels(engine=name).set(health.capacity.units)
 
     async def _count_events(self) -> None:
         """Count the events since the last time; what was written before this start is not ours to count."""
@@ -216,14 +215,14 @@ class System:
 
     def _engine(self, name: str) -> EngineHealth:
         health = self._tracker.engines[name].health()
-        facts = health.facts
+        capacity = health.capacity
         return EngineHealth(
             name=name,
             status=self._component(name, health).status,
             detail=health.reason,
-            slots=_number(facts.get("slots")),
-            slots_busy=_number(facts.get("used")),
-            running=_number(facts.get("jobs")) or 0,
+            slots=capacity.slots,
+            slots_busy=capacity.slots_busy,
+            running=capacity.jobs,
             age_seconds=self._age(health.proven_at),
             watches=[
                 Component(
@@ -240,10 +239,6 @@ class System:
 def versions(blast_version: str | None) -> dict[str, str | None]:
     """Return the versions of what works here, beside our own."""
     return {"blast_version": blast_version, "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
-
-
-def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
 
 
 def _disk(files: Files) -> tuple[int, int]:

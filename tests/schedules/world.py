@@ -271,7 +271,7 @@ class World:
         return True
 
     def _facts(self) -> str:
-        return " ".join(f"{name} {engine.health().facts}" for name, engine in self.parts.engines.items())
+        return " ".join(f"{name} {engine.health().capacity}" for name, engine in self.parts.engines.items())
 
     def _late(self) -> None:
         """Compare when compute ended with when rows ended."""
@@ -321,10 +321,10 @@ class World:
             tasks = engine._tasks._tasks if engine._tasks else ()
             held = {"held": engine._holdings._held, "waiting": engine._waiting, "news": engine._news._keys}
             return kinds | {"blobs": blobs, "engine's tasks": tasks} | held
-        facts = engine.health().facts
+        capacity = engine.health().capacity
         slots = engine._slots
         return {
-            "slots": [name for name in ("used", "units", "jobs") if facts[name]], "held": engine._held,
+            "slots": [name for name in ("slots_busy", "units", "jobs") if getattr(capacity, name)], "held": engine._held,
             "engine's tasks": engine._tasks._tasks if engine._tasks else (), "waiting": slots._jobs,
             "owners": slots._owners, "sharing": slots._sharing, "news": engine._news._keys,
         }  # fmt: skip

@@ -18,6 +18,7 @@ from blastd.clock import Clock
 from blastd.config import AzureSettings, KubernetesSettings
 from blastd.core.engine import (
     Absent,
+    Capacity,
     DatabaseAt,
     External,
     Health,
@@ -138,16 +139,14 @@ class KubernetesEngine:
             watch=self.seen.watching,
             proven_at=self.seen.proven_at,
             watches=self.seen.watches(),
-            facts={
-                "jobs": len(self.seen.jobs.view),
-                "pods": len(self.seen.pods.view),
-                "calls": self._client.calls,
-                "parallel": AT_ONCE,
-                "threads": max(1, int(self._settings.cpu)),
-                "shards": self._settings.shards or None,
-                "shard_bytes": SHARD_BYTES,
-                "worth_seconds": WORTH_SECONDS,
-            },
+            capacity=Capacity(
+                at_once=AT_ONCE,
+                threads=max(1, int(self._settings.cpu)),
+                worth_seconds=WORTH_SECONDS,
+                shards=self._settings.shards or None,
+                shard_bytes=SHARD_BYTES,
+                jobs=len(self.seen.jobs.view),
+            ),
         )
 
     def waiting(self) -> Sequence[JobId]:

@@ -20,6 +20,7 @@ from blastd.clock import Clock, Steady
 from blastd.core import sharing, steps
 from blastd.core.engine import (
     Absent,
+    Capacity,
     External,
     Health,
     Observation,
@@ -246,14 +247,15 @@ class LocalEngine:
         """Say how many slots are used."""
         return Health(
             ok=True,
-            facts={
-                "slots": self._slots.total,
-                "threads": self._settings.threads,
-                "shards": self._settings.shards,
-                "used": self._slots.used,
-                "units": self._slots.running,
-                "jobs": len(self._held),
-            },
+            capacity=Capacity(
+                at_once=self._slots.total,
+                threads=self._settings.threads,
+                shards=self._settings.shards or None,
+                slots=self._slots.total,
+                slots_busy=self._slots.used,
+                units=self._slots.running,
+                jobs=len(self._held),
+            ),
         )
 
     # ------------------------------------------------------------------ running units

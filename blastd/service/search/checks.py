@@ -6,7 +6,6 @@ Every fault is gathered, so that a user mends all of them at once.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -223,7 +222,7 @@ class Checks:
     def _plan(
         self, arguments: Arguments, databases: Sequence[BlastDatabase], query_input: QueryInput, engine: str
     ) -> Plan:
-        facts = self._tracker.engines[engine].health().facts
+        capacity = self._tracker.engines[engine].health().capacity
         return planning.plan(
             program=arguments.program,
             task=arguments.task,
@@ -241,17 +240,11 @@ class Checks:
                     in_order([Path(volume.path).name for volume in database.volumes]) for database in databases
                 ),
             ),
-            slots=int(facts.get("slots") or facts.get("parallel") or 1),
-            threads=int(facts.get("threads") or 0),
-            worth_seconds=float(facts.get("worth_seconds") or planning.WORTH_A_PROCESS_SECONDS),
-            shards=shards_of(facts, sum(database.bytes for database in databases)),
+            slots=capacity.at_once,
+            threads=capacity.threads,
+            worth_seconds=capacity.worth_seconds,
+            shards=capacity.shards_of(sum(database.bytes for database in databases)),
         )
-
-
-def shards_of(facts: Mapping[str, Any], size: int) -> int | None:
-    """Return how many shards an engine wants for a database of *size* bytes; None: no wish."""
-    each = facts.get("shard_bytes")
-    return facts.get("shards") or (-(-size // each) if each else None)
 
 
 def reference(database: BlastDatabase) -> DatabaseRef:
