@@ -162,9 +162,7 @@ async def _parts(
         store=store,
         files=files,
         clock=clock,
-        chance=chance,
         rescan_seconds=settings.databases.rescan_seconds,
-        floor_bytes=settings.retention.disk_floor_bytes,
     )
     query_files = QueryFiles(store, files, clock)
     await query_files.restore()

@@ -76,6 +76,9 @@ class Metrics:
             "blastd_disk_floor_bytes", "Free space under which no searches are accepted."
         )
         self.databases = self._gauge("blastd_databases", "BLAST databases in the catalogue.", "state")
+        self.database_tasks = self._counter(
+            "blastd_database_tasks_total", "Databases that were made, fetched or updated, or not.", "kind", "outcome"
+        )
         self.loop_lag_seconds = self._histogram(
             "blastd_loop_lag_seconds", "How late the event loop runs what is due.", LAG_BUCKETS
         )

@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 import structlog
@@ -31,7 +32,10 @@ LONG_ID = re.compile(r"id is too long\. Its length is (\d+).*?(?:is:|:)?\s*(\S+)
 HERE = Path("/proc/self/cwd")
 """What Linux calls the folder in which a process runs, whatever its name is."""
 WITHOUT_IDS = "or build with parse_seqids false (hit sequences are then found by position)"
-Progress = Callable[[float], Awaitable[None]]
+Started = Callable[[int], None]
+"""Takes the id of the process that reads the file."""
+Placing = Callable[[], AbstractAsyncContextManager[None]]
+"""Gives what is held while a database takes its place."""
 
 
 class BuildFailed(BlastdError):
@@ -50,6 +54,7 @@ class Order(Frozen, frozen=True, kw_only=True):
     parse_seqids: bool
     replace: bool = False
     task_id: str = ""
+    taxid_map: Path | None = None
 
 
 class Made(Frozen, frozen=True, kw_only=True):
@@ -59,32 +64,43 @@ class Made(Frozen, frozen=True, kw_only=True):
     warnings: tuple[Warned, ...] = ()
 
 
-async def make(order: Order, root: Path, tools: Tools, seconds: float, chance: Chance) -> Made:
+async def make(
+    order: Order, root: Path, tools: Tools, seconds: float, chance: Chance, started: Started | None = None,
+    placing: Placing = nullcontext,
+) -> Made:  # fmt: skip
     """Make the database *order.name* under *root* and return it as the catalogue would; *chance* names what is half made.
 
+    *started* is told the process that reads the file; what *placing* gives is held while the finished database takes its place.
     Raises BuildFailed with the cause and the way out, Conflict when the name is taken and `replace` is not asked for.
     """
     final = await duty(place_of, root, order.name, order.molecule)
-    if order.task_id and await duty(_maker, final) == order.task_id:
+    if order.task_id and await duty(maker, final) == order.task_id:
         return Made(database=await _look(order, final, tools))
     if final.exists() and not order.replace:
         raise Conflict(f"There is a database {order.name} already: choose another name, or ask to replace it.")
-    work = root / f".{order.name}-{chance.uuid().hex}"
+    work = work_folder(root, order.name, chance)
     await duty(work.mkdir, parents=True)
     try:
-        warnings = await _build(order, work, tools, seconds)
+        warnings = await _build(order, work, tools, seconds, started)
         made = Made(database=await _look(order, work, tools), warnings=warnings)
         await duty((work / MADE_BY).write_text, order.task_id)
-        await offload(_place, work, final, chance)
+        async with placing():
+            await offload(place, work, final, chance)
     finally:
         await offload(shutil.rmtree, work, ignore_errors=True)
     return made
 
 
-def _maker(final: Path) -> str:
+def work_folder(root: Path, name: str, chance: Chance) -> Path:
+    """Return where a database is made before it takes its place: a start removes what a crash leaves there."""
+    return root / f".{name}-{chance.uuid().hex}"
+
+
+def maker(final: Path) -> str:
+    """Return the task that made the database in this folder, empty if none says so; blocking."""
     try:
         return (final / MADE_BY).read_text()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return ""
 
 
@@ -97,7 +113,9 @@ async def _look(order: Order, folder: Path, tools: Tools) -> BlastDatabase:
     return made
 
 
-async def _build(order: Order, work: Path, tools: Tools, seconds: float) -> tuple[Warned, ...]:
+async def _build(
+    order: Order, work: Path, tools: Tools, seconds: float, started: Started | None = None
+) -> tuple[Warned, ...]:
     """Run makeblastdb in *work*; returns what it said of a database that it made. Raises BuildFailed."""
     link = work / "input.fa"
     await duty(link.symlink_to, order.fasta.absolute())
@@ -112,7 +130,11 @@ async def _build(order: Order, work: Path, tools: Tools, seconds: float) -> tupl
         _out(order.name, work),
     ]
     words += ["-parse_seqids"] if order.parse_seqids else []
-    ran = await tools.run("makeblastdb", words, cwd=work, seconds=seconds)
+    if order.taxid_map is not None:
+        words += ["-taxid_map", "taxids.map"]
+        await duty((work / "taxids.map").symlink_to, order.taxid_map.absolute())
+    ran = await tools.run("makeblastdb", words, cwd=work, seconds=seconds, started=started)
+    await duty((work / "taxids.map").unlink, missing_ok=True)
     await duty(link.unlink)
     text = (ran.stderr + ran.stdout).decode("utf-8", "replace")
     if ran.exit_code != 0:
@@ -176,8 +198,8 @@ def own_folders(root: Path) -> list[Path]:
         return []
 
 
-def _place(work: Path, final: Path, chance: Chance) -> None:
-    """Put the finished database into its place: a running search keeps the old files through its pinned links."""
+def place(work: Path, final: Path, chance: Chance) -> None:
+    """Put a finished database into its place; blocking. A running search keeps the old files through its pinned links."""
     old = _set_aside(final, chance) if final.exists() else None
     work.rename(final)
     if old is not None:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -125,9 +125,18 @@ class Tools(Frozen, frozen=True, kw_only=True):
             return ()
         return LIBRARY.findall(ran.stdout.decode("utf-8", "replace"))
 
-    async def run(self, name: str, arguments: Sequence[str], *, cwd: Path, seconds: float = 60.0) -> Ran:
-        """Run an application by *name* in *cwd*."""
-        return await run([self.paths[name], *arguments], cwd=cwd, env=self.environment, seconds=seconds)
+    async def run(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        seconds: float = 60.0,
+        started: Callable[[int], None] | None = None,
+    ) -> Ran:
+        """Run an application by *name* in *cwd*; *started* is told its process id."""
+        argv = [self.paths[name], *arguments]
+        return await run(argv, cwd=cwd, env=self.environment, seconds=seconds, started=started)
 
 
 def locate(folder: Path | None, search_path: str) -> dict[str, str]:
@@ -187,9 +196,17 @@ async def _help(tools: Tools, name: str, kind: str) -> str:
 
 
 async def run(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], seconds: float, stdin: bytes | None = None
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    seconds: float,
+    stdin: bytes | None = None,
+    started: Callable[[int], None] | None = None,
 ) -> Ran:
     """Run *argv* to its end with at most OUTPUT_BYTES of output in memory; no process is left behind, by a crash neither.
+
+    *started* is told the id of its process.
 
     Raises ToolFailed at the time limit, when it says too much, or when it can't start; Exhausted when the machine has no room.
     """
@@ -210,6 +227,8 @@ async def run(
             raise ours from error
         raise ToolFailed(f"{argv[0]} could not be started: {error}.") from error
     try:
+        if started is not None:
+            started(child.pid)
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
             out = group.create_task(_read(child, child.stdout), name=f"{name} stdout")
             err = group.create_task(_read(child, child.stderr), name=f"{name} stderr")

@@ -130,6 +130,13 @@ class DatabasesSettings(SettingsSection, frozen=True, kw_only=True):
         30.0
     )
     upload_bytes: Annotated[int, about("Largest FASTA from which a user may make a database.", ge=1)] = 4 * GIB
+    at_once: Annotated[int, about("Databases that are made or fetched at the same time.", ge=1, le=64)] = 2
+    fetch_tries: Annotated[
+        int, about("Tries until a fetch that fails for a reason that may pass is given up.", ge=1, le=1000)
+    ] = 10
+    fetch_retry_seconds: Annotated[
+        Seconds, about("How long a fetch waits after the first failure; then twice that, up to an hour.", gt=0)
+    ] = 10.0
 
 
 class BlastSettings(SettingsSection, frozen=True, kw_only=True):
@@ -196,6 +203,12 @@ class LimitsSettings(SettingsSection, frozen=True, kw_only=True):
             ge=0,
         ),
     ] = 0
+    database_tasks_per_owner: Annotated[
+        int, about("Databases of one owner that wait or are being made or fetched; one more is a 429.", ge=1)
+    ] = 10
+    database_bytes_per_owner: Annotated[
+        int, about("Bytes of the FASTA files of which these are made; more is a 429. 0: no limit.", ge=0)
+    ] = 16 * GIB
 
 
 class RetentionSettings(SettingsSection, frozen=True, kw_only=True):

@@ -17,6 +17,9 @@ from blastd.core.programs import Catalogue
 from blastd.metrics import Metrics
 from blastd.service.access import Access
 from blastd.service.databases.catalogue import Databases, Listed
+from blastd.service.databases.changes import Changes
+from blastd.service.databases.makings import Makings
+from blastd.service.databases.tasks import DatabaseTasks
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.posting import Posting
 from blastd.service.results.intact import Intact
@@ -75,6 +78,25 @@ class Services:
         self.databases, self._pins, self._warmer = databases, pins, warmer
         if warmer is not None:
             databases.warm_on = warmer.warm_nodes
+        makings = Makings(
+            databases=databases,
+            tools=tools,
+            store=store,
+            files=files,
+            clock=clock,
+            chance=chance,
+            floor=settings.retention.disk_floor_bytes,
+        )
+        self.database_tasks = DatabaseTasks(
+            store=store,
+            files=files,
+            clock=clock,
+            settings=settings,
+            metrics=metrics,
+            carriers={"make": makings},
+        )
+        self.makings = makings
+        self.changes = Changes(databases=databases, store=store, clock=clock, chance=chance)
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
         intact = Intact()
@@ -131,7 +153,7 @@ class Services:
             "ids": self.databases.ids.run,
             "weigh": lambda: every(SIZE_SECONDS, self.system.weigh, self.clock, "weigh", weigh_now),
             "rescan": self.databases.watch,
-            "build-databases": self.databases.build,
+            "build-databases": self.database_tasks.run,
             "webhooks": self.webhooks.run,
         }
 

@@ -11,7 +11,7 @@ from blastd.clock import Clock, to_ms
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job
 from blastd.metrics import Metrics
-from blastd.store import dbtasks, jobs, leftovers, removal, usage
+from blastd.store import dbhistory, dbtasks, jobs, leftovers, removal, usage
 from blastd.store.files import Files
 from blastd.store.files import remove as remove_path
 from blastd.store.sqlite import Store, shrink
@@ -26,6 +26,8 @@ FOLDERS = 1000
 VACUUM_PAGES = 250
 GONE_DAYS = 90.0
 """How long a job that was removed is told from one that never was."""
+HISTORY_DAYS = 3 * 365.0
+"""How long the catalogue tells what became of its databases."""
 JUMP_SECONDS = 600.0  # what the clock may run ahead between two passes; summer time does not touch UTC
 TRUST_SECONDS = 24 * 3600.0
 """Nothing is removed by age for so long after the clock jumped ahead: time for whoever runs the machine to set it right."""
@@ -111,10 +113,12 @@ class Retention:
         """Remove rows that outlived what they were for, in pages, and give free pages of the store back."""
         now = self._clock.now()
         gone, told = now - timedelta(days=GONE_DAYS), now - timedelta(days=max(self._days, GONE_DAYS))
+        history = now - timedelta(days=HISTORY_DAYS)
         works: tuple[Callable[[sqlite3.Connection], int], ...] = (
             lambda db: removal.forget_gone(db, gone, PAGE),
             lambda db: usage.forget(db, now, OLD_ROWS),
             lambda db: dbtasks.forget(db, told, OLD_ROWS),
+            lambda db: dbhistory.forget(db, history, OLD_ROWS),
             lambda db: shrink(db, VACUUM_PAGES),
         )
         for work in works:
@@ -147,7 +151,8 @@ class Retention:
     async def sweep_temporary(self) -> None:
         """Remove what work that was cut off left in `tmp`: what no row names and no process that lives has made."""
         left = await duty(self._files.temporaries)  # before the rows are read: what comes meanwhile is not in it
-        owned = await self._store.read(dbtasks.inputs)
+        now = self._clock.now()
+        owned = await self._store.read(lambda db: dbtasks.inputs(db, now))
         for path in left:
             if path.name not in owned:
                 await offload(remove_path, path)

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from blastd.blastplus import makedb
+from blastd.clock import from_ms
 from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Frozen, Job, Status, Unit, UnitKind, UnitState
 from blastd.durable import digest
@@ -248,7 +249,7 @@ class _Check:
     def _temporary(self) -> Iterator[Finding]:
         if self._running:
             return  # the daemon knows what it is making, and sweeps the rest
-        inputs = dbtasks.inputs(self._db)
+        inputs = dbtasks.inputs(self._db, from_ms(int(self._now * 1000)))
         for path in _entries(self._root / "tmp"):
             if path.name not in inputs:
                 yield self._stray(path, "temporary")

@@ -25,6 +25,8 @@ GZIP = b"\x1f\x8b"
 BLOCK = 256 * 1024
 SMALL = 64 * 1024
 """Up to here a write costs less than a hop to a thread."""
+ROOM_BYTES = 8 << 20
+"""Between two looks at the free disk space while a large file arrives."""
 JSON_BYTES = 16 << 20
 """JSON and forms are held in memory, and decoding one takes 20 ms in which nobody else is served; larger queries are
 sent as a file."""
@@ -104,9 +106,14 @@ def too_large(limit: int) -> TooLarge:
     )
 
 
-async def to_file(blocks: AsyncIterable[bytes], encoding: str, target: Path, limit: int) -> int:
-    """Write the plain bytes of a body to *target*; returns how many. The caller removes the file, also after an error."""
-    size, held = 0, bytearray()
+async def to_file(
+    blocks: AsyncIterable[bytes], encoding: str, target: Path, limit: int, room: Callable[[], None] | None = None
+) -> int:
+    """Write the plain bytes of a body to *target*; returns how many. The caller removes the file, also after an error.
+
+    *room* is asked while bytes arrive, and refuses more of them by what it raises.
+    """
+    size, held, asked = 0, bytearray(), 0
     with target.open("wb") as file:
         async for piece in plain(blocks, encoding, limit):
             size += len(piece)
@@ -114,6 +121,9 @@ async def to_file(blocks: AsyncIterable[bytes], encoding: str, target: Path, lim
             if len(held) >= BLOCK:
                 await duty(file.write, held)
                 held = bytearray()
+            if room is not None and size - asked >= ROOM_BYTES:
+                await duty(room)
+                asked = size
         if len(held) <= SMALL:
             file.write(held)
         else:

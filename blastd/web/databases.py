@@ -8,7 +8,8 @@ from blastd.aio import duty
 from blastd.core.options import Option
 from blastd.core.programs import Program
 from blastd.errors import BadRequest, Invalid
-from blastd.service.databases.catalogue import DatabaseTask, Listed, NewDatabase
+from blastd.service.databases.orders import Listed, NewDatabase
+from blastd.service.databases.tasks import DatabaseTask
 from blastd.web import bodies, rows, wire
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
@@ -95,7 +96,7 @@ async def warm(request: web.Request) -> web.Response:
 async def remove_database(request: web.Request) -> web.Response:
     """Remove a database that was made here."""
     name, molecule = request.match_info["name"], asked_molecule(request)
-    gone = await request.app[SERVICES].databases.remove(request[IDENTITY], name, molecule)
+    gone = await request.app[SERVICES].changes.remove(request[IDENTITY], name, molecule)
     return reply(wire.Removed(name=gone.name, molecule=rows.MOLECULES[gone.molecule], bytes_freed=gone.bytes))
 
 
@@ -104,11 +105,11 @@ async def make_database(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     limit = services.settings.databases.upload_bytes
     bodies.check_length(request, limit)
-    services.databases.admit()
+    services.database_tasks.room(request.content_length or 0)
     upload = services.databases.temporary()
     try:
         given = await read_order(request, upload, limit)
-        task = await services.databases.make(
+        task_id = await services.makings.order(
             request[IDENTITY],
             NewDatabase(
                 name=given.name,
@@ -119,27 +120,37 @@ async def make_database(request: web.Request) -> web.Response:
                 replace=given.replace,
                 molecule_check=given.molecule_check,
             ),
+            services.database_tasks.admit,
         )
     finally:
         await duty(upload.unlink, missing_ok=True)
-    view = task_view(task, rows.base_of(request))
+    return await accepted(request, task_id)
+
+
+async def accepted(request: web.Request, task_id: str) -> web.Response:
+    """Answer that a task was accepted, and let it begin."""
+    services = request.app[SERVICES]
+    services.database_tasks.wake()
+    task = await services.database_tasks.task(request[IDENTITY], task_id)
+    view = task_view(task, services.database_tasks.seconds_left(task), rows.base_of(request))
     return reply(wire.TaskAnswer(task=view), 202, {"Location": view.links["self"], "Retry-After": "1"})
 
 
 async def read_order(request: web.Request, upload: Path, limit: int) -> wire.DatabaseBody:
     """Read a form with the file and what to make of it, or a FASTA body with the rest in the address."""
+    room = request.app[SERVICES].database_tasks.room
     if request.content_type != "multipart/form-data":
         if request.content_type == "application/json":
             raise BadRequest("Send the FASTA file as multipart/form-data, or as the body with the rest in the address.")
         given = wire.decode_query(wire.DatabaseBody, request.query, request.query.items())
-        await bodies.to_file(request.content.iter_any(), bodies.encoding_of(request), upload, limit)
+        await bodies.to_file(request.content.iter_any(), bodies.encoding_of(request), upload, limit, room)
         return given
     wire.decode_query(wire.NoQuery, request.query, request.query.items())
     fields: dict[str, object] = {}
     with bodies.reading_form():
         async for name, part in bodies.parts(request):
             if name in FILE_PARTS:
-                await bodies.to_file(bodies.part_blocks(part), part_encoding(part), upload, limit)
+                await bodies.to_file(bodies.part_blocks(part), part_encoding(part), upload, limit, room)
             else:
                 fields[name] = await plain_text(part, FIELD_BYTES)
     values, faults = wire.gather(wire.DatabaseBody, fields, strict=False)
@@ -153,37 +164,70 @@ async def read_order(request: web.Request, upload: Path, limit: int) -> wire.Dat
 async def list_tasks(request: web.Request) -> web.Response:
     """Answer the databases in the making, and the last ones that were made."""
     wire.decode_query(wire.NoQuery, request.query, request.query.items())
-    found = await request.app[SERVICES].databases.tasks(request[IDENTITY])
+    work = request.app[SERVICES].database_tasks
+    found = await work.tasks(request[IDENTITY])
     base = rows.base_of(request)
-    return reply(wire.TaskList(tasks=[task_view(task, base) for task in found]))
+    return reply(wire.TaskList(tasks=[task_view(task, work.seconds_left(task), base) for task in found]))
 
 
 async def get_task(request: web.Request) -> web.Response:
     """Answer how far the making of a database is."""
     wire.decode_query(wire.NoQuery, request.query, request.query.items())
-    task = await request.app[SERVICES].databases.task(request[IDENTITY], request.match_info["task"])
-    return reply(wire.TaskAnswer(task=task_view(task, rows.base_of(request))))
+    task = await request.app[SERVICES].database_tasks.task(request[IDENTITY], request.match_info["task"])
+    return shown(request, task)
 
 
-def task_view(task: DatabaseTask, base: str) -> wire.TaskView:
+def shown(request: web.Request, task: DatabaseTask, status: int = 200) -> web.Response:
+    """Answer a task."""
+    left = request.app[SERVICES].database_tasks.seconds_left(task)
+    return reply(wire.TaskAnswer(task=task_view(task, left, rows.base_of(request))), status)
+
+
+async def cancel_task(request: web.Request) -> web.Response:
+    """Let work on a database end."""
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    work = request.app[SERVICES].database_tasks
+    return shown(request, await work.cancel(request[IDENTITY], request.match_info["task"]), 202)
+
+
+async def retry_task(request: web.Request) -> web.Response:
+    """Begin failed or cancelled work on a database again."""
+    wire.decode_query(wire.NoQuery, request.query, request.query.items())
+    work = request.app[SERVICES].database_tasks
+    return shown(request, await work.retry(request[IDENTITY], request.match_info["task"]), 202)
+
+
+def task_view(task: DatabaseTask, seconds_left: float | None, base: str) -> wire.TaskView:
     """Return a task."""
+    link = f"{base}/api/blast/database-tasks/{task.task_id}"
+    waits = task.finished_at is None and task.due_at > task.created_at
     molecule = rows.MOLECULES.get(str(task.settings.get("molecule")), "nucleotide")
     return wire.TaskView(
         id=task.task_id,
         name=task.name,
+        kind=task.kind,
         molecule=molecule,
         owner=task.owner,
-        status=task.status,
+        status="cancelling" if task.cancelling else task.status,
+        step=task.step,
         progress=round(task.progress, 3),
+        bytes_done=task.bytes_done,
+        bytes_total=task.bytes_total,
+        eta_seconds=None if seconds_left is None else round(seconds_left, 1),
+        tries=task.tries,
+        next_try_at=wire.moment(task.due_at) if waits else None,
         error_code=task.error_code,
         error=task.error,
         created_at=wire.moment(task.created_at),
         updated_at=wire.moment(task.updated_at),
+        started_at=wire.maybe(task.started_at),
         finished_at=wire.maybe(task.finished_at),
         fingerprint=task.fingerprint,
         warnings=[rows.warning_view(warned) for warned in task.warnings],
         links={
-            "self": f"{base}/api/blast/database-tasks/{task.task_id}",
+            "self": link,
+            "cancel": f"{link}/cancel",
+            "retry": f"{link}/retry",
             "database": f"{base}/api/blast/databases/{task.name}?molecule={molecule}",
         },
     )
@@ -279,7 +323,7 @@ ROUTES = (
         summary="Make a database from a FASTA file",
         body={"multipart/form-data": _FORM},
         answers={202: wire.TaskAnswer},
-        errors=(400, 403, 409, 413, 422, 507),
+        errors=(400, 403, 409, 413, 422, 429, 507),
     ),
     Route(
         method="POST",
@@ -322,7 +366,7 @@ ROUTES = (
         path="/api/blast/database-tasks",
         handler=list_tasks,
         tag="databases",
-        summary="Databases in the making",
+        summary="Work on databases: made, fetched, updated",
         answers={200: wire.TaskList},
     ),
     Route(
@@ -330,9 +374,27 @@ ROUTES = (
         path="/api/blast/database-tasks/{task}",
         handler=get_task,
         tag="databases",
-        summary="How far a database in the making is",
+        summary="How far work on a database is",
         answers={200: wire.TaskAnswer},
         errors=(404,),
+    ),
+    Route(
+        method="POST",
+        path="/api/blast/database-tasks/{task}/cancel",
+        handler=cancel_task,
+        tag="databases",
+        summary="Let work on a database end",
+        answers={202: wire.TaskAnswer},
+        errors=(404, 409),
+    ),
+    Route(
+        method="POST",
+        path="/api/blast/database-tasks/{task}/retry",
+        handler=retry_task,
+        tag="databases",
+        summary="Begin failed or cancelled work on a database again",
+        answers={202: wire.TaskAnswer},
+        errors=(404, 409, 429),
     ),
     Route(
         method="GET",

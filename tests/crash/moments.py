@@ -184,7 +184,7 @@ CONTROL = (
 DATABASES = (
     Moment(
         "ordered",
-        "blastd.service.databases.catalogue:Databases.make",
+        "blastd.service.databases.makings:Makings.order",
         "after",
         "the order is stored, nobody was told",
         needs="make",
@@ -200,14 +200,14 @@ DATABASES = (
     ),
     Moment(
         "in-place",
-        "blastd.blastplus.makedb:_place",
+        "blastd.blastplus.makedb:place",
         "after",
         "the database is in its place, the order is open",
         needs="make",
     ),
     Moment(
         "task-end",
-        "blastd.service.databases.catalogue:drop_upload",
+        "blastd.service.databases.makings:drop_upload",
         "before",
         "the order is done, its upload is still there",
         needs="make",

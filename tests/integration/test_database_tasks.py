@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from blastd.clock import SystemClock, to_ms
-from blastd.service.databases.catalogue import MOST_ATTEMPTS
+from blastd.service.databases.tasks import MOST_ATTEMPTS
 from tests.daemon import cli
 from tests.databases import LAMBDA_QUERY
 from tests.service import Service, serving
@@ -126,7 +126,7 @@ async def test_U04_a_failure_that_nobody_foresaw_ends_one_order_alone(
 ) -> None:
     async with serving(state, [database_folder]) as service:
         with monkeypatch.context() as odd:
-            odd.setattr(service.services.databases, "_tools", Odd())
+            odd.setattr(service.services.makings, "_tools", Odd())
             lost = await order(service, "lost")
             assert (await states(service, 1))[lost][0] == "failed"
         assert "embedded null byte" in (await states(service, 1))[lost][2]

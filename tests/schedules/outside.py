@@ -64,7 +64,16 @@ class SimTools(Tools, frozen=True, kw_only=True):
         del name
         return await duty(str, self.version)
 
-    async def run(self, name: str, arguments: Sequence[str], *, cwd: Path, seconds: float = 60.0) -> Ran:
+    async def run(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        seconds: float = 60.0,
+        started: Callable[[int], None] | None = None,
+    ) -> Ran:
+        del started
         raise AssertionError(f"{name} {arguments} in {cwd} within {seconds}")
 
 

@@ -56,15 +56,18 @@ def first_of_all(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
+DONE = {"make": "made", "fetch": "fetched", "update": "updated"}
+
+
 def building(task: DatabaseTask) -> BlastDatabase:
     """Return a database in the making as the catalogue shows it."""
     return BlastDatabase(
         name=task.name,
         path="",
         title=str(task.settings.get("title", "")),
-        molecule=str(task.settings.get("molecule", "")),
+        molecule=task.molecule,
         state="building",
-        reason=f"being made, {task.progress:.0%} done",
+        reason=f"being {DONE[task.kind]}, {task.progress:.0%} done",
     )
 
 

@@ -61,18 +61,33 @@ class MoleculeQuery(Request, frozen=True, kw_only=True):
 
 
 class TaskView(Wire, frozen=True, kw_only=True):
-    """The making of a database. `progress` is an estimate."""
+    """Work on a database: one that is made of a FASTA file, fetched, or updated.
+
+    `progress` is the share of its input that was read or received. One that failed for a reason that may pass is queued
+    with its `error` and tried again at `next_try_at`.
+    """
 
     id: str
     name: str
+    kind: Annotated[str, Meta(extra_json_schema={"enum": ["make", "fetch", "update"]})]
     molecule: str
     owner: str
-    status: Annotated[str, Meta(extra_json_schema={"enum": ["queued", "running", "completed", "failed"]})]
+    status: Annotated[
+        str,
+        Meta(extra_json_schema={"enum": ["queued", "running", "cancelling", "completed", "failed", "cancelled"]}),
+    ]
+    step: Annotated[str, Meta(description="What is done now; empty while nothing is.")]
     progress: float
+    bytes_done: int
+    bytes_total: Annotated[int, Meta(description="0: not known.")]
+    eta_seconds: Annotated[float | None, Meta(description="From the rate of late; null: not known.")]
+    tries: Annotated[int, Meta(description="Failures so far after which it was tried again.")]
+    next_try_at: Moment | None
     error_code: str | None
     error: str | None
     created_at: Moment
     updated_at: Moment
+    started_at: Moment | None
     finished_at: Moment | None
     fingerprint: str | None
     warnings: Annotated[list[WarningView], Meta(description="What the scan of the file, and makeblastdb, said of it.")]

@@ -1,0 +1,72 @@
+"""The history of the catalogue: what became of each database that the service made, fetched, updated, renamed or removed."""
+
+import sqlite3
+from datetime import datetime
+
+from blastd.clock import from_ms, to_ms
+from blastd.core.ids import Owner
+from blastd.core.model import Frozen
+
+ADD = """INSERT INTO database_history (name, molecule, at, kind, owner, task_id, fingerprint, detail)
+         VALUES (:name, :molecule, :now, :kind, :owner, :task_id, :fingerprint, :detail)"""
+OF = "SELECT * FROM database_history WHERE name = :name ORDER BY history_id DESC LIMIT :limit"
+RENAME = "UPDATE database_history SET name = :new WHERE name = :name AND molecule = :molecule"
+FORGET = """DELETE FROM database_history WHERE history_id IN
+            (SELECT history_id FROM database_history WHERE at < :before ORDER BY history_id LIMIT :limit)"""
+
+
+class HistoryLine(Frozen, frozen=True, kw_only=True):
+    """One change of the catalogue: `kind` is made, replaced, fetched, updated, update_failed, renamed or removed."""
+
+    name: str
+    molecule: str
+    at: datetime
+    kind: str
+    owner: Owner
+    task_id: str | None
+    fingerprint: str
+    detail: str
+
+
+def add(
+    db: sqlite3.Connection,
+    name: str,
+    molecule: str,
+    kind: str,
+    owner: Owner,
+    now: datetime,
+    *,
+    task_id: str | None = None,
+    fingerprint: str = "",
+    detail: str = "",
+) -> None:
+    """Add a line."""
+    values = {"name": name, "molecule": molecule, "kind": kind, "owner": owner, "now": to_ms(now), "task_id": task_id}
+    db.execute(ADD, values | {"fingerprint": fingerprint, "detail": detail})
+
+
+def of(db: sqlite3.Connection, name: str, limit: int = 100) -> list[HistoryLine]:
+    """Return the newest lines of a name first, of both molecules."""
+    return [
+        HistoryLine(
+            name=row["name"],
+            molecule=row["molecule"],
+            at=from_ms(row["at"]),
+            kind=row["kind"],
+            owner=Owner(row["owner"]),
+            task_id=row["task_id"],
+            fingerprint=row["fingerprint"],
+            detail=row["detail"],
+        )
+        for row in db.execute(OF, {"name": name, "limit": limit})
+    ]
+
+
+def rename(db: sqlite3.Connection, name: str, molecule: str, new: str) -> None:
+    """Let the lines of a database follow its new name."""
+    db.execute(RENAME, {"name": name, "molecule": molecule, "new": new})
+
+
+def forget(db: sqlite3.Connection, before: datetime, limit: int) -> int:
+    """Forget up to *limit* lines from before a time; returns how many went."""
+    return db.execute(FORGET, {"before": to_ms(before), "limit": limit}).rowcount
