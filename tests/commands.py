@@ -18,7 +18,7 @@ from typing import Any
 SECONDS = 60.0
 NURSERY = """
 import json, os, signal, sys
-from blastd.cli import ends  # what a command reads at its start
+from blastd.cli import admin, databases, doctor, ends, fsck, jobs, service, submitting  # what commands read
 from blastd.cli.main import main
 def place(name, flags, number):
     if name == "closed pipe":

@@ -15,7 +15,9 @@ from sqlite3 import Connection, DatabaseError
 from blastd import __version__
 from blastd.cli import screen
 from blastd.cli.exits import ExitCode
+from blastd.cli.listing import Column, print_rows
 from blastd.cli.outputs import new_file, writing
+from blastd.cli.screen import local_minute
 from blastd.cli.settings import existing_store, told_settings
 from blastd.clock import SystemClock
 from blastd.config import Settings
@@ -26,6 +28,15 @@ from blastd.store import sqlite, tokens
 from blastd.store.connect import open_beside
 from blastd.store.private import OTHERS
 
+TOKENS = (
+    Column(name="token_id", whole=True),
+    Column(name="owner"),
+    Column(name="role"),
+    Column(name="state"),
+    Column(name="created_at", show=local_minute),
+    Column(name="expires_at", show=local_minute),
+    Column(name="last_used_at", show=local_minute),
+)
 ID_LETTERS = string.digits + string.ascii_lowercase
 
 
@@ -89,16 +100,17 @@ def list_tokens(given: argparse.Namespace) -> int:
             state = "revoked"
         elif token.expires_at is not None and token.expires_at <= now:
             state = "expired"
-        times = [
-            moment.isoformat(timespec="seconds") if moment else ""
-            for moment in (token.created_at, token.expires_at, token.last_used_at)
-        ]
-        rows.append((token.token_id, token.owner, token.surface or token.role, state, *times))
-    names = ("token_id", "owner", "role", "state", "created_at", "expires_at", "last_used_at")
-    if given.json:
-        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
-    else:
-        screen.table([name.upper().replace("_", " ") for name in names], rows)
+        times = {
+            name: moment and moment.isoformat(timespec="seconds")
+            for name, moment in (
+                ("created_at", token.created_at),
+                ("expires_at", token.expires_at),
+                ("last_used_at", token.last_used_at),
+            )
+        }
+        role = token.surface or token.role
+        rows.append({"token_id": token.token_id, "owner": token.owner, "role": role, "state": state, **times})
+    print_rows(given, rows, TOKENS)
     return ExitCode.OK
 
 

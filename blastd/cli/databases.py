@@ -5,17 +5,28 @@ import asyncio
 import json
 from typing import Any
 
-from blastd.cli.client import AnswerPart, DatabaseAnswer, ServiceClient, TaskAnswerView, decode, segment
+from blastd.cli.answers import AnswerPart, TaskAnswerView, decode
+from blastd.cli.client import ServiceClient, segment
+from blastd.cli.connection import talk
 from blastd.cli.exits import ExitCode
 from blastd.cli.fasta_files import check_files, joined
-from blastd.cli.jobs import print_json, talk
-from blastd.cli.screen import number, say, table
+from blastd.cli.listing import Column, print_json, print_rows
+from blastd.cli.words import say
 
 POLL_SECONDS = 1.0
+COLUMNS = (
+    Column(name="name", whole=True),
+    Column(name="molecule"),
+    Column(name="sequences", right=True),
+    Column(name="letters", right=True),
+    Column(name="state"),
+    Column(name="title"),
+    Column(name="date", terminal=False),
+    Column(name="reason", terminal=False),
+)
 
 
 class _Catalogue(AnswerPart, frozen=True, kw_only=True):
-    databases: list[DatabaseAnswer]
     problems: list[str] = []
 
 
@@ -23,7 +34,7 @@ def list_databases(given: argparse.Namespace) -> int:
     """List databases."""
 
     async def work(client: ServiceClient) -> int:
-        return _show(await client.raw("GET", "api/blast/databases"), as_json=given.json)
+        return _show(given, await client.raw("GET", "api/blast/databases"))
 
     return talk(given, work)
 
@@ -32,7 +43,7 @@ def rescan(given: argparse.Namespace) -> int:
     """Look through the folders now."""
 
     async def work(client: ServiceClient) -> int:
-        return _show(await client.raw("POST", "api/blast/databases/rescan"), as_json=given.json)
+        return _show(given, await client.raw("POST", "api/blast/databases/rescan"))
 
     return talk(given, work)
 
@@ -42,7 +53,7 @@ def warm(given: argparse.Namespace) -> int:
 
     async def work(client: ServiceClient) -> int:
         body = await client.raw("POST", f"api/blast/databases/{segment(given.name)}/warm")
-        if given.json:
+        if given.output == "json":
             print_json(body)
         else:
             print(decode(str, body, "detail"))
@@ -81,7 +92,7 @@ def make(given: argparse.Namespace) -> int:
             await asyncio.sleep(POLL_SECONDS)
             body = await client.raw("GET", f"api/blast/database-tasks/{segment(task.id)}")
             task = decode(TaskAnswerView, body, "task")
-        if given.json:
+        if given.output == "json":
             print(json.dumps(decode(object, body, "task"), indent=2))
         for warning in task.warnings:
             say(f"warning: {warning.text}")
@@ -94,19 +105,15 @@ def make(given: argparse.Namespace) -> int:
     return talk(given, work)
 
 
-def _show(body: bytes, *, as_json: bool) -> int:
-    if as_json:
+def _show(given: argparse.Namespace, body: bytes) -> int:
+    if given.output == "json" and not given.fields:
         print_json(body)
         return ExitCode.OK
-    found = decode(_Catalogue, body)
-    rows = [
-        (
-            one.name, one.molecule, number(one.sequences), number(one.letters), one.date or "-",
-            one.state if one.state == "ready" else f"{one.state}: {one.reason}", one.title,
-        )
-        for one in found.databases
-    ]  # fmt: skip
-    table(["NAME", "MOLECULE", "SEQUENCES", "LETTERS", "DATE", "STATE", "TITLE"], rows)
-    for problem in found.problems:
+    rows = decode(list[dict[str, Any]], body, "databases")
+    print_rows(given, rows, COLUMNS)
+    for row in rows:
+        if reason := row.get("reason"):
+            say(f"{row.get('name')} is {row.get('state')}: {reason}")
+    for problem in decode(_Catalogue, body).problems:
         say(problem)
     return ExitCode.OK

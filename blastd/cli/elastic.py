@@ -7,7 +7,7 @@ and the cluster are blastd's own business.
 import configparser
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -92,20 +92,17 @@ def read_ini(file: Path) -> Imported:
     )
 
 
-def words(text: str, faults: list[tuple[str, str]]) -> dict[str, str | bool]:
-    """Return BLAST+ options like "-evalue 1e-5 -ungapped" by name; True for one without a value."""
-    try:
-        parts = shlex.split(text)
-    except ValueError as error:
-        faults.append(("/blast/options", f"options: {text!r} has an open quote or a lone backslash: {error}."))
-        return {}
+def words(
+    parts: Sequence[str], faults: list[tuple[str, str]], pointer: str = "/blast/options"
+) -> dict[str, str | bool]:
+    """Return BLAST+ options like -evalue 1e-5 -ungapped by name; True for one without a value."""
     options: dict[str, str | bool] = {}
     index = 0
     while index < len(parts):
         name = parts[index]
         index += 1
         if not re.fullmatch(r"--?[A-Za-z][A-Za-z_0-9]*", name):
-            faults.append(("/blast/options", f"options: {name!r} stands where an option like -evalue is expected."))
+            faults.append((pointer, f"{name!r} stands where an option like -evalue is expected."))
             continue
         has_value = index < len(parts) and not re.match(r"--?[A-Za-z]", parts[index])
         options[name.lstrip("-")] = parts[index] if has_value else True
@@ -166,7 +163,12 @@ def _options(text: str, faults: list[tuple[str, str]]) -> tuple[dict[str, str | 
     """Return search options, the -outfmt value, and what is dropped."""
     if not _no_variables("options", text, faults):
         return {}, None, []
-    options = words(text, faults)
+    try:
+        parts = shlex.split(text)
+    except ValueError as error:
+        faults.append(("/blast/options", f"options: {text!r} has an open quote or a lone backslash: {error}."))
+        return {}, None, []
+    options = words(parts, faults)
     outfmt = options.pop("outfmt", None)
     dropped = [f"options -{name}: {OURS[name]}" for name in list(options) if name in OURS]
     for name in OURS:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from io import TextIOWrapper
 
 from blastd.cli.exits import ExitCode, exit_code_of
-from blastd.cli.parser import make_parser
-from blastd.cli.screen import say
+from blastd.cli.reading import read
+from blastd.cli.words import say
 from blastd.errors import BlastdError, Invalid
 
 OF_OUTPUT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, None})
@@ -43,15 +43,10 @@ def _prepare_streams() -> None:
 
 
 def _command(words: list[str]) -> int:
-    tail: list[str] = []
-    if "--" in words and words[:1] == ["submit"]:
-        cut = words.index("--")
-        words, tail = words[:cut], words[cut + 1 :]
     try:
-        given = make_parser().parse_args(words)
+        given = read(words)
     except SystemExit as end:  # argparse has said all
         return end.code if isinstance(end.code, int) else ExitCode.USAGE
-    given.tail = tail
     return int(given.run(given))
 
 

@@ -3,10 +3,11 @@
 import asyncio
 import gzip
 import os
+import tempfile
 import threading
 import zlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, cast
 
@@ -48,6 +49,22 @@ def check_files(names: Sequence[str]) -> list[Path | None]:
     if faults:
         raise BadRequest(" ".join(faults))
     return files
+
+
+@asynccontextmanager
+async def spooled(files: Sequence[Path | None]) -> AsyncIterator[Sequence[Path | None]]:
+    """Give *files* with standard input as a temporary file, so that they can be sent more than once."""
+    if None not in files:
+        yield files
+        return
+    with tempfile.NamedTemporaryFile(prefix="blastd-", suffix=".fa") as kept:
+        try:
+            while block := await _read_input():
+                kept.write(block)
+            kept.flush()
+        except OSError as error:
+            raise BadRequest(f"standard input can't be read, or kept in {tempfile.gettempdir()}: {error}") from error
+        yield [Path(kept.name) if file is None else file for file in files]
 
 
 def text_of(body: bytes) -> str:

@@ -1,40 +1,41 @@
-"""Commands about jobs, over HTTP: submit, jobs, show, wait, results, cancel, retry, delete."""
+"""Commands about jobs, over HTTP: jobs, show, wait, logs, results, cancel, retry, delete. Submitting is in `submitting`."""
 
 import argparse
 import asyncio
-import os
-import secrets
-import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from pathlib import Path
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-
-import msgspec
 
 from blastd import errors
 from blastd.cli import screen
-from blastd.cli.client import MAKING_SECONDS, AnswerPart, JobView, ServiceClient, connect, decode, segment
-from blastd.cli.elastic import Imported, read_ini, words
+from blastd.cli.answers import AnswerPart, JobView, decode
+from blastd.cli.client import ServiceClient, segment
+from blastd.cli.connection import talk
 from blastd.cli.exits import ELASTIC_BLAST, ELASTIC_BLAST_UNKNOWN, OF_STATUS, ExitCode
-from blastd.cli.fasta_files import check_files
-from blastd.cli.outputs import result_file, write_result, writing
+from blastd.cli.following import follow
+from blastd.cli.listing import Column, print_rows
+from blastd.cli.outputs import checked_fields, result_file, write_result
 
-URL = "http://127.0.0.1:8470"
-SUFFIX = {
-    "tabular": "tsv",
-    "commented": "tsv",
-    "csv": "csv",
-    "xml": "xml",
-    "xml2": "xml",
-    "json": "json",
-    **dict.fromkeys(("pairwise", "anchored", "anchored_letters", "flat", "flat_letters"), "txt"),
-}
 PAGE = 500
 
 
+COLUMNS = (
+    Column(name="job_id", whole=True, terminal=False),
+    Column(name="short_id", heading="ID", whole=True, pipe=False),
+    Column(name="status", whole=True),
+    Column(name="phase", terminal=False),
+    Column(name="program"),
+    Column(name="database", show=" ".join),
+    Column(name="query.count", heading="QUERIES", right=True, terminal=False),
+    Column(name="hits", right=True),
+    Column(name="created_at", heading="AGE", show=screen.age, whole=True),
+    Column(name="finished_at", terminal=False),
+    Column(name="title"),
+)
+"""What lists of jobs show; a title stands for the first query where there is none."""
+
+
 class _Page(AnswerPart, frozen=True, kw_only=True):
-    jobs: list[JobView] = []
     next_cursor: str | None = None
 
 
@@ -49,68 +50,6 @@ class _Attempt(AnswerPart, frozen=True, kw_only=True):
     stderr: str = ""
 
 
-def talk(given: argparse.Namespace, work: Callable[[ServiceClient], Awaitable[int]]) -> int:
-    """Run *work* with a client of the service that flags or environment name."""
-
-    async def whole() -> int:
-        # An empty BLASTD_URL means "not set", as the shell idiom ${BLASTD_URL:-} has it.
-        url = given.url or os.environ.get("BLASTD_URL") or URL
-        token = os.environ.get("BLASTD_TOKEN", "").strip()
-        async with connect(url, token, _most_seconds()) as client:
-            return await work(client)
-
-    return asyncio.run(whole())
-
-
-def _most_seconds() -> float:
-    """Return how long to wait for the service at most, from BLASTD_ANSWER_SECONDS. Raises BadRequest."""
-    text = os.environ.get("BLASTD_ANSWER_SECONDS") or str(MAKING_SECONDS)
-    with suppress(ValueError):
-        if 0 < (seconds := float(text)) < 1e6:
-            return seconds
-    raise errors.BadRequest(f"BLASTD_ANSWER_SECONDS is a number of seconds, not {text!r}.")
-
-
-def submit(given: argparse.Namespace) -> int:  # noqa: C901  # each flag has its line
-    """Submit a search; with --wait or --format follow it to its end and write its result."""
-    ini = read_ini(Path(given.cfg)) if given.cfg else None
-    search = _search(given, ini)
-    names = given.files or (ini.files if ini else [])
-    if not names:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise errors.BadRequest("Name a FASTA file, or - for standard input.")
-        names = ["-"]
-    files = check_files(names)
-    subject = (
-        check_files([f"./{given.subject}" if given.subject == "-" else given.subject])[0] if given.subject else None
-    )
-    kind, fields, out = _output(given, ini)
-    for sentence in ini.skipped if ini else ():
-        screen.say(f"skipped {sentence}")
-
-    async def work(client: ServiceClient) -> int:
-        body = await client.submit(search, files, given.key or secrets.token_hex(16), subject)
-        job = decode(JobView, body)
-        follows = given.wait or kind is not None
-        if given.json and not follows:
-            print_json(body)
-        elif not (kind is not None and out is None):
-            print(job.job_id, flush=True)
-        for warning in job.warnings:
-            screen.say(f"warning: {warning.text}")
-        if job.reused_from:
-            screen.say(f"the same search was done before: its result is reused ({job.reused_from})")
-        if not follows:
-            screen.say(screen.state_line(job))
-            return ExitCode.OK
-        code = await _follow(client, job.job_id, given.timeout)
-        if code == ExitCode.OK and kind is not None:
-            await write_result(client, job.job_id, _params(kind, fields), out)
-        return code
-
-    return talk(given, work)
-
-
 def list_jobs(given: argparse.Namespace) -> int:
     """List jobs, newest first."""
     wanted: dict[str, Any] = {"program": given.program, "database": given.db, "q": given.search}
@@ -118,81 +57,104 @@ def list_jobs(given: argparse.Namespace) -> int:
     params += [("status", status) for status in given.status or ()]
 
     async def work(client: ServiceClient) -> int:
-        left, cursor, found, pages = given.limit, None, list[JobView](), list[bytes]()
-        while left > 0:
-            page = [*params, ("limit", str(min(left, PAGE))), *([("cursor", cursor)] if cursor else [])]
-            body = await client.raw("GET", "api/blast/jobs", params=page)
-            pages.append(body)
-            jobs = decode(list[JobView], body, "jobs")
-            found += jobs
-            left -= len(jobs)
-            cursor = decode(_Page, body, "page").next_cursor
-            if not cursor or not jobs:
-                break
-        if given.json:
-            print(msgspec.json.encode([row for body in pages for row in decode(list[object], body, "jobs")]).decode())
-            return ExitCode.OK
-        screen.table(
-            ("ID", "STATUS", "PHASE", "PROGRAM", "DATABASE", "QUERIES", "HITS", "CREATED", "TOOK", "TITLE"),
-            [
-                (
-                    job.short_id,
-                    job.status,
-                    job.phase,
-                    job.program,
-                    " ".join(job.database),
-                    screen.number(job.query.count),
-                    screen.number(job.hits),
-                    screen.local_time(job.created_at),
-                    screen.took(job),
-                    job.title or job.query.first_id,
-                )
-                for job in found
-            ],
-        )
+        print_jobs(given, await newest(client, params, given.limit))
         return ExitCode.OK
 
     return talk(given, work)
 
 
+async def newest(client: ServiceClient, params: list[tuple[str, str]], limit: int) -> list[dict[str, Any]]:
+    """Return the rows of jobs, newest first, page by page, as the service sent them."""
+    rows, cursor = list[dict[str, Any]](), None
+    while len(rows) < limit:
+        page = [*params, ("limit", str(min(limit - len(rows), PAGE))), *([("cursor", cursor)] if cursor else [])]
+        body = await client.raw("GET", "api/blast/jobs", params=page)
+        found = decode(list[dict[str, Any]], body, "jobs")
+        rows += found
+        cursor = decode(_Page, body, "page").next_cursor
+        if not cursor or not found:
+            break
+    return rows
+
+
+def print_jobs(given: argparse.Namespace, rows: list[dict[str, Any]], *, one: bool = False) -> None:
+    """Print rows of jobs."""
+    to_people = given.output in (None, "table")
+    shown = [row | {"title": row.get("title") or decode_first(row)} for row in rows] if to_people else rows
+    print_rows(given, shown, COLUMNS, one=one)
+
+
+def decode_first(row: Mapping[str, Any]) -> str:
+    """Return the first query's id of a row."""
+    query = row.get("query")
+    return str(query.get("first_id", "")) if isinstance(query, Mapping) else ""
+
+
 def show(given: argparse.Namespace) -> int:
-    """Show one job, its steps and warnings."""
+    """Show jobs, with their steps and warnings."""
+    printed = given.output is not None or bool(given.fields)
 
     async def work(client: ServiceClient) -> int:
-        try:
-            body = await client.raw("GET", f"api/blast/jobs/{segment(given.job)}")
-        except (errors.NotFound, errors.Unavailable) as error:
-            if not given.exit_code:
-                raise
-            screen.say(f"blastd: {error}")
-            return ELASTIC_BLAST_UNKNOWN
-        job = decode(JobView, body)
-        if given.json:
-            print_json(body)
-        else:
-            _print_job(job)
+        rows, codes = list[dict[str, Any]](), [0]
+        for job_id in given.jobs:
+            try:
+                body = await client.raw("GET", f"api/blast/jobs/{segment(job_id)}")
+            except (errors.NotFound, errors.Unavailable) as error:
+                if not given.exit_code:
+                    raise
+                screen.say(f"blastd: {error}")
+                codes.append(ELASTIC_BLAST_UNKNOWN)
+                continue
+            job = decode(JobView, body)
+            codes.append(ELASTIC_BLAST.get(job.phase or job.status, ELASTIC_BLAST_UNKNOWN))
+            if not printed:
+                print("\n" if rows else "", end="")
+                _print_job(job)
+            rows.append(decode(dict[str, Any], body))
+        if printed and rows:
+            print_jobs(given, rows, one=len(given.jobs) == 1)
         if given.logs:
-            await _print_logs(client, job.job_id)
-        return ELASTIC_BLAST.get(job.phase or job.status, ELASTIC_BLAST_UNKNOWN) if given.exit_code else ExitCode.OK
+            for row in rows:
+                await _print_logs(client, str(row["job_id"]))
+        return max(codes) if given.exit_code else ExitCode.OK
+
+    return talk(given, work)
+
+
+def logs(given: argparse.Namespace) -> int:
+    """Print what BLAST+ and the engine wrote."""
+
+    async def work(client: ServiceClient) -> int:
+        for job_id in given.jobs:
+            await _print_logs(client, job_id)
+        return ExitCode.OK
 
     return talk(given, work)
 
 
 def wait(given: argparse.Namespace) -> int:
-    """Wait for the end of a job; the exit code tells which end."""
+    """Wait for the ends of jobs; the exit code tells the worst of them."""
 
     async def work(client: ServiceClient) -> int:
-        code = await _follow(client, given.job, given.timeout)
-        if given.json:
-            print_json(await client.raw("GET", f"api/blast/jobs/{segment(given.job)}"))
-        return code
+        until, codes = time.monotonic() + (given.timeout or 0.0), list[int]()
+        for job_id in given.jobs:
+            left = None if given.timeout is None else max(0.1, until - time.monotonic())
+            codes.append(await follow_to_end(client, job_id, left))
+        if given.output is not None or given.fields:
+            bodies = [await client.raw("GET", f"api/blast/jobs/{segment(job_id)}") for job_id in given.jobs]
+            print_jobs(given, [decode(dict[str, Any], body) for body in bodies], one=len(bodies) == 1)
+        return next((code for code in WORST_FIRST if code in codes), ExitCode.OK)
 
     return talk(given, work)
 
 
+WORST_FIRST = (ExitCode.UNREACHABLE, ExitCode.TIMED_OUT, ExitCode.FAILED, ExitCode.CANCELLED)
+
+
 def results(given: argparse.Namespace) -> int:
     """Write a result to a file or to standard output."""
-    params, out = _params(given.format, given.fields), result_file(given.out)
+    fields, out = checked_fields(given.format, given.fields), result_file(given.out)
+    params = {"format": given.format} | ({"fields": fields} if fields else {})
     if given.partial:
         params["partial"] = "true"
 
@@ -206,12 +168,14 @@ def results(given: argparse.Namespace) -> int:
 def cancel(given: argparse.Namespace) -> int:
     """Cancel jobs."""
 
-    async def one(client: ServiceClient, job_id: str) -> JobView:
-        job = await _act(client, given, f"api/blast/jobs/{segment(job_id)}/cancel")
+    async def one(client: ServiceClient, job_id: str) -> bytes:
+        body = await client.raw("POST", f"api/blast/jobs/{segment(job_id)}/cancel")
+        job = decode(JobView, body)
         if given.wait and not job.ended:
-            async for seen in client.follow(job.job_id, None):
-                job = seen
-        return job
+            async for _ in follow(client, job.job_id, None, known=True):
+                pass
+            body = await client.raw("GET", f"api/blast/jobs/{segment(job_id)}")
+        return body
 
     return _each(given, one)
 
@@ -219,8 +183,8 @@ def cancel(given: argparse.Namespace) -> int:
 def retry(given: argparse.Namespace) -> int:
     """Run jobs again."""
 
-    async def one(client: ServiceClient, job_id: str) -> JobView:
-        return await _act(client, given, f"api/blast/jobs/{segment(job_id)}/retry")
+    async def one(client: ServiceClient, job_id: str) -> bytes:
+        return await client.raw("POST", f"api/blast/jobs/{segment(job_id)}/retry")
 
     return _each(given, one)
 
@@ -228,31 +192,30 @@ def retry(given: argparse.Namespace) -> int:
 def delete(given: argparse.Namespace) -> int:
     """Delete ended jobs."""
 
-    async def one(client: ServiceClient, job_id: str) -> None:
-        body = await client.raw("DELETE", f"api/blast/jobs/{segment(job_id)}")
-        if given.json:
-            print_json(body)
-        else:
-            freed = decode(_Freed, body).bytes_freed if body else None
-            screen.say(f"{job_id} deleted, {screen.number(freed)} bytes freed")
+    async def one(client: ServiceClient, job_id: str) -> bytes:
+        return await client.raw("DELETE", f"api/blast/jobs/{segment(job_id)}")
 
     return _each(given, one)
 
 
-def _each(given: argparse.Namespace, one: Callable[[ServiceClient, str], Awaitable[JobView | None]]) -> int:
+def _each(given: argparse.Namespace, one: Callable[[ServiceClient, str], Awaitable[bytes]]) -> int:
     """Do *one* for each job that is named; the first error decides the exit code, the rest are still done."""
+    printed = given.output is not None or bool(given.fields)
 
     async def work(client: ServiceClient) -> int:
         first: errors.BlastdError | None = None
+        rows = list[dict[str, Any]]()
         for job_id in given.jobs:
             try:
-                job = await one(client, job_id)
+                body = await one(client, job_id)
+                rows.append(decode(dict[str, Any], body))
+                if not printed:
+                    screen.say(_said(job_id, body))
             except errors.BlastdError as error:
                 screen.say(f"blastd: {job_id}: {error}") if first else None
                 first = first or error
-                continue
-            if job is not None and not given.json:
-                screen.say(screen.state_line(job))
+        if printed and rows:
+            print_jobs(given, rows, one=len(given.jobs) == 1)
         if first is not None:
             raise first
         return ExitCode.OK
@@ -260,18 +223,20 @@ def _each(given: argparse.Namespace, one: Callable[[ServiceClient, str], Awaitab
     return talk(given, work)
 
 
-async def _act(client: ServiceClient, given: argparse.Namespace, path: str) -> JobView:
-    """POST to *path* and return the job that it answers with."""
-    body = await client.raw("POST", path)
-    if given.json:
-        print_json(body)
-    return decode(JobView, body)
+def _said(job_id: str, body: bytes) -> str:
+    """Return in a line what was done to a job."""
+    freed = decode(_Freed, body).bytes_freed
+    if freed is not None:
+        return f"{job_id} deleted, {screen.number(freed)} bytes freed"
+    return screen.state_line(decode(JobView, body))
 
 
-async def _follow(client: ServiceClient, job_id: str, limit_seconds: float | None) -> int:
+async def follow_to_end(
+    client: ServiceClient, job_id: str, limit_seconds: float | None, *, known: bool = False
+) -> ExitCode:
     """Watch a job to its end and return the exit code of that end."""
     try:
-        job = await screen.watch(client.follow(job_id, limit_seconds))
+        job = await screen.watch(follow(client, job_id, limit_seconds, known=known))
     except TimeoutError:
         screen.say(f"blastd: not ended after {limit_seconds:g} s; it goes on: blastd wait {job_id}")
         return ExitCode.TIMED_OUT
@@ -279,72 +244,6 @@ async def _follow(client: ServiceClient, job_id: str, limit_seconds: float | Non
         screen.say(f"blastd: stopped waiting; the job goes on: blastd wait {job_id}, or blastd cancel {job_id}")
         raise
     return OF_STATUS[job.status] if job is not None else ExitCode.UNREACHABLE
-
-
-def _search(given: argparse.Namespace, ini: Imported | None) -> dict[str, Any]:
-    """Return the search part of a submit. Raises Invalid with every fault."""
-    faults: list[tuple[str, str]] = []
-    options: dict[str, Any] = dict(ini.options) if ini else {}
-    options |= words(" ".join(_quoted(given.tail)), faults)
-    for text in given.option:
-        name, equals, value = text.partition("=")
-        if not name.lstrip("-"):
-            faults.append(("--option", f"{text!r} is not NAME=VALUE."))
-        options[name.lstrip("-")] = value if equals else True
-    program = given.program or (ini.program if ini else None)
-    database = given.db or ([ini.database] if ini else None)
-    if not program:
-        faults.append(("--program", "say which program: blastn, blastp, blastx, tblastn or tblastx."))
-    if given.subject:
-        database = given.db
-    elif not database:
-        faults.append(("--db", "name a database; 'blastd db list' shows them. Or --subject with your own sequences."))
-    if faults:
-        raise errors.Invalid(faults)
-    task = given.task or options.pop("task", None)
-    search = {
-        "program": program,
-        "database": database,
-        "task": task,
-        "options": options,
-        "title": given.title,
-        "engine": given.engine,
-        "priority": given.priority,
-        "webhook": given.webhook,
-        "query_loc": given.query_loc,
-        "reuse": False if given.no_reuse else None,
-    }
-    return {name: value for name, value in search.items() if value not in (None, "")}
-
-
-def _quoted(tail: list[str]) -> list[str]:
-    """Return words so that splitting their join gives them back."""
-    return ["'" + word.replace("'", "'\"'\"'") + "'" for word in tail]
-
-
-def _output(given: argparse.Namespace, ini: Imported | None) -> tuple[str | None, str | None, Path | None]:
-    """Return format, fields and file of the result that submit shall write, if any."""
-    kind, fields = given.format, given.fields
-    if ini is not None and kind is None and (given.wait or given.out):
-        kind, fields = ini.format or "pairwise", fields or ini.fields
-    if given.out and kind is None:
-        kind = "tabular"
-    out = result_file(given.out)
-    if out is None and kind is not None and ini is not None and ini.folder is not None:
-        with writing(ini.folder):
-            ini.folder.mkdir(parents=True, exist_ok=True)
-        out = ini.folder / f"{ini.program}-{Path(ini.database).name}.{SUFFIX.get(kind, kind)}"
-    return kind, fields, out
-
-
-def _params(kind: str, fields: str | None) -> dict[str, str]:
-    return {"format": kind} | ({"fields": fields} if fields else {})
-
-
-def print_json(body: bytes) -> None:
-    """Print JSON as the service sent it. Raises Unavailable for what is none."""
-    decode(object, body)
-    print(body.decode().rstrip("\n"), flush=True)
 
 
 def _print_job(job: JobView) -> None:
@@ -361,7 +260,6 @@ def _print_job(job: JobView) -> None:
         "took": screen.took(job),
         "attempt": str(job.attempt) if job.attempt > 1 else "",
         "reused": job.reused_from or "",
-        "limit": f"max_target_seqs was reached by {job.limit_reached} queries" if job.limit_reached else "",
     }
     for name, value in facts.items():
         if value:

@@ -11,9 +11,13 @@ from pathlib import Path
 
 from blastd.cli.client import ServiceClient
 from blastd.cli.words import say
-from blastd.errors import BadRequest
+from blastd.core import tabular
+from blastd.errors import BadRequest, Invalid
 
 OF_TARGET = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR})
+
+TABLES = ("tabular", "commented", "csv")
+"""Formats whose columns can be chosen."""
 
 
 def new_file(name: str) -> Path:
@@ -43,6 +47,17 @@ def result_file(name: str | None) -> Path | None:
         if not os.access(written, os.W_OK):
             raise BadRequest(f"{written} can't be written by this user, or at all.")
     return target
+
+
+def checked_fields(kind: str | None, fields: str | None) -> str | None:
+    """Return the columns of a table by blanks, None for BLAST+'s own. Raises Invalid for those that there are not."""
+    names = (fields or "").replace(",", " ").split()
+    if not names:
+        return None
+    if kind not in TABLES:
+        raise Invalid([("--fields", f"columns are for {', '.join(TABLES)}; {kind} has its own.")])
+    tabular.columns(names, "--fields")
+    return " ".join(names)
 
 
 @contextmanager

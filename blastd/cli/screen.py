@@ -1,48 +1,23 @@
-"""What the command line shows: tables and a progress bar on a terminal, plain tab-separated lines in a pipe.
+"""What the command line says of one search: where it stands, a progress bar on a terminal, a line a change elsewhere.
 
-Results and ids go to standard output, everything said about them to standard error.
+Results and ids go to standard output, everything said about them to standard error. Tables are in `listing`.
 """
 
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
-from blastd.cli.client import JobView
+from blastd.cli.answers import JobView
+from blastd.cli.following import Away
 from blastd.cli.words import clean, say
+from blastd.clock import SystemClock
 
-__all__ = ["clean", "local_time", "number", "say", "span", "state_line", "table", "took", "watch"]
-COLOURS = {
-    "completed": "green",
-    "ready": "green",
-    "ok": "green",
-    "failed": "red",
-    "broken": "red",
-    "fail": "red",
-    "cancelled": "yellow",
-    "cancelling": "yellow",
-    "warn": "yellow",
-    "running": "cyan",
-    "queued": "blue",
-}
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table: aligned and coloured on a terminal, tab-separated in a pipe."""
-    if not sys.stdout.isatty():
-        for row in (headings, *rows):
-            print("\t".join(clean(cell) for cell in row))
-        return
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        grid.add_column(heading, overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(clean(cell), style=COLOURS.get(cell, "")) for cell in row))
-    Console().print(grid)
+AWAY_LINE_SECONDS = 10.0
+"""After which a second line says that the service is still away; the next ones come at growing distances."""
+__all__ = ["age", "clean", "local_minute", "local_time", "number", "say", "span", "state_line", "took", "watch"]
 
 
 def number(value: int | None) -> str:
@@ -73,6 +48,22 @@ def local_time(text: str) -> str:
     return _moment(text).astimezone().strftime("%Y-%m-%d %H:%M:%S") if text else "-"
 
 
+def local_minute(text: str | None) -> str:
+    """Return a time of the service in this machine's time zone, to the minute."""
+    return _moment(text).astimezone().strftime("%Y-%m-%d %H:%M") if text else "-"
+
+
+def age(text: str | None) -> str:
+    """Return how long ago a time of the service is, in a few letters."""
+    if not text:
+        return "-"
+    seconds = max(0.0, (SystemClock().now() - _moment(text)).total_seconds())
+    for length, letter in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= length:
+            return f"{seconds // length:.0f}{letter}"
+    return f"{seconds:.0f}s"
+
+
 def state_line(job: JobView) -> str:
     """Return in one line where a job stands."""
     words = [job.short_id, job.status]
@@ -83,8 +74,8 @@ def state_line(job: JobView) -> str:
     if job.waiting_for:
         place = f", place {job.queue_position}" if job.queue_position is not None else ""
         words.append(f"waits for {job.waiting_for}{place}")
-    if job.status == "completed" and job.hits is not None:
-        words.append(f"{job.hits:,} hits")
+    if job.status == "completed":
+        words.append(_outcome(job))
     if job.stale:
         words.append(f"[not seen lately: {job.stale_reason or 'the engine is away'}]")
     if job.error:
@@ -92,22 +83,45 @@ def state_line(job: JobView) -> str:
     return clean(" ".join(words))
 
 
-async def watch(changes: AsyncIterator[JobView]) -> JobView | None:
+def _outcome(job: JobView) -> str:
+    """Return what an ended search found, and what to mind: its limit, and warnings."""
+    said = [] if job.hits is None else [counted(job.hits, "hit")]
+    if job.limit_reached:
+        said.append(f"max_target_seqs was reached by {counted(job.limit_reached, 'query', 'queries')}")
+    if job.warnings:
+        said.append(f"{counted(len(job.warnings), 'warning')}: blastd show {job.short_id}")
+    return "; ".join(said)
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+async def watch(changes: AsyncIterator[JobView | Away]) -> JobView | None:
     """Show a job until it ends: a bar on a terminal, a line a change elsewhere. Returns it as last seen."""
     return await (_watch_bar(changes) if sys.stderr.isatty() else _watch_lines(changes))
 
 
-async def _watch_lines(changes: AsyncIterator[JobView]) -> JobView | None:
-    last, seen = None, ""
-    async for job in changes:
-        last = job
-        if (line := state_line(job)) != seen:
+async def _watch_lines(changes: AsyncIterator[JobView | Away]) -> JobView | None:
+    last, seen, away, next_line = None, "", False, 0.0
+    async for change in changes:
+        if isinstance(change, Away):
+            if not away or change.seconds >= next_line:
+                say(_away_line(change))
+                next_line = max(AWAY_LINE_SECONDS, 2 * change.seconds)
+            away = True
+            continue
+        if away:
+            say("the service is back")
+        last, away, next_line = change, False, 0.0
+        if (line := state_line(change)) != seen:
             seen = line
             print(line, file=sys.stderr, flush=True)
     return last
 
 
-async def _watch_bar(changes: AsyncIterator[JobView]) -> JobView | None:
+async def _watch_bar(changes: AsyncIterator[JobView | Away]) -> JobView | None:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.fields[short_id]}", markup=False),
@@ -117,16 +131,24 @@ async def _watch_bar(changes: AsyncIterator[JobView]) -> JobView | None:
     )
     last = None
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = None
-        async for job in changes:
-            last = job
-            if bar is None:
-                bar = progress.add_task("", total=None, short_id=job.short_id)
+        bar = progress.add_task("", total=None, short_id="")
+        async for change in changes:
+            if isinstance(change, Away):
+                progress.update(bar, description=f"the service is away for {span(change.seconds * 1000)}")
+                continue
+            last = job = change
             total = job.progress.units_total if job.status == "running" or job.ended else 0
-            progress.update(bar, description=_phase_text(job), total=total or None, completed=job.progress.units_done)
+            done, text = job.progress.units_done, _phase_text(job)
+            progress.update(bar, description=text, total=total or None, completed=done, short_id=job.short_id)
     if last is not None:
         print(state_line(last), file=sys.stderr, flush=True)
     return last
+
+
+def _away_line(away: Away) -> str:
+    if away.seconds < AWAY_LINE_SECONDS:
+        return f"blastd: the service is away, asking again; a job that was accepted goes on ({away.reason})"
+    return f"blastd: the service is away for {span(away.seconds * 1000)}, asking again"
 
 
 def _phase_text(job: JobView) -> str:
