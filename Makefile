@@ -34,11 +34,12 @@ schedules: system dev ## live 5,000 schedules of virtual time; SCHEDULES="FIRST 
 slow: system dev ## tests that take longer: broken disks and stores, crashes, large files, restore
 	$(PYTEST) -n 2 --dist worksteal -m slow
 
-check: dev ## lint, types, layers
+check: dev ## lint, types, layers, repeated blocks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 --ignore-imports=y --ignore-signatures=y --score=n blastd
 
 audit: dev ## look for known flaws in what is installed (asks a service on the network); AUDIT are more flags of pip-audit
 	$(BIN)/python -m pip install --quiet 'pip-audit>=2.7'

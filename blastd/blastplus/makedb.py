@@ -28,7 +28,6 @@ MADE_BY = ".made-by"
 """Names the task that made a database, in its folder: after a crash the same task finds its work done."""
 ASIDE = re.compile(r"\.\.(.+)-[0-9a-f]{32}")
 """What a database is called while another one takes its place; no name begins with a dot."""
-LONG_ID = re.compile(r"id is too long\. Its length is (\d+).*?(?:is:|:)?\s*(\S+)?$", re.MULTILINE)
 HERE = Path("/proc/self/cwd")
 """What Linux calls the folder in which a process runs, whatever its name is."""
 WITHOUT_IDS = "or build with parse_seqids false (hit sequences are then found by position)"

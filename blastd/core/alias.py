@@ -14,7 +14,7 @@ A `Restriction` is data that can travel to another machine: file texts, where `{
 3, and masks as ranges. `results/reformat.py` writes it out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -207,36 +207,6 @@ def selecting(options: Options) -> dict[str, str | bool | tuple[str, ...]]:
 def unfiltered(options: Options) -> dict[str, str | bool | tuple[str, ...]]:
     """Return *options* without those that select sequences of the database."""
     return {name: value for name, value in options.items() if name not in SELECT}
-
-
-def gapped(program: str, options: Options) -> bool:
-    """Tell whether the search makes gapped alignments."""
-    return program != "tblastx" and not options.get("ungapped")
-
-
-def select(layout: Layout, lengths: Sequence[int], kept: Ranges, *, is_gapped: bool) -> Statistics:
-    """Return the statistics that BLAST+ uses for a search on a selection.
-
-    *lengths* are those of all sequences. BLAST+ 2.12 estimates a nucleotide sequence's length as its whole bytes times
-    four plus two bits of its position in the volume; only an ungapped search takes the selection for the database.
-    """
-    first: list[int] = []
-    start = 0
-    for volume in layout.volumes:
-        first += [start] * volume.sequences
-        start += volume.sequences
-    mine = [
-        length if layout.molecule == "prot" else length // 4 * 4 + ((position - first[position]) & 3)
-        for begin, end in kept
-        for position, length in enumerate(lengths[begin:end], begin)
-    ]
-    return Statistics(
-        sequences=layout.sequences if is_gapped else len(mine),
-        letters=layout.letters if is_gapped else sum(mine),
-        counted_sequences=len(mine),
-        counted_letters=sum(mine),
-        shortest=min(mine, default=0),
-    )
 
 
 def targets(options: Options) -> int:

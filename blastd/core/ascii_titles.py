@@ -50,11 +50,6 @@ def _base35(number: int) -> str:
     return digits
 
 
-def encode_titles(line: bytes, table: Table) -> bytes:
-    """Return a definition line with stand-ins; the table must be of its query."""
-    return Encoder(table).line(line)
-
-
 def decode_titles(output: bytes, table: Table) -> bytes:
     """Return whole *output* with the texts put back."""
     decoder = Decoder(table)

@@ -79,11 +79,6 @@ class QueryScan(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.letters_of(self.molecule), default=0)
 
     @property
-    def min_letters(self) -> int:
-        """Return the letters of the shortest record."""
-        return min(self.letters_of(self.molecule), default=0)
-
-    @property
     def all_short(self) -> bool:
         """Tell whether every query is under 30 letters, for which the default tasks are not made."""
         return 0 < self.max_letters < SHORT_LETTERS

@@ -58,7 +58,6 @@ SEVERAL = frozenset({"FILTER", "DATABASE"})
 VALUE_LETTERS = 20_000
 LONG = frozenset({"QUERY", "QUERYFILE", "TAXIDS"})
 """Parameters that may hold more than VALUE_LETTERS."""
-SEQUENCE = re.compile(r"[A-Za-z*\-\s\d]+")
 ACCESSION = re.compile(r"[A-Za-z]{1,6}_?\d{3,12}(\.\d+)?|\d{3,12}|(gi|gb|ref|emb|dbj|sp|pir|lcl|gnl)\|\S+")
 SHORT_LETTERS = 31
 """NCBI adjusts parameters for queries up to 30 letters when asked to (SHORT_QUERY_ADJUST)."""

@@ -1,6 +1,6 @@
 r"""The stored form of a search result, and its projections to BLAST+ formats 6, 7 and 10.
 
-Every unit that writes results runs with `-outfmt RICH_SPEC`: BLAST+'s commented table (format 7) with the columns of
+Every unit that writes results runs with `-outfmt "7 …"`: BLAST+'s commented table (format 7) with the columns of
 `RICH`. This form is stored because it
 
 - says for each query, by position, whether and how it was searched: queries with equal names stay apart, queries
@@ -32,7 +32,6 @@ RICH = (
     *STD, "qseqid", "sseqid", "sacc", "qlen", "slen", "score", "nident", "positive", "gaps", "ppos", "qframe", "sframe",
     "sstrand", "qcovs", "qcovhsp", "qcovus", "staxids", "btop", "stitle",
 )  # fmt: skip
-RICH_SPEC = "7 " + " ".join(RICH)
 RECOUNTING = {"positive": "qgi", "ppos": "sgi", "btop": "qacc"}
 """Columns that make a gapped blastn search with db_hard_mask count pident, mismatch and nident anew, from letters that are
 masked, and what stands in their places there (2.12 to 2.17; `qseq` and `sseq` do so, too; no other columns do)."""

@@ -53,7 +53,6 @@ SUBJECT_SORTS = {"total_bit_score": "total_bit_score", "hsps": "hsps"}
 DESCENDING = frozenset(
     {"bit_score", "score", "identity", "length", "coverage", "subject_length", "positives", "total_bit_score", "hsps"}
 )
-LONG_LETTERS = 1 << 20
 
 
 def ensure(folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:

@@ -11,7 +11,7 @@ import structlog
 from blastd.clock import Clock
 from blastd.core.ids import Owner
 from blastd.core.model import Frozen
-from blastd.errors import Forbidden, StoreBroken, Unauthorized
+from blastd.errors import StoreBroken, Unauthorized
 from blastd.store import tokens
 from blastd.store.sqlite import Store
 
@@ -97,9 +97,3 @@ class Access:
             await self._store.write(lambda db: tokens.used(db, token_id, now), of=())
         except StoreBroken as error:  # a full disk must not keep anybody from reading
             log.warning("token_use_not_noted", token_id=token_id, error=str(error))
-
-
-def require_admin(who: Identity) -> None:
-    """Raise Forbidden unless *who* is an admin."""
-    if not who.admin:
-        raise Forbidden

@@ -53,10 +53,6 @@ class Files:
         """Return where outputs of units lie."""
         return self.jobs / identifier / "units"
 
-    def results_folder(self, identifier: JobId) -> Path:
-        """Return where made formats lie."""
-        return self.jobs / identifier / "results"
-
     def temporary(self) -> Path:
         """Return a new name on the same file system; the sweep removes what is left there."""
         return self.tmp / f"{self._prefix}-{next(self._numbers)}"

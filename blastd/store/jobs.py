@@ -79,7 +79,6 @@ FINGERPRINTS = """SELECT DISTINCT name.value FROM job, json_each(job.databases) 
                   json_each(json_array(d.value ->> '$.fingerprint', d.value ->> '$.taxonomy')) AS name
                   WHERE name.value IS NOT NULL AND (:since IS NULL OR finished_at IS NULL OR finished_at >= :since)"""
 ALL_IDS = "SELECT job_id FROM job WHERE job_id > :after ORDER BY job_id LIMIT :limit"
-EXTERNALS = "SELECT * FROM job WHERE source = 'external' AND status = :status ORDER BY created_at LIMIT :limit"
 
 
 MOST_WARNINGS = 1000  # of one row: those of its queries, of its units, and of the formats made later

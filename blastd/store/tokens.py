@@ -22,7 +22,6 @@ GET = "SELECT * FROM token WHERE token_id = :token_id"
 ALL = "SELECT * FROM token ORDER BY created_at LIMIT :limit"
 REVOKE = "UPDATE token SET revoked_at = :now WHERE token_id = :token_id AND revoked_at IS NULL"
 USED = "UPDATE token SET last_used_at = :now WHERE token_id = :token_id"
-ANY = "SELECT 1 FROM token WHERE revoked_at IS NULL LIMIT 1"
 NOBODY = hashlib.sha256(b"").hexdigest()
 
 
@@ -99,11 +98,6 @@ def list_all(db: sqlite3.Connection, limit: int = 10_000) -> list[Token]:
 def revoke(db: sqlite3.Connection, token_id: str, now: datetime) -> bool:
     """Revoke a token; False if there is none or it was revoked before."""
     return db.execute(REVOKE, {"token_id": token_id, "now": to_ms(now)}).rowcount > 0
-
-
-def any_valid(db: sqlite3.Connection) -> bool:
-    """Tell whether there is a token at all: without one the daemon serves loopback only."""
-    return db.execute(ANY).fetchone() is not None
 
 
 def token_from(row: sqlite3.Row) -> Token:

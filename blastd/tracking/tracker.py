@@ -46,7 +46,6 @@ class Tracker:
         self._store, self._looks, self._clock, self._policy, self._metrics = store, looks, clock, policy, metrics
         self._wakes: dict[JobId, asyncio.Event] = {}
         self._tasks: Tasks | None = None
-        self._refreshing: dict[JobId, None] = {}
         self._refresh = asyncio.Event()
         self._failures: dict[JobId, int] = {}
 

@@ -256,7 +256,6 @@ def block(view: wire.EventView) -> bytes:
 
 
 RESUME = (("Last-Event-ID", "Events after this one: how a stream goes on where it was."),)
-BOTH = f"application/json, {EVENT_STREAM}"
 ROUTES = (
     Route(
         method="GET",

@@ -26,11 +26,6 @@ def session_token(request: web.Request) -> str | None:
     return value if TOKEN.fullmatch(value) else None
 
 
-def has_csrf_header(request: web.Request) -> bool:
-    """Tell whether the request has the header that only our own pages can add (another origin would need CORS)."""
-    return request.headers.get(CSRF_HEADER) == CSRF_VALUE
-
-
 def same_site(request: web.Request) -> bool:
     """Tell whether the request may change state: not one that a page of another origin made a browser send.
 

@@ -19,7 +19,7 @@ import pytest
 
 from blastd.config import AzureSettings, Secret
 from blastd.core.engine import DatabaseAt
-from blastd.core.tabular import RICH_SPEC
+from blastd.core.tabular import rich_spec
 from blastd.engines.kubernetes import podrunner
 from blastd.engines.kubernetes.blob import Blobs, open_blobs
 from blastd.engines.kubernetes.harvest import decoded
@@ -114,7 +114,7 @@ class Bench:
             "databases": [{"fingerprint": manifest.fingerprint, "files": files}],
             "words": list(words),
             "lists": {},
-            "rich": RICH_SPEC,
+            "rich": rich_spec("blastn", {}),
             "units": {"0": unit},
             "completions": [[0]],
         }
@@ -151,7 +151,7 @@ async def bench(emulator: Emulator, databases: Path, tmp_path: Path) -> AsyncIte
 
 
 def bare(folder: str) -> bytes:
-    argv = ["blastn", "-query", "-", "-db", "one", "-outfmt", RICH_SPEC]
+    argv = ["blastn", "-query", "-", "-db", "one", "-outfmt", rich_spec("blastn", {})]
     return subprocess.run(argv, cwd=folder, input=LAMBDA_QUERY.encode(), capture_output=True, check=True).stdout
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from blastd.core.ids import JobId
 from blastd.core.model import Unit
-from blastd.core.tabular import RICH_SPEC
+from blastd.core.tabular import rich_spec
 from blastd.store import jobs, units
 from tests.databases import DB, NO_HITS_QUERY, SLOW, SLOW_QUERY
 from tests.patience import eventually
@@ -52,7 +52,17 @@ def bare(folder: Path, query: str, program: str, task: str, database: str, *more
     """Return what BLAST+ writes for one query alone in the stored form."""
     (folder / "alone.fa").write_text(query)
     words = [] if program == "tblastx" else ["-task", task]
-    argv = [program, "-query", str(folder / "alone.fa"), "-db", database, "-outfmt", RICH_SPEC, *words, *more]
+    argv = [
+        program,
+        "-query",
+        str(folder / "alone.fa"),
+        "-db",
+        database,
+        "-outfmt",
+        rich_spec("blastn", {}),
+        *words,
+        *more,
+    ]
     return subprocess.run(argv, cwd=folder, check=True, capture_output=True).stdout
 
 

@@ -303,7 +303,6 @@ class SimClient(ClusterClient):
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         del content, limits
-        self.calls += 1
         cluster, query = self._cluster, query or {}
         await asyncio.sleep(self._loop.draw("api"))
         draw = cluster.random.random()

@@ -69,21 +69,6 @@ def test_a_layout_that_hides_sequences_is_not_addressable() -> None:
     assert not hidden.addressable
 
 
-def test_a_selection_is_counted_as_blast_counts_it() -> None:
-    one = Layout(
-        molecule="nucl",
-        argument="a",
-        databases=(Named(name="a", title="A", sequences=4, letters=40, volumes=(0, 1)),),
-        volumes=(AliasVolume(path="v0", sequences=3), AliasVolume(path="v1", sequences=1)),
-        has_ids=True,
-    )
-    found = alias.select(one, [11, 9, 13, 7], ((1, 4),), is_gapped=True)
-    assert (found.sequences, found.letters) == (4, 40)
-    assert (found.counted_sequences, found.counted_letters, found.shortest) == (3, 8 + 1 + 12 + 2 + 4 + 0, 4)
-    ungapped = alias.select(one, [11, 9, 13, 7], ((1, 4),), is_gapped=False)
-    assert (ungapped.sequences, ungapped.letters) == (3, 27)
-
-
 def test_a_proposing_search_is_wider_than_the_users() -> None:
     found = alias.wide(
         "blastn", "megablast", {"max_target_seqs": "3", "perc_identity": "90", "evalue": "1e-5", "taxids": ("1",)}

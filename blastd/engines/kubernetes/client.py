@@ -67,7 +67,6 @@ class ClusterClient:
         self.cool = cool
         self._access, self._api, self._clock = access, api, clock
         self._loaded = clock.monotonic()
-        self.calls = 0
 
     # ------------------------------------------------------------------ jobs
     async def create_job(self, manifest: Mapping[str, Any]) -> JobObject:
@@ -240,7 +239,6 @@ class ClusterClient:
         content: str,
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        self.calls += 1
         response: aiohttp.ClientResponse = await self._api.call_api(
             path,
             method,

@@ -172,7 +172,6 @@ class Reflector(Generic[T]):
         """Why the watch does not serve, empty while nothing is wrong with it."""
         self.proven_at: datetime | None = None
         self.list_seconds = 0.0
-        self.relists = 0
         self.on_health: Callable[[], None] = lambda: None
         self.needed: Callable[[], bool] = lambda: True
         """Whether anybody reads the view now: else it is not listed while the watch does not serve."""
@@ -228,7 +227,6 @@ class Reflector(Generic[T]):
 
     async def _list(self) -> None:
         """Read all pages of one consistent list, then take it as a whole."""
-        self.relists += 1
         token, found, kind = "", list[T](), self._kind
         begun = self._clock.now()
         start = self._clock.monotonic()

@@ -109,8 +109,6 @@ class PodFacts(Frozen, frozen=True, kw_only=True):
     reason: str = ""
     note: Note | None = None
     text: str = ""
-    disrupted: bool = False
-    leaving: bool = False
     rejected: bool = False
     """The kubelet did not take it, or ended it before a container began: its status has the reason, no container has."""
 
@@ -142,8 +140,6 @@ def pod_facts(pod: PodObject) -> PodFacts:
         node=pod.spec.node_name,
         stage=stage,
         created_at=pod.metadata.creation_timestamp,
-        disrupted=find(pod.status.conditions, "DisruptionTarget") is not None or pod.status.reason == "Evicted",
-        leaving=pod.metadata.deletion_timestamp is not None,
         rejected=stage is Stage.FAILED and bool(pod.status.reason) and not any_ended(pod),
         **facts,
     )
