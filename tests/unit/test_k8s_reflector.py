@@ -21,12 +21,13 @@ async def test_T14_a_list_that_failed_is_read_again_also_when_the_watch_proves_i
     """Else nobody lists, since a watch serves, and nobody watches, since the last list failed: blind for ever."""
     view = ObjectView[JobObject](lambda each: each.metadata.name, lambda _name: None)
     kind = Kind(name="jobs", page=JobList, shape=JobObject)
-    jobs = Reflector[JobObject](cast("ClusterClient", Server()), kind, view, SystemClock(), lambda: 0.5)
+    healthy = asyncio.Event()
+    client = cast("ClusterClient", Server())
+    jobs = Reflector[JobObject](client, kind, view, SystemClock(), lambda: 0.5, on_health=healthy.set)
     jobs._version = "5"
     jobs._mark_bad("The cluster's API server can't be reached.")
     jobs._prove()
-    healthy = asyncio.Event()
-    jobs.on_health = healthy.set
+    healthy.clear()
     lists = asyncio.get_running_loop().create_task(jobs._lists())
     async with asyncio.timeout(reflector.POLL_SECONDS * 2):
         await healthy.wait()

@@ -36,14 +36,31 @@ class ClusterView:
         jitter: Callable[[], float],
         tell: Callable[[JobId], None],
         tell_warmers: Callable[[Iterable[PodObject]], None],
+        *,
+        on_health: Callable[[], None],
+        warnings_needed: Callable[[], bool],
     ) -> None:
-        """Take what to call with a job of which something changed, and with all pods of no Job when one of them did."""
+        """Take what to call with a job of which something changed, and with all pods of no Job when one of them did.
+
+        *on_health* is called when Jobs or pods begin or cease to be true, *warnings_needed* says whether a search waits
+        that a warning could explain.
+        """
         self._tell, self._tell_warmers, self._clock = tell, tell_warmers, clock
         self.jobs = Reflector(
-            client, JOBS, ObjectView[JobObject](lambda job: job.metadata.name, self._job_told), clock, jitter
+            client,
+            JOBS,
+            ObjectView[JobObject](lambda job: job.metadata.name, self._job_told),
+            clock,
+            jitter,
+            on_health=on_health,
         )
         self.pods = Reflector(
-            client, PODS, ObjectView[PodObject](lambda pod: pod.job_name, self._pod_told), clock, jitter
+            client,
+            PODS,
+            ObjectView[PodObject](lambda pod: pod.job_name, self._pod_told),
+            clock,
+            jitter,
+            on_health=on_health,
         )
         self.warnings = Reflector(
             client,
@@ -51,6 +68,7 @@ class ClusterView:
             ObjectView[EventObject](lambda event: event.involved_object.name, self._warned),
             clock,
             jitter,
+            needed=warnings_needed,
         )
         self._ids: dict[str, JobId] = {}
         self._names: dict[JobId, set[str]] = {}

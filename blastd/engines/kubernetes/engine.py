@@ -85,11 +85,17 @@ class KubernetesEngine:
         self.databases = ClusterDatabases(
             client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json", clock)
         )
-        self.seen = ClusterView(client, clock, chance.share, self._told, self.databases.look)
+        self.seen = ClusterView(
+            client,
+            clock,
+            chance.share,
+            self._told,
+            self.databases.look,
+            on_health=self._health_changed,
+            warnings_needed=lambda: any(self._holdings),
+        )
         fetches = ResultFetches(blobs, folder, chance.share)
         self._holdings = Holdings(self.seen, fetches, self.databases, self._bootstrap, clock, self._tell)
-        self.seen.jobs.on_health = self.seen.pods.on_health = self._health_changed
-        self.seen.warnings.needed = lambda: any(self._holdings)
         self._account = Account(blobs, clock)
         self._waiting: dict[JobId, None] = {}
         self._news = News[JobId]()

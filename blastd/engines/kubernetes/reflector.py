@@ -160,9 +160,21 @@ class Reflector(Generic[T]):
     """Keeps one view true. `run` is its task; everything else reads memory."""
 
     def __init__(
-        self, client: ClusterClient, kind: Kind, view: ObjectView[T], clock: Clock, jitter: Callable[[], float]
+        self,
+        client: ClusterClient,
+        kind: Kind,
+        view: ObjectView[T],
+        clock: Clock,
+        jitter: Callable[[], float],
+        *,
+        on_health: Callable[[], None] = lambda: None,
+        needed: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Take the client, what to list and the view to fill; nothing is asked yet."""
+        """Take the client, what to list and the view to fill; nothing is asked yet.
+
+        *on_health* is called when the view begins or ceases to be true. *needed* tells whether anybody reads the view
+        now: else it is not listed while the watch does not serve.
+        """
         self.view, self.name = view, kind.name
         self.bad_since: datetime | None = clock.now()
         self.reason = "The first listing has not ended."
@@ -172,9 +184,7 @@ class Reflector(Generic[T]):
         """Why the watch does not serve, empty while nothing is wrong with it."""
         self.proven_at: datetime | None = None
         self.list_seconds = 0.0
-        self.on_health: Callable[[], None] = lambda: None
-        self.needed: Callable[[], bool] = lambda: True
-        """Whether anybody reads the view now: else it is not listed while the watch does not serve."""
+        self._on_health, self._needed = on_health, needed
         self._client, self._kind, self._clock, self._jitter = client, kind, clock, jitter
         self._decoder, self._line = msgspec.json.Decoder(kind.shape), msgspec.json.Decoder(WatchLine)
         self._version = ""
@@ -211,7 +221,7 @@ class Reflector(Generic[T]):
         while True:
             pause = POLL_SECONDS
             self._list_now.clear()
-            if not self._version or self.bad_since is not None or (not self.watching and self.needed()):
+            if not self._version or self.bad_since is not None or (not self.watching and self._needed()):
                 try:
                     await self._list()
                     failures, pause = 0, max(POLL_SECONDS, self.list_seconds * SHARE)
@@ -328,7 +338,7 @@ class Reflector(Generic[T]):
         if news:
             self._watch_failures = 0  # the cluster is back: so may be its watch
             self._watch_now.set()
-            self.on_health()
+            self._on_health()
 
     def _mark_bad(self, reason: str) -> None:
         news, self.reason = self.bad_since is None, reason
@@ -337,4 +347,4 @@ class Reflector(Generic[T]):
             log.warning("view_lost", kind=self._kind.name, reason=reason)
         self._known.set()
         if news:
-            self.on_health()
+            self._on_health()
