@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from blastd.core.engine import StepReport
 from blastd.core.model import Step, StepName, StepStatus
 
+MOST_WAITS = 8
+"""Waits that are told apart; a row is no log of a queue that a search enters and leaves again and again."""
 NEVER = "the search ended before this step"
 
 
@@ -27,9 +29,10 @@ def start(steps: Sequence[Step], name: StepName, at: datetime) -> tuple[Step, ..
 
 
 def wait(steps: Sequence[Step], at: datetime) -> tuple[Step, ...]:
-    """Note that the search waits in a queue since *at*: a stretch of its own, no part of a step."""
-    if any(step.name is StepName.WAITING for step in steps):
-        return start(steps, StepName.WAITING, at)
+    """Note that the search waits in a queue since *at*: a stretch of its own, no part of a step, each time it waits."""
+    waits = [step for step in steps if step.name is StepName.WAITING]
+    if any(step.status is StepStatus.RUNNING for step in waits) or len(waits) == MOST_WAITS:
+        return tuple(steps)
     place = next((number for number, step in enumerate(steps) if step.name is StepName.RUNNING), len(steps))
     return (*steps[:place], Step(name=StepName.WAITING, status=StepStatus.RUNNING, started_at=at), *steps[place:])
 

@@ -411,3 +411,26 @@ def test_U18_an_upload_that_broke_off_is_a_wait_until_it_goes_on() -> None:
     assert row.phase is Phase.QUEUED
     running = [step.name for step in row.steps if step.status is StepStatus.RUNNING]
     assert running == [StepName.WAITING]
+
+
+def test_U18_each_wait_of_an_attempt_is_counted_and_the_row_stays_bounded() -> None:
+    """For an account that is away, and then in the queue of the cluster."""
+    away = Trouble(code="blob_unreachable", sentence="The account is away.", retryable=True)
+    row = job()
+    change = lifecycle.waiting(row, away, later(2))
+    assert change is not None
+    row = replace(row, phase=Phase.QUEUED, **change.fields)
+    row = replace(row, phase=Phase.SUBMITTED, **lifecycle.handed_over(row, later(10), later(13)).fields)
+    for second in (14, 15):
+        seen = lifecycle.decide(row, [unit(0)], Present(phase=Phase.SUBMITTED), later(second), "watch").change
+        row = row if seen is None else replace(row, **seen.fields)
+    report = UnitReport(index=0, state=UnitState.RUNNING, attempt=1, started_at=later(20))
+    running = Present(phase=Phase.RUNNING, units=(report,))
+    seen = lifecycle.decide(row, [unit(0)], running, later(21), "watch").change
+    assert seen is not None
+    waits = [step for step in seen.fields["steps"] if step.name is StepName.WAITING]
+    assert [(step.started_at, step.ended_at) for step in waits] == [(later(2), later(10)), (later(14), later(20))]
+    bounded = steps.begin()
+    for second in range(0, 100, 2):
+        bounded = steps.go_on(steps.wait(bounded, later(second)), later(second + 1))
+    assert len(bounded) < 20
