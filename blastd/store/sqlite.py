@@ -217,17 +217,17 @@ class Store:
         """Write what waits, in the writer's thread, and tell those who wait for it; who comes meanwhile calls again."""
         self._called = False
         waiting = len(self._writes)  # after that, so that nobody is left
-        for first in range(0, waiting, GROUP):
-            group = [self._writes.popleft() for _ in range(min(waiting - first, GROUP))]
+        while waiting:
+            group = [self._writes.popleft() for _ in range(min(waiting, GROUP))]
+            waiting -= len(group)
             self._commit(db, group)
             if _locked(group):  # each that waits would wait as long again, and be refused as well
                 behind = [self._writes.popleft() for _ in range(len(self._writes))]
                 for each in behind:
                     each.error = group[0].error
                 group += behind
+                waiting = 0
             group[0].done.get_loop().call_soon_threadsafe(_tell, group)
-            if not self._writes:
-                return
 
     def _commit(self, db: sqlite3.Connection, group: Sequence[Write]) -> None:
         """Commit *group* to the store that has its name before and after; else each is told that the store is gone."""

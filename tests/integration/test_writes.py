@@ -3,7 +3,8 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from blastd.clock import SystemClock
 from blastd.errors import StoreBroken, TooMany
-from blastd.store.sqlite import GROUP, Store, open_database
+from blastd.store.sqlite import GROUP, Store, Write, open_database
 from tests.patience import PATIENCE_SECONDS, eventually
 
 Work = Callable[[sqlite3.Connection], object]
@@ -206,3 +207,36 @@ async def test_a_closed_store_refuses_at_once(tmp_path: Path) -> None:
         with pytest.raises(StoreBroken, match="closed"):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await store.write(keep("late"))
+
+
+async def test_a_write_that_comes_as_a_locked_store_refuses_the_others_has_a_turn_of_its_own(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes when all that waited were taken to be refused, before the thread has looked for more."""
+    loop = asyncio.get_running_loop()
+    late, commit = Write(keep("late"), loop.create_future()), store._commit
+
+    class Waiting(deque[Write]):
+        def popleft(self) -> Write:
+            taken = super().popleft()
+            if not self and taken is not late:
+                self.append(late)
+                loop.call_soon_threadsafe(store._writer.give, store._drain)
+            return taken
+
+    def locked(db: sqlite3.Connection, group: Sequence[Write]) -> None:
+        if late in group:
+            commit(db, group)
+        for each in group if late not in group else ():
+            each.error = sqlite3.OperationalError("database is locked")
+            each.error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+    async with held(store):
+        monkeypatch.setattr(store, "_commit", locked)
+        store._writes = Waiting()
+        tasks = await waiting(store, *(keep(str(number)) for number in range(2 * GROUP)))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        refused = await asyncio.gather(*tasks, return_exceptions=True)
+        await late.done
+    assert all(isinstance(error, StoreBroken) for error in refused), refused[:3]
+    assert await names(store) == ["late"]
