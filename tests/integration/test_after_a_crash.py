@@ -155,9 +155,10 @@ async def test_T09_after_a_restart_a_search_that_ran_says_at_once_that_it_waits(
 ) -> None:
     """Nobody reads it meanwhile: rows are looked up in the store."""
     state = tmp_path / "state"
-    some = ">".join(SLOW_QUERY.split(">")[:9])  # fewer than half the slots
-    async with serving(state, [database_folder], local__slots=20) as service:
-        accepted = [JobId((await service.submit(some, **SLOW))["job_id"]) for _ in range(2)]
+    letters = "".join(line for line in SLOW_QUERY.splitlines() if not line.startswith(">"))
+    query = f">one part that takes long, so that the other search waits for long\n{letters[:400_000]}\n"
+    async with serving(state, [database_folder]) as service:
+        accepted = [JobId((await service.submit(query, **SLOW))["job_id"]) for _ in range(2)]
         for job_id in accepted:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while (await service.get(f"{API}/{job_id}?wait=1")).json["status"] != "running":
