@@ -8,6 +8,7 @@ import pytest
 
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, PROTEIN_QUERY
+from tests.patience import PATIENCE_SECONDS
 
 SEARCHES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("blastn", "megablast", "tnt", {}),
@@ -40,7 +41,7 @@ def test_W03_alignments_are_those_of_the_command(
     named = [] if program == "tblastx" else ["-task", task]
     ran = subprocess.run(
         [program, "-query", str(tmp_path / "q.fa"), "-db", database, *named, *words(options)],
-        cwd=databases, capture_output=True, text=True, check=True, timeout=60,
+        cwd=databases, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     bare = ran.stdout
     more: dict[str, Any] = {} if program == "tblastx" else {"task": task}

@@ -15,8 +15,7 @@ import pytest
 
 from tests.commands import Ended, Nursery, nursery
 from tests.daemon import cli
-from tests.mounts import possible, small
-from tests.patience import until
+from tests.patience import PATIENCE_SECONDS, until
 
 JOB = "0123456789ab"
 CLIENTS: dict[str, list[str]] = {
@@ -252,16 +251,6 @@ def test_U17_a_result_has_no_place_is_told_before_anything_is_asked(commands: Nu
             assert Path(out).is_char_device(), "a device is written to, not replaced"
 
 
-@pytest.mark.skipif(not possible(), reason="needs the right to mount")
-def test_U17_a_full_disk_for_an_output_is_told(commands: Nursery, tmp_path: Path) -> None:
-    with small(tmp_path / "full", 64 << 10) as full, good() as url:
-        (full / "ballast").write_bytes(b"x" * (60 << 10))
-        given = {"BLASTD_URL": url}
-        check(commands.run(*CLIENTS["results"], "--out", str(full / "x"), environ=given), (2,), "results")
-        check(commands.run("backup", str(full / "y"), "--state-dir", "state"), (2,), "backup")
-        assert [path.name for path in full.iterdir()] == ["ballast"]
-
-
 FLAWS: dict[str, Callable[[Path], list[str]]] = {
     "no --config": lambda folder: ["--config", str(folder / "none.toml")],
     "--config is a folder": lambda folder: ["--config", str(folder)],
@@ -311,7 +300,7 @@ def test_U17_an_interrupt_ends_a_command_at_once(commands: Nursery) -> None:
             while not _connected(command.pid):
                 assert Path(f"/proc/{command.pid}").exists()
             command.signal(signal.SIGINT)
-            check(command.end(30), (130,), name)
+            check(command.end(PATIENCE_SECONDS), (130,), name)
 
 
 def test_U17_an_interrupt_ends_a_command_whose_input_is_silent(commands: Nursery, tmp_path: Path) -> None:
@@ -320,9 +309,9 @@ def test_U17_an_interrupt_ends_a_command_whose_input_is_silent(commands: Nursery
     with server(None) as url:
         for words in (["submit", "--program", "blastn", "--db", "x", "-"], ["db", "make", "-", "--name", "x"]):
             command = commands.start(*words, environ={"BLASTD_URL": url}, stdin=str(tmp_path / "pipe"))
-            until(partial(_reads, command.pid), 60)
+            until(partial(_reads, command.pid))
             command.signal(signal.SIGINT)
-            check(command.end(30), (130,), words[0])
+            check(command.end(PATIENCE_SECONDS), (130,), words[0])
     os.close(silent)
 
 

@@ -8,7 +8,7 @@ import psutil
 from tests.acceptance.test_truth import children_of
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
-from tests.patience import until
+from tests.patience import PATIENCE_SECONDS, until
 
 
 def occupied(slow: Daemon) -> str:
@@ -95,7 +95,7 @@ def test_C07_one_key_is_one_job_also_in_parallel_and_after_a_restart(fresh: Daem
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     assert sorted({answer.status for answer in answers}) in ([200, 202], [202])
     assert len({answer.json["job_id"] for answer in answers}) == 1
     fresh.kill()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.daemon import Daemon
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +52,7 @@ def test_U17_shims_of_pythons_that_are_not_there_are_not_heard(tmp_path: Path) -
     given = {"PATH": f"{tmp_path / 'shims'}:/nowhere"}
     ended = subprocess.run(
         ["/bin/sh", str(ROOT / "config" / "venv.sh"), str(tmp_path / "venv")],
-        env=given, capture_output=True, text=True, timeout=60, check=False,
+        env=given, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     assert ended.returncode == 1
     assert ended.stderr == "blastd needs Python 3.11 or later, with its modules venv and ensurepip.\n"

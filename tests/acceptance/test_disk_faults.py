@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.test_command_ends import CLIENTS, check, good
 from tests.acceptance.test_faults import JOBS, SEARCH, SECONDS, down, locked, running, start, stopped
 from tests.acceptance.test_truth import children_of
-from tests.daemon import Answer, Daemon, is_problem
+from tests.commands import nursery
+from tests.daemon import Answer, Daemon, cli, is_problem
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 from tests.mounts import filled, read_only, small
 from tests.patience import until
@@ -80,7 +82,7 @@ def test_S06_an_output_that_finds_no_room_fails_saying_so(narrow: Daemon) -> Non
     accepted = [narrow.submit(few, **SLOW)["job_id"], narrow.submit(LAMBDA_QUERY, reuse=False)["job_id"]]
     until(lambda: narrow.job(accepted[0])["status"] == "running")
     with filled(narrow.state):
-        until(lambda: not children_of(narrow, "blast"), 60)
+        until(lambda: not children_of(narrow, "blast"))
         assert narrow.get("/livez").status == 200
     assert [mended(narrow, job_id)["status"] for job_id in accepted] == ["completed"] * 2
 
@@ -162,3 +164,13 @@ def test_U19_a_format_that_finds_no_room_is_507_however_much_is_left(narrow: Dae
             refused += answer.status == 507
         assert refused or room
     assert narrow.get(f"{JOBS}/{job}/results?format=xml").status == 200, "and it is made when there is room"
+
+
+def test_U17_a_full_disk_for_an_output_is_told(tmp_path: Path) -> None:
+    assert cli("migrate", "--state-dir", str(tmp_path / "state")).returncode == 0
+    with small(tmp_path / "full", 64 << 10) as folder, good() as url, nursery(tmp_path) as commands:
+        (folder / "ballast").write_bytes(b"x" * (60 << 10))
+        given = {"BLASTD_URL": url}
+        check(commands.run(*CLIENTS["results"], "--out", str(folder / "x"), environ=given), (2,), "results")
+        check(commands.run("backup", str(folder / "y"), "--state-dir", "state"), (2,), "backup")
+        assert [path.name for path in folder.iterdir()] == ["ballast"]

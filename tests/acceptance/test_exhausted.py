@@ -15,6 +15,7 @@ import pytest
 
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
+from tests.patience import PATIENCE_SECONDS
 
 LIMIT, IDLE = 256, 234
 QUEUED = 60
@@ -40,7 +41,7 @@ class Line(closing[http.client.HTTPConnection]):
 
     def __init__(self, daemon: Daemon) -> None:
         where = urlsplit(daemon.url)
-        self._http = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
+        self._http = http.client.HTTPConnection(where.hostname or "", where.port, timeout=PATIENCE_SECONDS)
         super().__init__(self._http)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -74,7 +75,7 @@ def test_U15_searches_wait_for_descriptors_say_so_and_end_well(fresh: Daemon, to
     with line, ExitStack() as idle:
         where = urlsplit(fresh.url)
         for _ in range(IDLE + QUEUED):
-            idle.enter_context(socket.create_connection((where.hostname, where.port or 0), timeout=30))
+            idle.enter_context(socket.create_connection((where.hostname, where.port or 0), timeout=PATIENCE_SECONDS))
         until(lambda: descriptors(fresh) == LIMIT)
         assert line.ask("POST", f"/api/blast/jobs/{holder}/cancel")[0] == 202
         until(lambda: any(line.job(job_id)["waiting_for"] == "machine_exhausted" for job_id in accepted))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.daemon import PROBLEM, Daemon, is_problem
 from tests.databases import LAMBDA_QUERY
+from tests.patience import PATIENCE_SECONDS
 
 JOBS = "/api/blast/jobs"
 CGI = "/blast/Blast.cgi"
@@ -100,7 +101,7 @@ def test_N02_words_that_clients_look_for_are_never_those_of_a_user(daemon: Daemo
 def raw(daemon: Daemon, head: bytes) -> bytes:
     """Send bytes as they are, for what no client library would send."""
     host, port = daemon.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(head)
         received = b""
         while block := connection.recv(65536):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.daemon import Answer, Daemon, cli
 from tests.databases import CASES, LAMBDA_QUERY, PROTEIN_QUERY
+from tests.patience import PATIENCE_SECONDS
 
 SEARCH = "/api/blast/jobs"
 DNA = "GCAGCGCAACACCCTTATCTGGTTGCCGACGGATGGTGATGCCGAGAACTTTATGAAAACCCACGTTGAG"
@@ -52,7 +53,7 @@ def order(daemon: Daemon, name: str, molecule: str, text: bytes, more: str = "")
 def made(daemon: Daemon, answer: Answer) -> dict[str, Any]:
     """Wait for the end of a task."""
     assert answer.status == 202, answer.text
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_SECONDS
     task: dict[str, Any] = answer.json["task"]
     while task["status"] not in ("completed", "failed"):
         assert time.monotonic() < until

@@ -18,6 +18,7 @@ from Bio.Blast import NCBIXML
 
 from tests.daemon import Daemon, make_token
 from tests.databases import CASES, DB, LAMBDA_QUERY, NO_HITS_QUERY, PROTEIN_QUERY, make
+from tests.patience import PATIENCE_SECONDS
 
 CGI = "/blast/Blast.cgi"
 
@@ -80,7 +81,7 @@ def test_N01_biopython_qblast_is_unchanged(daemon: Daemon, tmp_path: Path) -> No
             argv = [sys.executable, "-W", "ignore", "-c", api + ASK, daemon.url + CGI, program, database]
             running.append(subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=subprocess.PIPE))
     for number, process in enumerate(running):
-        _, said = process.communicate(timeout=90)
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, said.decode()
         xml = (tmp_path / f"{number}.xml").read_bytes()
         records: list[Any] = list(NCBIXML.parse(io.StringIO(xml.decode())))
@@ -114,7 +115,7 @@ def test_N01_bioperl_remoteblast_is_unchanged(daemon: Daemon, tmp_path: Path) ->
     script = Path(__file__).with_name("remoteblast.pl")
     ran = subprocess.run(
         ["perl", str(script), daemon.url + CGI, "blastn", "tnt", str(tmp_path / "query.fa")],
-        capture_output=True, text=True, timeout=90, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert [line.split("\t")[:2] for line in ran.stdout.splitlines()] == [["q1", "lam0"], ["q2", "lam1"]]
@@ -126,7 +127,7 @@ def test_N01_a_script_like_ncbis_own_sample_with_curl(daemon: Daemon, tmp_path: 
     for program in ("blastn", "megablast"):
         ran = subprocess.run(
             ["sh", str(script), daemon.url + CGI, program, "tnt", str(tmp_path / "query.fa")],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr
         assert "Query= q1" in ran.stdout
@@ -134,7 +135,9 @@ def test_N01_a_script_like_ncbis_own_sample_with_curl(daemon: Daemon, tmp_path: 
     (tmp_path / "query.fa").write_text(NO_HITS_QUERY)
     for given, code in ((("megablast", "tnt"), 2), (("blastn", "nosuch"), 5), (("rpsblast", "tnt"), 5)):
         argv = ["sh", str(script), daemon.url + CGI, *given, str(tmp_path / "query.fa")]
-        assert subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode == code, given
+        assert subprocess.run(argv, capture_output=True, timeout=PATIENCE_SECONDS, check=False).returncode == code, (
+            given
+        )
 
 
 def test_N01_the_row_is_the_same_job(daemon: Daemon) -> None:

@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY
+from tests.patience import PATIENCE_SECONDS
 
 EACH = 10
 """Requests of each kind to each operation; with all operations a quarter of a minute."""
@@ -90,6 +91,6 @@ def test_every_answer_is_described(own: Daemon, known: dict[str, list[str]], ope
                 case.path_parameters[name] = known[name][at]
         if isinstance(case.body, dict) and "program" in case.body and at < len(SEARCHES):
             case.body |= SEARCHES[at]
-        case.validate_response(case.call(base_url=own.url, timeout=30), checks=CHECKS)
+        case.validate_response(case.call(base_url=own.url, timeout=PATIENCE_SECONDS), checks=CHECKS)
 
     ask()

@@ -14,7 +14,7 @@ from blastd.store import private
 from tests.acceptance.test_faults import JOBS, down
 from tests.daemon import Daemon, cli, is_problem
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
-from tests.patience import until
+from tests.patience import PATIENCE_SECONDS, until
 
 SEARCH = {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY, "reuse": False}
 
@@ -32,13 +32,13 @@ def test_U19_no_signal_but_those_that_stop_ends_it(fresh: Daemon) -> None:
             send(fresh, number)
     wanted = {signals.name_of(number) for number in signals.others()}
     assert {"SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGRTMIN"} <= wanted
-    until(lambda: all(f'"signal":"{name}"' in fresh.log.read_text().replace(": ", ":") for name in wanted), 30)
+    until(lambda: all(f'"signal":"{name}"' in fresh.log.read_text().replace(": ", ":") for name in wanted))
     assert fresh.get("/livez").status == 200
     fresh.post(f"{JOBS}/{job}/cancel")
     fresh.run(LAMBDA_QUERY)
     send(fresh, signal.SIGQUIT)
     assert fresh.process is not None
-    assert fresh.process.wait(20) == 0, "SIGQUIT stops it as SIGTERM does"
+    assert fresh.process.wait(PATIENCE_SECONDS) == 0, "SIGQUIT stops it as SIGTERM does"
     assert '"stopped"' in fresh.log.read_text()
 
 
@@ -52,7 +52,7 @@ def caught(daemon: Daemon, number: int) -> bool:
 
 def test_U19_a_start_survives_signals_too(fresh: Daemon) -> None:
     process = fresh.begin()
-    until(lambda: caught(fresh, signal.SIGUSR2), 30)
+    until(lambda: caught(fresh, signal.SIGUSR2))
     while b"listening" not in fresh.log.read_bytes():
         send(fresh, signal.SIGHUP)
         send(fresh, signal.SIGUSR1)
@@ -69,7 +69,7 @@ def test_U19_hang_up_opens_the_log_anew_and_applies_what_it_can(fresh: Daemon, t
     fresh.log.rename(tmp_path / "old.log")
     settings.write_text('[logging]\nlevel = "debug"\n[limits]\nquery_sequences = 7\n')
     send(fresh, signal.SIGHUP)
-    until(lambda: fresh.log.exists() and "reloaded" in fresh.log.read_text(), 30)
+    until(lambda: fresh.log.exists() and "reloaded" in fresh.log.read_text())
     assert "reloaded" not in (tmp_path / "old.log").read_text()
     assert fresh.log.stat().st_mode & 0o777 == 0o600
     line = next(line for line in fresh.log.read_text().splitlines() if "reloaded" in line)
@@ -103,7 +103,7 @@ def test_U19_a_state_that_others_could_read_is_closed(fresh: Daemon) -> None:
         upload = (fresh.db_dirs[0] / "tnt.nsq", b">a\nACGTACGTACGTACGT\n")[1]
         path = "/api/blast/databases?name=made&molecule=nucleotide"
         task = fresh.ask("POST", path, upload, {"Content-Type": "text/x-fasta"}).json["task"]
-        until(lambda: fresh.get(f"/api/blast/database-tasks/{task['id']}").json["task"]["status"] == "completed", 60)
+        until(lambda: fresh.get(f"/api/blast/database-tasks/{task['id']}").json["task"]["status"] == "completed")
         assert [*private.loose(fresh.state)] == []
         for words in (["backup", "copy.sqlite"], ["export", job, "--out", "job.tar.gz"]):
             target = fresh.state.parent / words[1 if words[0] == "backup" else 3]
@@ -181,7 +181,7 @@ def test_U19_nothing_is_accepted_into_a_store_that_is_not_in_its_place(fresh: Da
         assert fresh.get("/metrics").status == 200, name
         assert fresh.job(done)["status"] == "completed", "rows are read all the while"
         back()
-        until(lambda: not down(fresh), 20)
+        until(lambda: not down(fresh))
         accepted.append(fresh.run(LAMBDA_QUERY, reuse=False)["job_id"])
     for job in accepted:
         assert fresh.job(job)["status"] == "completed"

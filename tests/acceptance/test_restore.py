@@ -12,6 +12,7 @@ import pytest
 
 from tests.daemon import Daemon
 from tests.databases import DB, LAMBDA_QUERY, random_dna
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,11 @@ ENDS = ("completed", "failed", "cancelled")
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "blastd.cli.main", *words], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "blastd.cli.main", *words],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
 
 
@@ -46,7 +51,7 @@ def load(daemon: Daemon) -> Iterator[list[str]]:
     finally:
         stop.set()
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE_SECONDS)
 
 
 def test_S06_a_backup_of_a_running_service_under_load_is_restored(fresh: Daemon, tmp_path: Path) -> None:
@@ -66,14 +71,14 @@ def test_S06_a_backup_of_a_running_service_under_load_is_restored(fresh: Daemon,
         many = len(accepted)
         # cp may tell of a temporary file that vanished meanwhile: harmless, so its exit code is not looked at
         folders = [str(fresh.state / "jobs"), str(fresh.state / "databases")]
-        subprocess.run(["cp", "-a", *folders, str(copy)], capture_output=True, timeout=60, check=False)
+        subprocess.run(["cp", "-a", *folders, str(copy)], capture_output=True, timeout=PATIENCE_SECONDS, check=False)
         while len(accepted) < many + 4:
             fresh.get("/livez")
     fresh.kill()
 
     restored = Daemon(tmp_path / "restored", fresh.db_dirs)
     restored.state.mkdir(mode=0o700)
-    subprocess.run(["cp", "-a", *map(str, copy.iterdir()), str(restored.state)], timeout=60, check=True)
+    subprocess.run(["cp", "-a", *map(str, copy.iterdir()), str(restored.state)], timeout=PATIENCE_SECONDS, check=True)
     mended = command("fsck", "--mend", "--json", "--state-dir", str(restored.state))
     findings = json.loads(mended.stdout)["findings"]
     assert all(one["mended"] for one in findings), "nothing is lost, some files are newer than the store's copy"

@@ -156,7 +156,7 @@ def test_I06_bodies_over_the_limit_are_413(fresh: Daemon) -> None:
     headers = {"Content-Type": "text/x-fasta", "Content-Encoding": "gzip"}
     assert fresh.ask("POST", path, bomb[:90_000], headers).status in (400, 413)
     host, port = fresh.url.removeprefix("http://").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE_SECONDS)
     blocks = (b">a\n" if number == 0 else b"ACGT" * 10_000 for number in range(100))
     connection.request("POST", path, blocks, {"Content-Type": "text/x-fasta"}, encode_chunked=True)
     with connection.getresponse() as response:

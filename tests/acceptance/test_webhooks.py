@@ -8,6 +8,7 @@ import pytest
 
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, NO_HITS_QUERY
+from tests.patience import PATIENCE_SECONDS
 from tests.receiver import Receiver
 
 SECRET = "a secret of the tests, long enough"
@@ -44,7 +45,7 @@ def test_C09_a_crash_loses_no_webhook(fresh: Daemon, receiver: Receiver, tmp_pat
     fresh.kill()  # accepted, and perhaps running
     fresh.start()
     fresh.ended(running)
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_SECONDS
     for job_id in (ended, running):
         while "webhook_delivered" not in fresh.get(f"/api/blast/jobs/{job_id}/events").text:
             assert time.monotonic() < until

@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 
 from tests.daemon import Daemon, cli, make_token
 from tests.databases import LAMBDA_QUERY
+from tests.patience import PATIENCE_SECONDS
 
 CONFIG = Path(__file__).parents[2] / "config" / "nginx.conf"
 AROUND = """
@@ -102,7 +103,7 @@ def test_command_line_events_and_ncbi_clients(site: str, tmp_path: Path) -> None
     )
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script, f"{site}/blast/Blast.cgi"],
-        input=LAMBDA_QUERY, capture_output=True, text=True, timeout=90, check=False,
+        input=LAMBDA_QUERY, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("Query_") == 2

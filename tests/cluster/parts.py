@@ -26,6 +26,8 @@ from typing import Any
 
 import yaml
 
+from tests.patience import PATIENCE_SECONDS
+
 ACCOUNT = "devstoreaccount1"
 # The emulator's well-known key: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -96,7 +98,7 @@ class Emulator:
         """Let it write what it has in memory, and end."""
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
-            self.process.wait(20)
+            self.process.wait(PATIENCE_SECONDS)
 
     def requests(self, pattern: str) -> list[str]:
         """Return the logged requests that match."""
@@ -150,7 +152,7 @@ class Cluster:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.tls)
         )
         try:
-            with opener.open(request, timeout=20) as answer:
+            with opener.open(request, timeout=PATIENCE_SECONDS) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             if error.code in allowed:

@@ -26,6 +26,7 @@ from blastd.engines.kubernetes.harvest import decoded
 from blastd.engines.kubernetes.push import push_database
 from tests.cluster.parts import Emulator, until
 from tests.databases import LAMBDA_QUERY, SLOW_QUERY, make
+from tests.patience import PATIENCE_SECONDS
 
 PROGRAM = Path(podrunner.__file__)
 
@@ -63,7 +64,7 @@ class Pod:
     def kill(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(20)
+            self.process.wait(PATIENCE_SECONDS)
 
     @property
     def word(self) -> dict[str, Any]:

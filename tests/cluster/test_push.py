@@ -14,6 +14,7 @@ from blastd.core.engine import DatabaseAt
 from blastd.engines.kubernetes.blob import BLOCK, open_blobs
 from blastd.engines.kubernetes.push import find_manifest, push_database
 from tests.cluster.parts import Emulator
+from tests.patience import PATIENCE_SECONDS
 
 BLOCKS = 4
 
@@ -42,7 +43,7 @@ async def test_an_upload_that_broke_off_goes_on_where_it_was(emulator: Emulator,
                 begun.set()
 
         first = asyncio.create_task(push_database(blobs, database, progress))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await begun.wait()
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)

@@ -29,9 +29,7 @@ class Moment:
 
 
 SUBMIT = (
-    Moment(
-        "upload", "blastd.web.bodies:duty", "after", "two blocks of a request body are written", 2, needs="upload"
-    ),
+    Moment("upload", "blastd.web.bodies:duty", "after", "two blocks of a request body are written", 2, needs="upload"),
     Moment("taken-in", "blastd.service.search.submit:read_query", "after", "the query is read and normalised", 2),
     Moment("checked", "blastd.service.search.checks:Checks.pin", "before", "the search is planned", 2),
     Moment(

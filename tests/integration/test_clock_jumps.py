@@ -9,6 +9,7 @@ import pytest
 
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 from tests.fakes import JumpyClock
+from tests.patience import PATIENCE_SECONDS
 from tests.service import API, Service, serving
 
 MOST_MS = 120_000  # what these searches take on any machine
@@ -27,7 +28,7 @@ def sane(row: dict[str, Any]) -> None:
 
 
 async def waits(service: Service, job_id: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(6000):
             if (await service.get(f"{API}/{job_id}")).json["waiting_for"] == "slot":
                 return

@@ -12,6 +12,7 @@ from blastd.clock import SystemClock, to_ms
 from blastd.service.databases.tasks import MOST_ATTEMPTS
 from tests.daemon import cli
 from tests.databases import LAMBDA_QUERY
+from tests.patience import PATIENCE_SECONDS
 from tests.service import Service, serving
 
 ORDER: dict[str, Any] = {"fasta": "x.fa", "title": "t", "molecule": "nucl", "parse_seqids": True, "replace": False}
@@ -48,7 +49,7 @@ def put(service_file: Path, rows: dict[str, tuple[str, str]], attempts: int = 0)
 
 async def states(service: Service, count: int) -> dict[str, tuple[Any, Any, Any]]:
     """Return status, code and cause by task once all have ended."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             rows = await service.store.read(
                 lambda db: db.execute("SELECT task_id, status, error_code, error FROM database_task").fetchall()

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from tests.databases import LAMBDA_QUERY
+from tests.patience import PATIENCE_SECONDS
 from tests.service import API, Service, serving
 
 LIMIT = 100_000
@@ -140,7 +141,7 @@ UNREADABLE = {
 async def test_what_is_refused_before_the_application_has_the_one_shape(service: Service, sent: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
     writer.write(sent)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
         body = json.loads(await reader.readexactly(length))

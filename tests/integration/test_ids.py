@@ -17,7 +17,7 @@ from blastd.blastplus.ids import Ids, opened, source_of
 from blastd.service.results import hit_indices
 from blastd.service.search import checks
 from tests.databases import make, random_dna
-from tests.patience import eventually
+from tests.patience import PATIENCE_SECONDS, eventually
 from tests.service import API, Service, serving
 
 MANY = 40_000
@@ -141,7 +141,7 @@ async def test_a_submit_does_not_wait_for_ids_that_take_long(service: Service, m
     body = {"program": "blastn", "database": ["two", "many"], "query": f">q\n{CORE}\n"}
     first = await service.post(API, body)
     assert (first.status, first.headers["Retry-After"]) == (503, "10")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for name in ("two", "many"):
             database = service.services.databases.current(name)
             assert database is not None

@@ -12,6 +12,7 @@ from blastd.core.ids import JobId
 from blastd.store import jobs, outbox
 from blastd.tracking.tracker import MOST_FAILURES
 from tests.databases import LAMBDA_QUERY
+from tests.patience import PATIENCE_SECONDS
 from tests.service import API, serving
 
 POISON = {
@@ -39,7 +40,7 @@ async def test_U04_rows_of_searches_that_can_not_be_read_end_failed_and_hold_up_
         assert (await service.get(API)).status == 200
         for _ in range(3 * MOST_FAILURES):
             await service.parts.reconciler.run_once()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while any(service.parts.tracker.follows(JobId(job_id)) for job_id in rows.values()):  # noqa: ASYNC110  # pollers tell nobody of their end
                     await asyncio.sleep(0)
             if not await service.store.read(jobs.active):
@@ -77,7 +78,7 @@ async def test_U04_what_can_not_be_told_is_given_up_and_the_next_is_told(databas
         for number, row in enumerate(("7", "[]", json.dumps({"job_id": 1}))):
             db.execute("INSERT INTO leftover VALUES (?, 'kubernetes', ?, 0, 0)", (f"left{number}", row))
     async with serving(state, [database_folder], **flags) as service:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await service.store.read(outbox.count):
                 seen = service.store.feed.count
                 await service.store.feed.wait(seen, 0.2)

@@ -6,6 +6,7 @@ import threading
 
 from blastd.aio import FAVOURS, offload
 from tests.databases import LAMBDA_QUERY, PROTEIN_QUERY
+from tests.patience import PATIENCE_SECONDS
 from tests.service import API, Service
 
 EIGHT = 8
@@ -18,7 +19,7 @@ async def test_U14_a_tiny_search_and_the_health_wait_for_no_favour(service: Serv
     async with asyncio.TaskGroup() as group:
         favours = [group.create_task(offload(let_go.wait)) for _ in range(EIGHT + 4)]
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 for path in HEALTH:
                     assert (await service.get(path)).status == 200, path
                 for asked in (
@@ -56,6 +57,6 @@ async def test_U14_a_result_that_became_a_pipe_holds_no_thread(service: Service)
     [output] = (service.files.units_folder(job["job_id"])).glob("*.out")
     output.unlink()
     os.mkfifo(output)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         answers = [await service.get(f"{API}/{job['job_id']}/results") for _ in range(EIGHT + 1)]
     assert {(answer.status, answer.json["code"]) for answer in answers} == {(410, "result_missing")}

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from tests.databases import CASES, DB, LAMBDA_QUERY
+from tests.patience import PATIENCE_SECONDS
 from tests.service import API, Service
 
 SUBJECT = (DB / "other_same_ids.fa").read_text()
@@ -89,6 +90,6 @@ async def test_50k_from_the_command_line(service: Service) -> None:
     argv = [sys.executable, "-m", "blastd.cli.main", "submit", "--url", service.url, "--program", "blastn"]
     argv += ["--subject", str(DB / "other_same_ids.fa"), str(CASES / "plain.fa"), "--format", "tabular"]
     child = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.PIPE)
-    out, _ = await asyncio.wait_for(child.communicate(), 60)
+    out, _ = await asyncio.wait_for(child.communicate(), PATIENCE_SECONDS)
     assert child.returncode == 0
     assert out.decode().split("\t")[:4] == ["q1", "lam9", "100.000", "600"]

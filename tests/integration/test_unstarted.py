@@ -11,6 +11,7 @@ import pytest
 
 from blastd.engines.local.engine import LocalEngine
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
+from tests.patience import PATIENCE_SECONDS
 from tests.receiver import Receiver
 from tests.service import API, Service, serving
 
@@ -57,7 +58,7 @@ def engine_of(service: Service) -> LocalEngine:
 async def at_rest(service: Service) -> None:
     """Wait until nothing is held for any search."""
     engine = engine_of(service)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(6000):
             if (engine._slots.used, engine._held, service.parts.tracker.pollers) == (0, {}, 0):
                 return

@@ -16,6 +16,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Unit
 from blastd.store import jobs, units
 from tests.databases import DB
+from tests.patience import PATIENCE_SECONDS
 from tests.service import API, Service, serving
 
 OTHER = "2.99.0+"
@@ -58,7 +59,7 @@ def installed(tmp_path: Path) -> Installed:
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in range(6000):
             if await true():
                 return

@@ -16,6 +16,7 @@ import pytest
 from blastd import __version__
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("BLASTD_", "PYTHON"))}
@@ -28,7 +29,7 @@ def run(*words: str | Path, folder: Path, environ: dict[str, str] | None = None)
         env=environ or ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -10,6 +10,7 @@ from blastd.engines.kubernetes import result_fetches as attend
 from blastd.engines.kubernetes.objects import JobObject, PodObject
 from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches, wanted
 from blastd.engines.kubernetes.status import Units, job_facts, pod_facts
+from tests.patience import PATIENCE_SECONDS
 
 JOB = msgspec.convert({"metadata": {"name": "j"}, "spec": {"completions": 1}}, JobObject)
 TWO = msgspec.convert({"metadata": {"name": "j"}, "spec": {"completions": 2}}, JobObject)
@@ -58,5 +59,5 @@ async def test_U18_what_comes_while_results_are_fetched_is_fetched_as_well(monke
     monkeypatch.setattr(attend.ResultFetches, "fetch", fetch)
     work = ResultFetches(None, None, lambda: 0.0)  # type: ignore[arg-type]  # no call leaves it
     pods["p"] = pod("Running", {"terminated": ENDED})
-    await asyncio.wait_for(work.attend(mine, lambda: (TWO, pods), lambda: None), 10)
+    await asyncio.wait_for(work.attend(mine, lambda: (TWO, pods), lambda: None), PATIENCE_SECONDS)
     assert fetched == [[0], [1]]

@@ -13,6 +13,7 @@ from blastd.config import AzureSettings
 from blastd.core.ids import JobId
 from blastd.engines.kubernetes.blob import BlobFailure
 from blastd.engines.kubernetes.harvest import harvest
+from tests.patience import PATIENCE_SECONDS
 
 DATA = b"".join(b"# line %06d of the output\n" % number for number in range(4000))
 JOB = JobId("00000000-0000-4000-8000-000000000000")
@@ -50,12 +51,12 @@ async def test_U18_fetches_of_one_unit_at_once_never_name_half_an_output(
     account, out = Account(), tmp_path / "units" / "0.out"
     fetches = [asyncio.create_task(harvest(account, tmp_path, JOB, 1, 0)) for _ in range(3)]  # type: ignore[arg-type]  # what harvest uses of it
     for half in account.half:
-        await asyncio.wait_for(half.wait(), 30)
+        await asyncio.wait_for(half.wait(), PATIENCE_SECONDS)
     assert len(set(account.targets)) == 3, "each owns its file"
     left = set(fetches)
     for number in order:
         account.go_on[number].set()
-        ended, left = await asyncio.wait(left, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        ended, left = await asyncio.wait(left, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         assert [fetch.result() is not None for fetch in ended] == [True]
         assert out.read_bytes() == DATA
     assert [path.name for path in out.parent.iterdir()] == ["0.out"], "nothing is left beside it"
@@ -68,9 +69,9 @@ async def test_U18_a_fetch_that_is_cut_or_cancelled_names_nothing_and_leaves_not
         await harvest(short, tmp_path, JOB, 1, 0)  # type: ignore[arg-type]  # as above
     account = Account()
     fetch = asyncio.create_task(harvest(account, tmp_path, JOB, 1, 0))  # type: ignore[arg-type]  # as above
-    await asyncio.wait_for(account.half[0].wait(), 30)
+    await asyncio.wait_for(account.half[0].wait(), PATIENCE_SECONDS)
     fetch.cancel()
-    await asyncio.wait({fetch}, timeout=30)
+    await asyncio.wait({fetch}, timeout=PATIENCE_SECONDS)
     assert list((tmp_path / "units").iterdir()) == []
 
 

@@ -13,6 +13,7 @@ import pytest
 from blastd.aio import FAVOURS, Pool, Tasks, offload, owning_tasks
 from blastd.engines.local.shared import SharedProcess
 from blastd.engines.local.units import Machine
+from tests.patience import PATIENCE_SECONDS
 
 
 class Broken(Exception):
@@ -35,7 +36,7 @@ async def work(kind: str) -> None:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         for _ in iter(true, True):
             await asyncio.sleep(0.001)
 
@@ -133,7 +134,7 @@ async def test_a_cancelled_caller_goes_only_when_its_thread_has_ended() -> None:
 
     def blocks() -> None:
         begun.set()
-        go_on.wait(30)
+        go_on.wait(PATIENCE_SECONDS)
         done.append("written")
 
     task = asyncio.ensure_future(offload(blocks))
