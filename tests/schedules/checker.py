@@ -32,6 +32,8 @@ class Checker:
         """Jobs whose rows were removed, and in which life of the daemon."""
         self.accepted: dict[str, float] = {}
         self.ended_at: dict[str, float] = {}
+        self.tried_at: dict[str, float] = {}
+        """When the last attempt at a job began: a retry may find that all was computed before."""
         self.outputs_at_cancel: dict[str, tuple[int, frozenset[str]]] = {}
         self.excused: set[str] = set()
         """Jobs (by their first letters) whose objects somebody deleted: their loss is told truly."""
@@ -94,6 +96,8 @@ class Checker:
             self._say("row removed", job_id[:8])
         for job_id, row in rows.items():
             before = self.rows.get(job_id)
+            if before is None or before["attempt"] != row["attempt"]:
+                self.tried_at[job_id] = self._now()
             if before is None or tuple(before) != tuple(row):
                 self._changed(job_id, before, row)
             self.rows[job_id] = row

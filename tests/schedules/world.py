@@ -282,7 +282,8 @@ class World:
             if row["status"] != "completed" or row["reused_from"] is not None or job_id not in self.checker.ended_at:
                 continue
             last = self.checker.query("SELECT max(ended_at) FROM unit WHERE job_id = ?", job_id)[0][0]
-            late = self.checker.ended_at[job_id] - (last / 1000 - SimClock(self.loop).epoch) if last else 0.0
+            computed = last / 1000 - SimClock(self.loop).epoch if last else self.loop.now
+            late = self.checker.ended_at[job_id] - max(computed, self.checker.tried_at[job_id])
             if late > allowed and self.checker.ended_at[job_id] > self.checker.opened + allowed:
                 self.fault("late_end", f"{job_id[:8]} ended {late:.2f} s after its compute, of {allowed:.2f} s")
 
