@@ -26,6 +26,7 @@ from blastd.core.engine import Engine
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen
 from blastd.core.programs import Catalogue
+from blastd.core.schedule import Schedule
 from blastd.engines.local.engine import LocalEngine, LocalEngineSettings
 from blastd.errors import ConfigError
 from blastd.metrics import Metrics
@@ -45,6 +46,7 @@ from blastd.tracking.reconcile import Reconciler
 from blastd.tracking.retention import Retention
 from blastd.tracking.times import Times
 from blastd.tracking.tracker import Tracker
+from blastd.turns import Turns
 from blastd.web.app import make_app, make_runner
 
 log = structlog.get_logger()
@@ -86,6 +88,7 @@ class Parts(Frozen, frozen=True, kw_only=True):
     reconciler: Reconciler
     query_files: QueryFiles
     retention: Retention
+    turns: Turns
     services: Services
     roots: Mapping[str, Callable[[], Awaitable[None]]]
 
@@ -115,9 +118,16 @@ async def build(
         if killed:
             log.warning("orphans_killed", processes=killed)
         applications = await outside.applications(settings)
+        turns = turns_of(settings, clock)
         if engines is None:
-            engines = await _engines(settings, applications.tools, files, clock, outside, stack)
-        yield await _parts(settings, clock, outside, metrics, store, files, engines, applications)
+            engines = await _engines(settings, applications.tools, files, clock, outside, turns, stack)
+        yield await _parts(settings, clock, outside, metrics, store, files, engines, applications, turns)
+
+
+def turns_of(settings: Settings, clock: Clock) -> Turns:
+    """Return the queue of this machine, which all that computes here shares."""
+    slots = settings.local.slots or os.cpu_count() or 1
+    return Turns(Schedule(slots, share_seconds=settings.limits.share_seconds, express=settings.local.express), clock)
 
 
 async def _guard(settings: Settings, store: Store) -> None:
@@ -153,6 +163,7 @@ async def _parts(
     files: Files,
     engines: Mapping[str, Engine],
     applications: Applications,
+    turns: Turns,
 ) -> Parts:
     """Wire the parts on an open *store*, and put right what a crash left half done."""
     chance = outside.chance
@@ -191,6 +202,7 @@ async def _parts(
         tracker=tracker,
         pins=pins,
         databases=databases,
+        turns=turns,
         completed=completed,
         tools=applications.tools,
         offered=applications.offered,
@@ -205,6 +217,7 @@ async def _parts(
     reconcile_seconds, sweep_seconds = settings.tracking.reconcile_seconds, settings.retention.sweep_seconds
     roots: dict[str, Callable[[], Awaitable[None]]] = {
         "tracker": tracker.run,
+        "turns": turns.run,
         "reconcile": lambda: every(reconcile_seconds, reconciler.run_once, clock, "reconcile"),
         "settle": lambda: every(QUERY_FLUSH_SECONDS, query_files.run_once, clock, "settle", at_once),
         "place": lambda: every(PLACE_SECONDS, store.notice, clock, "place"),
@@ -226,6 +239,7 @@ async def _parts(
         reconciler=reconciler,
         query_files=query_files,
         retention=retention,
+        turns=turns,
         services=services,
         roots=roots,
     )
@@ -284,6 +298,7 @@ async def _engines(
     files: Files,
     clock: Clock,
     outside: Outside,
+    turns: Turns,
     stack: AsyncExitStack,
 ) -> dict[str, Engine]:
     """Return the engines that are switched on, the default one first. Raises ConfigError."""
@@ -305,7 +320,6 @@ async def _engines(
         )
     if settings.local.enabled:
         local = LocalEngineSettings(
-            slots=settings.local.slots or os.cpu_count() or 1,
             threads=settings.local.threads,
             shards=settings.local.shards,
             together=settings.local.together,
@@ -314,7 +328,7 @@ async def _engines(
             environment=found.environment,
             blast_version=found.version,
         )
-        engines["local"] = LocalEngine(local, files.root, clock, outside.processes, found.version_of)
+        engines["local"] = LocalEngine(local, files.root, clock, turns, outside.processes, found.version_of)
     if not engines:
         raise ConfigError("local.enabled: no engine is switched on; set it or kubernetes.enabled to true.")
     return engines

@@ -1,7 +1,7 @@
 """Fakes that inject faults and time, nothing else: the store, BLAST+ and the cluster are always real."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from blastd.clock import SystemClock
@@ -121,8 +121,8 @@ class FaultyEngine:
     async def externals(self) -> Sequence[External]:
         return ()
 
-    def waiting(self) -> Sequence[JobId]:
-        return ()
+    def places(self) -> Mapping[JobId, int]:
+        return {}
 
     def health(self) -> Health:
         away = isinstance(self.answer, Unknown)

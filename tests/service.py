@@ -19,6 +19,7 @@ QUIET: dict[str, object] = {
     "server.listen": "127.0.0.1:0",
     "databases.rescan_seconds": 0,
     "local.slots": 2,
+    "local.express": 0,  # so that what holds the slots keeps others waiting
     "local.threads": 1,
     "local.nice": 0,
     "retention.disk_floor_bytes": 0,

@@ -150,6 +150,15 @@ class LocalSettings(SettingsSection, frozen=True, kw_only=True):
 
     enabled: Annotated[bool, about("Whether searches may run on this machine.")] = True
     slots: Annotated[int, about("BLAST+ processes at once; 0: one for each core.", ge=0, le=1024)] = 0
+    express: Annotated[
+        int,
+        about(
+            "BLAST+ processes beside the slots for work that is known to be over in a second, while long work holds every "
+            "slot; 0: it waits like all.",
+            ge=0,
+            le=1024,
+        ),
+    ] = 1
     threads: Annotated[
         int,
         about(
@@ -195,6 +204,14 @@ class LimitsSettings(SettingsSection, frozen=True, kw_only=True):
     query_sequences: Annotated[int, about("Most sequences in one search.", ge=1)] = 1_000_000
     active_jobs_per_owner: Annotated[int, about("Jobs of one owner that wait or run; one more is a 429.", ge=1)] = 2000
     queued_jobs_per_owner: Annotated[int, about("Jobs of one owner that wait; one more is a 429.", ge=1)] = 1000
+    share_seconds: Annotated[
+        Seconds,
+        about(
+            "How long an owner of whom nothing runs waits at most while others hold every slot of this machine; then his work "
+            "starts beside theirs.",
+            gt=0,
+        ),
+    ] = 60.0
     letters_per_day: Annotated[
         int,
         about(

@@ -4,7 +4,7 @@ An engine runs the units of a job somewhere and says what it sees. It never writ
 it puts the id of a job that changed into `changes`, and the tracker looks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
@@ -239,8 +239,8 @@ class Engine(Protocol):
     async def externals(self) -> Sequence[External]:
         """List runs with our adoption labels that are not in the store, completely; an engine away gives none."""
 
-    def waiting(self) -> Sequence[JobId]:
-        """Return the jobs that wait for a slot, the next one first; empty for engines that queue elsewhere."""
+    def places(self) -> Mapping[JobId, int]:
+        """Return the places, from 1, of the jobs that wait for a slot; empty for engines that queue elsewhere."""
 
     def health(self) -> Health:
         """Say how the engine is, without asking outside."""

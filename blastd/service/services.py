@@ -33,6 +33,7 @@ from blastd.service.webhooks import Webhooks
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
 from blastd.tracking.tracker import Tracker
+from blastd.turns import Turns
 
 MEASURE_SECONDS = 15.0
 
@@ -63,6 +64,7 @@ class Services:
         tracker: Tracker,
         pins: Pins,
         databases: Databases,
+        turns: Turns,
         completed: News[JobId],
         tools: Tools,
         offered: Catalogue,
@@ -108,6 +110,7 @@ class Services:
             clock=clock,
             intact=intact,
             ids=databases.ids,
+            turns=turns,
             completed=completed,
         )
         self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version, posting)

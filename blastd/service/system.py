@@ -165,7 +165,7 @@ class System:
         self._metrics.engine_healthy.labels(engine=name).set(health.ok)
         if health.watch is not None:
             self._metrics.watch_healthy.labels(engine=name).set(health.watch)
-        self._metrics.queue_length.labels(engine=name).set(len(engine.waiting()))
+        self._metrics.queue_length.labels(engine=name).set(len(engine.places()))
         if health.capacity.units is not None:
             self._metrics.running_units.labels(engine=name).set(health.capacity.units)
 

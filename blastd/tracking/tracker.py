@@ -184,11 +184,11 @@ class Tracker:
 
     async def _positions(self, engine: Engine) -> None:
         """Write places in the queue when they changed, all in one transaction."""
-        known: dict[JobId, int] = {}
+        known: Mapping[JobId, int] = {}
         told = False
         while True:
             await asyncio.sleep(POSITIONS_SECONDS)
-            now = {job_id: place for place, job_id in enumerate(engine.waiting(), 1)}
+            now = engine.places()
             news = {job_id: place for job_id, place in now.items() if known.get(job_id) != place}
             if news:
                 moment = self._clock.now()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blastd.core.ids import JobId
-from blastd.engines.local.slots import Slots
+from blastd.core.schedule import Schedule, WorkId
 from tests.schedules.kit import Kit
 from tests.schedules.scenarios import KINDS
 from tests.schedules.world import World
@@ -50,9 +49,9 @@ def test_the_same_seed_is_the_same_schedule_whatever_python_hashes() -> None:
 def test_a_fault_is_found(kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slot that is never given back, the kind of fault that no test of one quiet daemon could see."""
 
-    def free(_self: Slots, _job_id: JobId, _index: int, *, done: bool) -> None:
+    def free(_self: Schedule, _work_id: WorkId, _index: int, *, done: bool, **_more: object) -> None:
         del done
 
-    monkeypatch.setattr(Slots, "free", free)
+    monkeypatch.setattr(Schedule, "free", free)
     worlds = (World(seed, kit, tmp_path / f"state-{seed}", kind="storm") for seed in range(1, 9))
     assert any(kind.startswith(("never_ends", "not_empty")) for world in worlds for kind, _ in world.run())

@@ -15,6 +15,7 @@ from blastd.aio import DUTIES, FAVOURS
 from blastd.config import Settings
 from blastd.core.engine import Engine
 from blastd.core.intervals import Intervals
+from blastd.core.schedule import Schedule, SlotLane
 from blastd.daemon import Outside, Parts
 from blastd.engines.kubernetes.engine import KubernetesEngine
 from blastd.engines.kubernetes.failures import CoolDown
@@ -210,8 +211,9 @@ class World:
     def _started(self, child: SimChild) -> None:
         job_id = child.stdout.parts[-3]
         self.say("process starts", job_id[:8], child.stdout.name)
-        if len(self.processes.running) > self.slots:
-            self.fault("overcommit", f"{len(self.processes.running)} processes on {self.slots} slots")
+        schedule, now = self.parts.turns.schedule, self.loop.now
+        for text in overcommitted(schedule, len(self.processes.running), now):
+            self.fault("overcommit", text)
         row = self.checker.row(job_id)
         if row is None or row["status"] in ENDS:
             self.fault("starts_after_end", f"{job_id[:8]} while its row is {tuple(row) if row else None}")
@@ -326,9 +328,25 @@ class World:
         slots = engine._slots
         return {
             "slots": [name for name in ("slots_busy", "units", "jobs") if getattr(capacity, name)], "held": engine._held,
-            "engine's tasks": engine._tasks._tasks if engine._tasks else (), "waiting": slots._jobs,
+            "engine's tasks": engine._tasks._tasks if engine._tasks else (), "waiting": slots._works,
             "owners": slots._owners, "sharing": slots._sharing, "news": engine._news._keys,
         }  # fmt: skip
+
+
+def overcommitted(schedule: Schedule, processes: int, now: float) -> Iterable[str]:
+    """Say which of the scheduler's promises does not hold while so many *processes* run."""
+    pieces = [(owner, piece) for owner, piece in schedule._running() if piece.width]
+    if processes > len(pieces):
+        yield f"{processes} processes of {len(pieces)} pieces"
+    if sum(piece.width for _, piece in pieces if piece.lane is SlotLane.SLOT) > schedule.total:
+        yield f"more pieces on slots than the {schedule.total} that there are"
+    if sum(piece.lane is SlotLane.EXPRESS and not piece.counts(now) for _, piece in pieces) > schedule.express:
+        yield f"more pieces on the express lane than the {schedule.express} places"
+    if len(pieces) > 2 * schedule.total + schedule.express:
+        yield f"{len(pieces)} pieces on {schedule.total} slots"
+    owed = [owner for owner, piece in pieces if piece.lane is SlotLane.OWED]
+    if len(set(owed)) < len(owed):
+        yield f"owners with more than their share: {owed}"
 
 
 def _first(error: BaseException) -> BaseException:

@@ -7,19 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blastd.core.ids import JobId, Owner
-from blastd.core.model import Unit, UnitKind
-from blastd.engines.local.slots import Slots
+from blastd.core.ids import Owner
+from blastd.core.schedule import Claim, Piece, Schedule
 
 LONGEST = 60.0
 """Seconds of the longest unit."""
 
 
 class Machine:
-    """Slots on a clock: units take their seconds, and what has room starts at once."""
+    """A schedule on a clock: units take their seconds, and what has room starts at once."""
 
     def __init__(self, total: int) -> None:
-        self.slots, self.now = Slots(total), 0.0
+        self.slots, self.now = Schedule(total, share_seconds=1e9), 0.0
         self.began: dict[str, float] = {}
         self.added: dict[str, float] = {}
         self.ended: dict[str, float] = {}
@@ -27,28 +26,22 @@ class Machine:
         self._seconds: dict[str, float] = {}
 
     def add(self, job: str, owner: str, count: int, seconds: float, *, threads: int = 1, priority: int = 0) -> None:
-        its_units = [
-            Unit(
-                job_id=JobId(job), index=index, kind=UnitKind.SEARCH, batch=index, shard=None, first_query=index,
-                queries=1, letters=1, offset=0, size=1, threads=threads,
-            )
-            for index in range(count)
-        ]  # fmt: skip
+        pieces = [Piece(index=index, threads=threads) for index in range(count)]
         self._seconds[job], self.added[job] = seconds, self.now
-        self.slots.add(JobId(job), Owner(owner), priority, its_units, [])
+        self.slots.add(Claim(work_id=job, owner=Owner(owner), priority=priority), pieces, self.now)
         self.start()
 
     def start(self) -> None:
-        while (taken := self.slots.take()) is not None:
-            job, unit = taken
+        while (taken := self.slots.take(self.now)) is not None:
+            job = taken.work_id
             self.began.setdefault(job, self.now)
-            heapq.heappush(self._running, (self.now + self._seconds[job], job, unit.index))
+            heapq.heappush(self._running, (self.now + self._seconds[job], job, taken.index))
 
     def run(self, until: float) -> None:
         """Let time pass."""
         while self._running and self._running[0][0] <= until:
             self.now, job, index = heapq.heappop(self._running)
-            self.slots.free(JobId(job), index, done=True)
+            self.slots.free(job, index, done=True, now=self.now)
             self.ended[job] = self.now
             self.start()
         self.now = until

@@ -5,7 +5,7 @@ count as done only when their output lies in the job's folder. `core.engine.Engi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -155,9 +155,9 @@ class KubernetesEngine:
             ),
         )
 
-    def waiting(self) -> Sequence[JobId]:
+    def places(self) -> Mapping[JobId, int]:
         """Nothing waits here: the cluster has its own queue."""
-        return ()
+        return {}
 
     # ------------------------------------------------------------------ submit
     async def prepare(self, work: Work) -> Trouble | None:

@@ -1,4 +1,4 @@
-"""The local engine: units as BLAST+ processes on this machine, at most `slots` at once, fair between owners.
+"""The local engine: units as BLAST+ processes on this machine, whose turns come with those of all other work (`blastd.turns`).
 
 It holds what it knows in memory. After a restart it knows nothing and says so (`Absent`, resumable): the tracker
 hands the missing units over again. Output gets its name only after exit code 0, so half a file never counts.
@@ -7,7 +7,7 @@ hands the missing units over again. Output gets its name only after exit code 0,
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 
@@ -32,11 +32,12 @@ from blastd.core.engine import (
 )
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
+from blastd.core.schedule import Claim, Piece, SlotLane, Started
 from blastd.durable import SCARCE
 from blastd.engines.local import units
 from blastd.engines.local.shared import SharedProcess
-from blastd.engines.local.slots import Slots
 from blastd.errors import BlastdError, Exhausted
+from blastd.turns import Turns
 
 log = structlog.get_logger()
 
@@ -58,7 +59,6 @@ SKIPPED = tuple(
 class LocalEngineSettings(Frozen, frozen=True, kw_only=True):
     """How the engine uses this machine. `programs` maps a BLAST+ program to its path."""
 
-    slots: int
     threads: int = 0
     shards: int = 1
     together: int = 1
@@ -85,6 +85,11 @@ class LocalJob:
     cancelled: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @cached_property
+    def units(self) -> Mapping[int, Unit]:
+        """Return all units by index."""
+        return {unit.index: unit for unit in self.work.units}
+
 
 @dataclass
 class UnitRun:
@@ -97,7 +102,13 @@ class UnitRun:
     unit: Unit
     report: UnitReport
     name: str
+    lane: SlotLane
     waits: Trouble | None = None
+
+
+def piece_of(work: Work, unit: Unit) -> Piece:
+    """Return what a unit asks of this machine."""
+    return Piece(index=unit.index, threads=unit.threads, seconds=sharing.seconds(work, unit), after=unit.after)
 
 
 class LocalEngine:
@@ -112,22 +123,22 @@ class LocalEngine:
         settings: LocalEngineSettings,
         state_dir: Path,
         clock: Clock,
+        turns: Turns,
         processes: process.Processes = process.SYSTEM,
         version_of: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
-        """Take settings; *state_dir* marks children, so that a restart finds those that this daemon left.
+        """Take settings; *state_dir* marks children, so that a restart finds those that this daemon left, *turns* say which unit is next.
 
         *processes* starts them. *version_of* asks a program for its version; without it
         that of the settings counts.
         """
         self._settings = settings
         self._clock = clock
-        self._slots = Slots(settings.slots)
+        self._turns, self._slots = turns, turns.schedule
         self._held: dict[JobId, LocalJob] = {}
         self._news = News[JobId]()
         self._tasks: Tasks | None = None
         self._rough: dict[Hashable, float] = {}
-        self._paused = False
         self._machine = units.Machine(
             programs=dict(settings.programs),
             environment=dict(settings.environment) | {process.MARK: str(state_dir)},
@@ -146,11 +157,14 @@ class LocalEngine:
         """Own the tasks of running units until cancelled."""
         async with owning_tasks() as tasks:
             self._tasks = tasks
-            self._fill()
+            for held in self._held.values():
+                self._queue(held)
             try:
                 await asyncio.Event().wait()
             finally:
                 self._tasks = None
+                for job_id in self._held:
+                    self._turns.drop(job_id)
 
     async def changed(self) -> JobId:
         """Wait for the next job that something new is known of."""
@@ -169,13 +183,22 @@ class LocalEngine:
             for unit in work.units
             if unit.state is not UnitState.DONE
         }
-        done = [unit.index for unit in work.units if unit.state is UnitState.DONE]
-        self._held[job.job_id] = LocalJob(work, Steady(self._clock, steps.latest(job.steps, job.created_at)), reports)
-        missing = [unit for unit in work.units if unit.index in reports]
-        self._slots.add(job.job_id, job.owner, job.priority, missing, done, sharing.kind_of(work) if missing else None)
-        self._fill()
+        held = LocalJob(work, Steady(self._clock, steps.latest(job.steps, job.created_at)), reports)
+        self._held[job.job_id] = held
+        if self._tasks is not None:
+            self._queue(held)
         self._news.drop(job.job_id)  # who hands it over looks at once
         return None
+
+    def _queue(self, held: LocalJob) -> None:
+        """Let the units of a job that have not ended wait for their turns."""
+        work, job = held.work, held.work.job
+        missing = [unit for unit in work.units if unit.index in held.reports]
+        claim = Claim(
+            work_id=job.job_id, owner=job.owner, priority=job.priority, kind=sharing.kind_of(work) if missing else None
+        )
+        done = [unit.index for unit in work.units if unit.state is UnitState.DONE]
+        self._turns.add(claim, [piece_of(work, unit) for unit in missing], partial(self._start_turn, held), done)
 
     async def observe(self, job: Job) -> Observation:
         """Say what is known of *job*; this engine always knows."""
@@ -213,7 +236,7 @@ class LocalEngine:
         if held is None:
             return True
         held.cancelled = True
-        self._slots.drop(job.job_id)
+        self._turns.drop(job.job_id)
         self._kill(held)
         try:
             async with asyncio.timeout(10):
@@ -239,9 +262,10 @@ class LocalEngine:
         """Nobody else starts units here."""
         return ()
 
-    def waiting(self) -> Sequence[JobId]:
-        """Return the jobs that wait for a slot, the next one first."""
-        return self._slots.waiting()
+    def places(self) -> Mapping[JobId, int]:
+        """Return the places of the jobs that wait for a slot, among all work that does."""
+        waiting = enumerate(self._slots.waiting(), 1)
+        return {JobId(work_id): place for place, work_id in waiting if work_id in self._held}
 
     def health(self) -> Health:
         """Say how many slots are used."""
@@ -262,28 +286,35 @@ class LocalEngine:
     def _tell(self, job_id: JobId) -> None:
         self._news.tell(job_id)
 
-    def _fill(self) -> None:
-        """Start units while slots are free."""
-        while self._tasks is not None and not self._paused and (taken := self._slots.take()) is not None:
-            job_id, unit = taken
-            others = self._slots.join(job_id, unit.index, self._most(job_id))
-            if not others:
-                self._start(self._tasks, self._held[job_id], unit)
-                continue
-            members = [(self._held[its_id], its_unit) for its_id, its_unit in (taken, *others)]
-            work = self._held[job_id].work
-            name = f"shared-{job_id}-{work.job.attempt}"
-            stop = partial(self._tasks.cancel, name)
-            shared = SharedProcess(
-                replace(self._machine, clock=self._held[job_id].time),
-                [(held.work, its_unit) for held, its_unit in members],
-                stop,
-            )
-            self._tasks.start(name, shared.run(), partial(self._shared_ended, shared, sharing.kind_of(work)))
-            for held, its_unit in members:
-                self._start(self._tasks, held, its_unit, shared)
+    def _start_turn(self, held: LocalJob, started: Started) -> None:
+        """Start a unit whose turn has come, and with it others that may share its process."""
+        if self._tasks is None:  # it is closing: all that waits was dropped
+            return
+        unit = held.units[started.index]
+        others = self._turns.join(started, self._most(held))
+        if not others:
+            self._start(self._tasks, held, unit, started.lane)
+            return
+        members = [(held, unit.index), *((self._held[JobId(it.work_id)], it.index) for it in others)]
+        work = held.work
+        name = f"shared-{work.job.job_id}-{work.job.attempt}"
+        shared = SharedProcess(
+            self._machine_for(held, started.lane),
+            [(its.work, its.units[index]) for its, index in members],
+            partial(self._tasks.cancel, name),
+        )
+        self._tasks.start(name, shared.run(), partial(self._shared_ended, shared, sharing.kind_of(work)))
+        for its, index in members:
+            self._start(self._tasks, its, its.units[index], started.lane, shared)
 
-    def _start(self, tasks: Tasks, held: LocalJob, unit: Unit, shared: SharedProcess | None = None) -> None:
+    def _machine_for(self, held: LocalJob, lane: SlotLane) -> units.Machine:
+        """Return the machine for a unit of a job: one on the express lane is not nice, so that it is over soon."""
+        nice = 0 if lane is SlotLane.EXPRESS else self._machine.nice
+        return replace(self._machine, clock=held.time, nice=nice)
+
+    def _start(
+        self, tasks: Tasks, held: LocalJob, unit: Unit, lane: SlotLane, shared: SharedProcess | None = None
+    ) -> None:
         name = f"unit-{held.work.job.job_id}-{held.work.job.attempt}-{unit.index}"
         report = UnitReport(
             index=unit.index, state=UnitState.RUNNING, attempt=unit.attempt + 1, started_at=held.time.now()
@@ -291,13 +322,13 @@ class LocalEngine:
         held.tasks[name] = None
         held.reports[unit.index] = report
         self._tell(held.work.job.job_id)
-        run = UnitRun(held, unit, report, name)
+        run = UnitRun(held, unit, report, name, lane)
         ended = partial(self._unit_ended, run)
         tasks.start(name, self._unit(run, shared), ended if shared is None else partial(shared.left, ended))
 
-    def _most(self, job_id: JobId) -> int:
+    def _most(self, held: LocalJob) -> int:
         """Return how many searches of this one's kind may share a process now."""
-        kind = sharing.kind_of(self._held[job_id].work)
+        kind = sharing.kind_of(held.work)
         return 1 if self._clock.monotonic() < self._rough.get(kind, 0.0) else self._settings.together
 
     def _shared_ended(self, shared: SharedProcess, kind: Hashable, error: BaseException | None) -> None:
@@ -312,7 +343,8 @@ class LocalEngine:
         work = run.held.work
         try:
             if shared is None:
-                run.report = await units.run(replace(self._machine, clock=run.held.time), work, run.unit, run.report)
+                machine = self._machine_for(run.held, run.lane)
+                run.report = await units.run(machine, work, run.unit, run.report)
             else:
                 run.report = await shared.report(work, run.unit, run.report)
         except Exhausted as error:
@@ -343,28 +375,29 @@ class LocalEngine:
             report = UnitReport(index=report.index, state=UnitState.CANCELLED, attempt=report.attempt)
         held.reports[run.unit.index], held.waits = report, run.waits if again else None
         del held.tasks[run.name]
-        done = report.state is UnitState.DONE
-        self._slots.free(job_id, run.unit.index, done=done, again=run.unit if again else None)
-        if report.state is UnitState.FAILED and held.trouble is None:
+        failing = report.state is UnitState.FAILED and held.trouble is None
+        if failing:
             held.trouble = report.trouble
-            self._slots.drop(job_id)  # one failed unit fails the search: its others would compute for nothing
+            self._turns.drop(job_id)  # one failed unit fails the search: its others would compute for nothing
+        done = report.state is UnitState.DONE
+        piece = piece_of(held.work, run.unit) if again else None
+        self._turns.free(job_id, run.unit.index, done=done, again=piece)
+        if failing:
             self._kill(held)
         held.idle.set()
         self._tell(job_id)
-        self._fill()
 
     def _pause(self, run: UnitRun) -> None:
         """Start nothing for a while: the machine has no room."""
         log.warning("unit_waits", job_id=run.held.work.job.job_id, unit=run.unit.index, reason=run.waits)
-        self._paused = True
+        self._turns.pause(True)
         if self._tasks is not None:
             self._tasks.start("pause", asyncio.sleep(PAUSE_SECONDS), self._go_on)
 
     def _go_on(self, error: BaseException | None) -> None:
         """End a pause, or be told that one was under way already."""
-        if error is None:
-            self._paused = False
-            self._fill()
+        if error is None or self._tasks is None:
+            self._turns.pause(False)
 
     def _kill(self, held: LocalJob) -> None:
         for name in held.tasks:

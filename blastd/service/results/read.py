@@ -7,8 +7,9 @@ every stored file is compared with its checksum before it is served the first ti
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -25,6 +26,7 @@ from blastd.clock import Clock
 from blastd.core.hits import HitsRequest
 from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
+from blastd.core.schedule import Claim, Piece, SlotLane, Urgency
 from blastd.core.tabular import beside, columns
 from blastd.durable import rename_unflushed
 from blastd.errors import DatabaseGone, Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
@@ -51,13 +53,15 @@ from blastd.service.results.streams import Copy, FileBlocks, in_threads
 from blastd.store import artifacts, jobs, units
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
+from blastd.turns import Turns
 
 log = structlog.get_logger()
 
 SMALL_BYTES = 8 << 20
 """A stored form under this is projected in well under a second: then the whole file is made before the first byte."""
-FINISHES = 2
-"""Formats that BLAST+ makes at once, beside the searches."""
+
+FORMAT_BYTES_PER_SECOND = 1_000_000
+"""Of the stored form, of which BLAST+ makes another format: searched twice, and compared."""
 
 
 class Results:
@@ -73,12 +77,13 @@ class Results:
         clock: Clock,
         intact: Intact,
         ids: Ids,
+        turns: Turns,
         completed: News[JobId],
     ) -> None:
         """Take the parts."""
         self._store, self._files, self._pins, self._tools, self._clock = store, files, pins, tools, clock
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._finishes = asyncio.Semaphore(FINISHES)
+        self._turns, self._numbers = turns, count(1)
         self._intact, self._ids = intact, ids
         self.indices = HitIndices(store, files, self.ready, completed)
 
@@ -230,7 +235,7 @@ class Results:
             blocks = project()
         try:
             if blocks is None:
-                async with self._finishes:
+                async with self._turn(ready, key):
                     await self._finish(ready, kind, names, query, more if kind.name in PROJECTED else made)
                 blocks = project(more=more) if kind.name in PROJECTED else None
             return await self._keep(ready, key, kind, made, blocks)
@@ -239,6 +244,17 @@ class Results:
             raise
         finally:
             await duty(more.unlink, missing_ok=True)
+
+    def _turn(self, ready: ReadyResult, key: str) -> AbstractAsyncContextManager[SlotLane]:
+        """Wait for the turn of something that is made of a result: a person waits for it."""
+        seconds = ready.stored_bytes / FORMAT_BYTES_PER_SECOND
+        claim = Claim(
+            work_id=f"{ready.job.job_id}/{key}-{next(self._numbers)}",
+            owner=ready.job.owner,
+            what="format",
+            urgency=Urgency.PERSON,
+        )
+        return self._turns.turn(claim, Piece(seconds=seconds))
 
     async def _finish(
         self, ready: ReadyResult, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
@@ -304,7 +320,7 @@ class Results:
             pages = iter([found])
         target = self._files.temporary()
         try:
-            async with self._finishes, self._searched(ready) as given:
+            async with self._turn(ready, "sequences"), self._searched(ready) as given:
                 await sequences.write(given, self._ids, pages, target)
             if not wanted.subjects:
                 return stored_file(ready, await self._keep(ready, key_of(kind, None, wanted.query), kind, target))
