@@ -8,7 +8,7 @@ FIGURES := tests/benchmarks/figures.json
 # On the disk of this folder: /tmp may be memory, where a flush costs nothing, or crowded, where each new file costs half a millisecond.
 BENCH := $(CURDIR)/.bench
 
-.PHONY: help run demo test hammer schedules slow check audit table browser cluster crash storm faults bench bench-smoke bench-cluster load system install dev clean
+.PHONY: help run demo test hammer schedules slow check audit table page browser cluster crash storm faults bench bench-smoke bench-cluster load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -45,6 +45,9 @@ audit: dev ## look for known flaws in what is installed (asks a service on the n
 	$(BIN)/python -m pip install --quiet 'pip-audit>=2.7'
 	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/audited.txt
 	$(BIN)/python -m pip_audit --strict --disable-pip --no-deps $(AUDIT) -r $(VENV)/audited.txt
+
+page: tests/page/node_modules/.package-lock.json ## types (TypeScript's checker over JSDoc), lint, format and unit tests of the pages' code (needs node and npm)
+	npm --prefix tests/page run --silent check
 
 browser: dev ## stories in a real browser (installs chromium and nginx if they are missing)
 	@sh config/system.sh chromium nginx
@@ -95,6 +98,10 @@ $(BLASTWEB):
 $(AZURITE): ## the emulator of Azure Blob Storage
 	@sh config/system.sh npm
 	npm install --silent --no-fund --no-audit --prefix .azurite azurite@3
+
+tests/page/node_modules/.package-lock.json: tests/page/package-lock.json ## what checks the pages' code; nothing of it is served
+	@sh config/system.sh npm
+	npm ci --silent --no-fund --no-audit --prefix tests/page
 
 install: $(VENV)/installed
 

@@ -81,6 +81,21 @@ TASK_HELP: Mapping[str, str] = {
     "tblastn-fast": "Faster, with longer words",
     "tblastx": "Ordinary translated search",
 }
+TASK_TITLES: Mapping[str, str] = {
+    "megablast": "Highly similar",
+    "dc-megablast": "More dissimilar",
+    "blastn": "Somewhat similar",
+    "blastn-short": "Short (primers)",
+    "blastp": "Standard",
+    "blastp-short": "Short peptides",
+    "blastp-fast": "Fast",
+    "blastx": "Standard",
+    "blastx-fast": "Fast",
+    "tblastn": "Standard",
+    "tblastn-fast": "Fast",
+    "tblastx": "Standard",
+}
+"""Short names of tasks for people, as on a button; where NCBI's pages have words for a task, theirs."""
 WORDS: Mapping[str, str] = {"nucl": "nucleotide", "prot": "protein"}
 INSTEAD: Mapping[str, str] = {
     "query": "send the sequences as 'query'",

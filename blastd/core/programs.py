@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from blastd.core.model import Frozen
 from blastd.core.near import Nearest, near
 from blastd.core.options import SHOWN, Option, Value, check_value
-from blastd.core.program_table import INSTEAD, TASK_HELP, TASKS, TITLES, UNUSABLE, WORDS
+from blastd.core.program_table import INSTEAD, TASK_HELP, TASK_TITLES, TASKS, TITLES, UNUSABLE, WORDS
 from blastd.core.search import Arguments, Search
 from blastd.errors import Faults
 
@@ -36,6 +36,7 @@ class Task(Frozen, frozen=True, kw_only=True):
     """A preset of a program."""
 
     name: str
+    title: str
     help: str
     defaults: Mapping[str, str]
 
@@ -83,7 +84,12 @@ def catalogue(version: str, helps: Mapping[str, Mapping[str, Option]]) -> Catalo
         told = helps[name]
         known = told["task"].choices if "task" in told else (name,)
         tasks = tuple(
-            Task(name=task, help=TASK_HELP[task], defaults={**defaults, **_told(told, task)})
+            Task(
+                name=task,
+                title=TASK_TITLES[task],
+                help=TASK_HELP[task],
+                defaults={**defaults, **_told(told, task)},
+            )
             for task, defaults in TASKS[name].items()
             if task in known
         )

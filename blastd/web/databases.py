@@ -267,7 +267,8 @@ def program_view(program: Program) -> wire.ProgramView:
         database=rows.MOLECULES[program.database],
         default_task=program.tasks[0].name,
         tasks=[
-            wire.ProgramTaskView(name=task.name, help=task.help, defaults=dict(task.defaults)) for task in program.tasks
+            wire.ProgramTaskView(name=task.name, title=task.title, help=task.help, defaults=dict(task.defaults))
+            for task in program.tasks
         ],
         options=[option_view(option) for option in program.options.values()],
     )
@@ -278,6 +279,7 @@ def option_view(option: Option) -> wire.OptionView:
     return wire.OptionView(
         name=option.name,
         type={"flag": "boolean", "text": "string"}.get(option.kind, option.kind),
+        flag=option.kind == "flag",
         default=option.default,
         minimum=option.minimum,
         maximum=option.maximum,

@@ -44,11 +44,7 @@ export function alignments(panel, context) {
           'p',
           { class: 'note' },
           'Only one subject. ',
-          h(
-            'button',
-            { type: 'button', class: 'quiet small', on: { click: () => context.openSubject(null) } },
-            'Show all alignments',
-          ),
+          h('button', { type: 'button', class: 'quiet small', on: { click: () => context.openSubject(null) } }, 'Show all alignments'),
         )
       : '',
     box,
@@ -66,11 +62,7 @@ export function alignments(panel, context) {
     if (loading || rank === null) return
     loading = true
     try {
-      const page = await alignmentsOf(
-        job.job_id,
-        { query: only?.query ?? query ?? 1, rank, limit: only ? 1 : PAGE },
-        stopper.signal,
-      )
+      const page = await alignmentsOf(job.job_id, { query: only?.query ?? query ?? 1, rank, limit: only ? 1 : PAGE }, stopper.signal)
       box.append(...page.subjects.map((subject, i) => alignmentBox(subject, page.cut && i === page.subjects.length - 1)))
       seen += page.subjects.length
       rank = only ? null : page.next_rank

@@ -1,9 +1,15 @@
 // What every page needs: the JSON API, DOM building without markup strings, formats, notices, theme, live events.
 // Text from outside only ever becomes text nodes; nothing here parses HTML.
 
+import { count, plural, words } from './formats.js'
+
+export * from './formats.js'
+
 const root = document.documentElement
 export const BASE = root.dataset.base
 export const url = path => BASE + path
+// An element of the page by its id: the templates say of which kind it is.
+/** @type {(id: string) => any} */
 export const $ = id => document.getElementById(id)
 
 // ---- DOM
@@ -14,18 +20,15 @@ function fill(element, properties, children) {
     else if (key === 'style') for (const [name, text] of Object.entries(value)) element.style.setProperty(name, text)
     else if (key === 'data') Object.assign(element.dataset, value)
     else if (key === 'class') element.setAttribute('class', value)
-    else if (key in element && !(element instanceof SVGElement) && key !== 'list' && key !== 'role')
-      element[key] = value
+    else if (key in element && !(element instanceof SVGElement) && key !== 'list' && key !== 'role') element[key] = value
     else element.setAttribute(key, value === true ? '' : value)
   }
-  element.append(
-    ...children.flat(3).filter(child => child !== null && child !== undefined && child !== false && child !== ''),
-  )
+  element.append(...children.flat(3).filter(child => child !== null && child !== undefined && child !== false && child !== ''))
   return element
 }
+/** @type {(tag: string, properties?: object | null, ...children: any[]) => any} */
 export const h = (tag, properties, ...children) => fill(document.createElement(tag), properties, children)
-export const s = (tag, properties, ...children) =>
-  fill(document.createElementNS('http://www.w3.org/2000/svg', tag), properties, children)
+export const s = (tag, properties, ...children) => fill(document.createElementNS('http://www.w3.org/2000/svg', tag), properties, children)
 export const show = (element, visible = true) => {
   element.hidden = !visible
 }
@@ -37,70 +40,7 @@ export function debounce(milliseconds, work) {
   }
 }
 
-// ---- formats
-const whole = new Intl.NumberFormat('en')
-export const count = n => (n === null || n === undefined ? '–' : whole.format(n))
-export const plural = (n, one, many = one + 's') => `${count(n)} ${n === 1 ? one : many}`
-export function bytes(n) {
-  if (n === null || n === undefined) return '–'
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  let i = 0
-  while (n >= 999.5 && i < 4) {
-    n /= 1000
-    i += 1
-  }
-  return `${i && n < 10 ? n.toFixed(1) : Math.round(n)} ${units[i]}`
-}
-export function letters(n, molecule) {
-  const unit = molecule === 'protein' ? 'aa' : molecule === 'nucleotide' ? 'nt' : 'letters'
-  if (n === null || n === undefined) return '–'
-  if (n < 1e5) return `${count(n)} ${unit}`
-  return n < 1e6
-    ? `${Math.round(n / 1e3)} k${unit}`
-    : n < 1e9
-      ? `${(n / 1e6).toFixed(1)} M${unit}`
-      : `${(n / 1e9).toFixed(2)} G${unit}`
-}
-export function duration(ms) {
-  if (ms === null || ms === undefined || Number.isNaN(ms)) return '–'
-  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`
-  const all = ms / 1000
-  if (all < 60) return `${all < 10 ? all.toFixed(1) : Math.floor(all)} s`
-  if (all < 3600) return `${Math.floor(all / 60)} min ${String(Math.floor(all % 60)).padStart(2, '0')} s`
-  if (all < 86400) return `${Math.floor(all / 3600)} h ${String(Math.floor(all / 60) % 60).padStart(2, '0')} min`
-  return `${Math.floor(all / 86400)} d ${Math.floor(all / 3600) % 24} h`
-}
-export function evalue(x) {
-  if (x === null || x === undefined) return '–'
-  const n = Number(x)
-  if (n === 0) return '0.0'
-  return n < 0.001 || n >= 1e5
-    ? n.toExponential(n < 1e-99 ? 0 : 1).replace('e+', 'e')
-    : n < 1
-      ? n.toPrecision(2)
-      : n.toFixed(1)
-}
-export const fixed = (x, digits = 1) => (x === null || x === undefined ? '–' : Number(x).toFixed(digits))
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
-export const when = text => (text ? clock.format(new Date(text)) : '–')
-export function ago(text, now = Date.now()) {
-  const past = now - Date.parse(text)
-  if (Number.isNaN(past)) return '–'
-  if (past < 10e3) return 'just now'
-  if (past < 60e3) return `${Math.floor(past / 1e3)} s ago`
-  if (past < 3600e3) return `${Math.floor(past / 60e3)} min ago`
-  return past < 86400e3
-    ? `${Math.floor(past / 3600e3)} h ago`
-    : new Date(text).toLocaleDateString(undefined, {
-        day: 'numeric',
-        month: 'short',
-        year: past > 3e10 ? 'numeric' : undefined,
-      })
-}
-export const scoreClass = bits => (bits >= 200 ? 4 : bits >= 80 ? 3 : bits >= 50 ? 2 : bits >= 40 ? 1 : 0)
-export const words = text => String(text ?? '').replaceAll('_', ' ')
-export const chip = (status, text) =>
-  h('span', { class: `chip ${String(status).replace(/[^a-z]/g, '')}` }, text ?? words(status))
+export const chip = (status, text) => h('span', { class: `chip ${String(status).replace(/[^a-z]/g, '')}` }, text ?? words(status))
 
 // ---- the API
 export class Problem extends Error {
@@ -113,10 +53,15 @@ const headers = { 'X-Requested-With': 'blastd', Accept: 'application/json' }
 export function toLogin() {
   location.assign(url('/login?next=') + encodeURIComponent(location.pathname + location.search))
 }
+/**
+ * @param {string} path
+ * @param {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, extra?: Record<string, string>}} [options]
+ * @returns {Promise<any>} the decoded answer; throws Problem
+ */
 export async function api(path, { method = 'GET', json, body, signal, extra } = {}) {
   let response
   try {
-    response = await fetch(url('/api' + path), {
+    response = await fetch(url(`/api${path}`), {
       method,
       signal,
       body: json === undefined ? body : JSON.stringify(json),
@@ -142,10 +87,16 @@ export async function api(path, { method = 'GET', json, body, signal, extra } = 
   return data
 }
 // fetch() can't tell how far an upload is; XMLHttpRequest can.
+/**
+ * @param {string} path
+ * @param {FormData} form
+ * @param {{extra?: Record<string, string>, progress?: (part: number | null) => void}} [options]
+ * @returns {Promise<any>} the decoded answer; throws Problem
+ */
 export function upload(path, form, { extra = {}, progress } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open('POST', url('/api' + path))
+    request.open('POST', url(`/api${path}`))
     for (const [name, value] of Object.entries({ ...headers, ...extra })) request.setRequestHeader(name, value)
     request.upload.onprogress = event => progress?.(event.lengthComputable ? event.loaded / event.total : null)
     request.onerror = () =>
@@ -209,11 +160,7 @@ export function ask(title, text, yes, danger = false) {
         'div',
         { class: 'dialog-row' },
         h('button', { type: 'button', on: { click: () => dialog.close('') } }, 'Keep'),
-        h(
-          'button',
-          { type: 'button', class: danger ? 'danger' : 'primary', on: { click: () => dialog.close('yes') } },
-          yes,
-        ),
+        h('button', { type: 'button', class: danger ? 'danger' : 'primary', on: { click: () => dialog.close('yes') } }, yes),
       ),
     )
     dialog.addEventListener('close', () => {
@@ -241,9 +188,9 @@ export function problemBox(box, error) {
 // ---- tabs, as the ARIA pattern has them: arrows move, the panel follows
 export function tabs(list, panel, items, choose) {
   const pick = (key, focus) => {
-    for (const button of list.children) {
+    for (const button of /** @type {Iterable<HTMLElement>} */ (list.children)) {
       const on = button.dataset.key === key
-      button.setAttribute('aria-selected', on)
+      button.setAttribute('aria-selected', String(on))
       button.tabIndex = on ? 0 : -1
       if (on) {
         panel.setAttribute('aria-labelledby', button.id)
@@ -271,7 +218,7 @@ export function tabs(list, panel, items, choose) {
   )
   list.addEventListener('keydown', event => {
     const keys = items.map(([key]) => key)
-    const at = keys.indexOf(document.activeElement?.dataset?.key)
+    const at = keys.indexOf(/** @type {HTMLElement} */ (document.activeElement)?.dataset?.key)
     const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: keys.length - 1 }[event.key]
     if (at < 0 || to === undefined) return
     event.preventDefault()
@@ -293,7 +240,7 @@ export function live(path, onEvent, onOpen, wanted = () => true) {
   const open = () => {
     clearTimeout(retry)
     source?.close()
-    source = new EventSource(url('/api' + path) + (last ? `?after=${encodeURIComponent(last)}` : ''))
+    source = new EventSource(url(`/api${path}`) + (last ? `?after=${encodeURIComponent(last)}` : ''))
     source.onopen = () => {
       tries = 0
       show(badge, false)
@@ -390,10 +337,9 @@ export const phaseWord = phase => STEP_WORDS[phase] ?? words(phase)
 export function waiting(job) {
   if (!job.waiting_for) return null
   const what =
-    { slot: 'a free slot', memory: 'memory', database: 'the database', disk: 'disk space', engine: 'the engine' }[
-      job.waiting_for
-    ] ?? words(job.waiting_for)
-  return `Waiting for ${what}` + (job.queue_position ? `, position ${count(job.queue_position)}` : '')
+    { slot: 'a free slot', memory: 'memory', database: 'the database', disk: 'disk space', engine: 'the engine' }[job.waiting_for] ??
+    words(job.waiting_for)
+  return `Waiting for ${what}${job.queue_position ? `, position ${count(job.queue_position)}` : ''}`
 }
 export function elapsed(job, now = Date.now()) {
   const from = Date.parse(job.created_at)

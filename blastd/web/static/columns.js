@@ -10,6 +10,7 @@ const bar = row => {
 }
 
 // [key, name, sort of the service, its first order, class, cell, shown at first]
+/** @type {any[][]} */
 export const COLUMNS = [
   ['title', 'Subject', 'title', 'asc', 'subject', null, true],
   ['organism', 'Organism', null, null, 'org', row => row.names.join(', ') || '–', true],

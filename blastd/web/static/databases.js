@@ -31,9 +31,7 @@ function paint() {
   const shown = databases.filter(one => `${one.name} ${one.title ?? ''} ${one.molecule}`.toLowerCase().includes(text))
   $('total').textContent =
     plural(databases.length, 'database') +
-    (databases.some(one => one.state === 'broken')
-      ? `, ${count(databases.filter(one => one.state === 'broken').length)} broken`
-      : '')
+    (databases.some(one => one.state === 'broken') ? `, ${count(databases.filter(one => one.state === 'broken').length)} broken` : '')
   $('list').replaceChildren(
     ...(shown.length
       ? shown.map(card)
@@ -79,17 +77,11 @@ function card(one) {
       { class: 'facts' },
       one.date ? h('span', {}, one.date) : '',
       one.version ? h('span', {}, `version ${one.version}`) : '',
-      one.taxonomy !== undefined && one.state === 'ready'
-        ? h('span', {}, one.taxonomy ? 'with taxonomy' : 'without taxonomy')
-        : '',
+      one.taxonomy !== undefined && one.state === 'ready' ? h('span', {}, one.taxonomy ? 'with taxonomy' : 'without taxonomy') : '',
       warm.length ? h('span', {}, `warm on ${warm.join(', ')}`) : '',
     ),
     one.fingerprint
-      ? h(
-          'p',
-          { class: 'facts' },
-          h('span', {}, 'Fingerprint ', h('code', { title: one.fingerprint }, one.fingerprint.slice(0, 16))),
-        )
+      ? h('p', { class: 'facts' }, h('span', {}, 'Fingerprint ', h('code', { title: one.fingerprint }, one.fingerprint.slice(0, 16))))
       : '',
     one.state === 'ready'
       ? h(
@@ -166,20 +158,14 @@ $('file').addEventListener('change', async () => {
   if (seen.molecule) $('molecule').value = seen.molecule
   $('file-seen').textContent = seen.faults.length
     ? seen.faults[0]
-    : [
-        plural(seen.count, 'sequence'),
-        letters(seen.letters, seen.molecule),
-        seen.molecule,
-        ...seen.warnings.slice(0, 2),
-      ].join(' · ')
+    : [plural(seen.count, 'sequence'), letters(seen.letters, seen.molecule), seen.molecule, ...seen.warnings.slice(0, 2)].join(' · ')
   check()
 })
 function reason() {
   if (!$('file').files.length) return ['Choose a FASTA file.', $('file')]
   if (!seen) return ['Reading the file…', $('file')]
   if (seen.faults.length || !seen.letters) return ["This file can't be used as it is.", $('file')]
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test($('name').value))
-    return ['Give it a name of letters, digits, dots and dashes.', $('name')]
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test($('name').value)) return ['Give it a name of letters, digits, dots and dashes.', $('name')]
   if (databases.some(one => one.name === $('name').value && one.state === 'building'))
     return ['A database of this name is being made.', $('name')]
   return null
@@ -208,11 +194,7 @@ $('make').addEventListener('submit', async event => {
   }
   if (
     exists() &&
-    !(await ask(
-      `Replace ${$('name').value}?`,
-      'Searches that run keep the old one; new searches use the new one.',
-      'Replace',
-    ))
+    !(await ask(`Replace ${$('name').value}?`, 'Searches that run keep the old one; new searches use the new one.', 'Replace'))
   )
     return
   busy = true
@@ -236,8 +218,7 @@ $('make').addEventListener('submit', async event => {
   form.append('file', $('file').files[0], $('file').files[0].name)
   try {
     const answer = await upload('/blast/databases', form, {
-      progress: part =>
-        say(part, part === 1 ? 'Uploaded; makeblastdb runs…' : `Uploading ${Math.round((part ?? 0) * 100)} %`),
+      progress: part => say(part, part === 1 ? 'Uploaded; makeblastdb runs…' : `Uploading ${Math.round((part ?? 0) * 100)} %`),
     })
     const task = answer.task ?? answer
     load()
@@ -252,8 +233,7 @@ $('make').addEventListener('submit', async event => {
 })
 async function follow(task, say) {
   const path =
-    task.links?.self?.replace(/^.*?\/api/, '') ??
-    (task.task_id || task.id ? `/blast/database-tasks/${task.task_id ?? task.id}` : null)
+    task.links?.self?.replace(/^.*?\/api/, '') ?? (task.task_id || task.id ? `/blast/database-tasks/${task.task_id ?? task.id}` : null)
   let now = task
   while (path && !['completed', 'failed', 'done'].includes(now.status)) {
     say(now.progress ?? null, `makeblastdb: ${now.status}`)
@@ -262,8 +242,7 @@ async function follow(task, say) {
     now = answer.task ?? answer
   }
   await load()
-  if (now.status === 'failed')
-    throw new Problem(422, { detail: now.error ?? 'makeblastdb failed.', code: now.error_code })
+  if (now.status === 'failed') throw new Problem(422, { detail: now.error ?? 'makeblastdb failed.', code: now.error_code })
   const said = now.warnings ?? []
   $('task-warnings').replaceChildren(
     h('p', {}, `${task.name} is ready, with ${plural(said.length, 'warning')}:`),

@@ -13,8 +13,9 @@ const keyOf = row => `${row.query} ${row.subject}`
 
 export function descriptions(panel, context) {
   const { job, query, partial } = context
-  const memory = (context.memory.descriptions ??= { sort: '', order: '', q: '', max_evalue: '', min_identity: '', min_coverage: '' })
-  const picked = (context.memory.picked ??= new Map())
+  context.memory.descriptions ??= { sort: '', order: '', q: '', max_evalue: '', min_identity: '', min_coverage: '' }
+  context.memory.picked ??= new Map()
+  const { descriptions: memory, picked } = context.memory
   const columns = chosenColumns(job.program)
   let hits = null
   let page = 0
@@ -43,11 +44,19 @@ export function descriptions(panel, context) {
   const totals = h('span', { class: 'dim', role: 'status' })
   const button = (name, work, className = '') => h('button', { type: 'button', class: className, on: { click: work } }, name)
   const fasta = button('Download FASTA', download)
-  const copyIds = button('Copy ids', () => copy([...picked.values()].map(row => row.subject).join('\n'), `${plural(picked.size, 'id')} copied`), 'quiet')
-  const clear = button('Clear', () => {
-    picked.clear()
-    marks()
-  }, 'quiet')
+  const copyIds = button(
+    'Copy ids',
+    () => copy([...picked.values()].map(row => row.subject).join('\n'), `${plural(picked.size, 'id')} copied`),
+    'quiet',
+  )
+  const clear = button(
+    'Clear',
+    () => {
+      picked.clear()
+      marks()
+    },
+    'quiet',
+  )
   const everything = button('', selectEverything, 'quiet')
   const chooser = h(
     'details',
@@ -253,7 +262,9 @@ export function descriptions(panel, context) {
     page = Math.min(wanted, Math.max(0, pages.length - 1))
     const found = hits.total ?? 0
     const filtered = FILTERS.some(name => memory[name])
-    totals.textContent = found ? `${plural(found, 'subject')}${filtered ? ' match these filters' : ''}${hits.complete ? '' : ' so far'}` : ''
+    totals.textContent = found
+      ? `${plural(found, 'subject')}${filtered ? ' match these filters' : ''}${hits.complete ? '' : ' so far'}`
+      : ''
     show(table, found > 0)
     show(nothing, found === 0)
     if (!found)

@@ -43,5 +43,4 @@ async function use(mode, work) {
   }
 }
 export const loadQuery = () => use('readonly', draft => draft.get('query'))
-export const saveQuery = value =>
-  use('readwrite', draft => (value === null ? draft.delete('query') : draft.put(value, 'query')))
+export const saveQuery = value => use('readwrite', draft => (value === null ? draft.delete('query') : draft.put(value, 'query')))

@@ -28,6 +28,7 @@ async function* pieces(source) {
   }
 }
 
+/** @type {[RegExp, string][]} */
 const FORMS = [
   [/^@[^\n]*\n[A-Za-z.]+\s*\n\+/, 'This is FASTQ (sequencing reads with qualities). Convert it to FASTA first.'],
   [/^LOCUS\s/, 'This is a GenBank flat file. Export the sequence as FASTA.'],
@@ -39,29 +40,31 @@ const FORMS = [
 
 export class Scan {
   constructor() {
-    Object.assign(this, {
-      count: 0,
-      letters: 0,
-      faults: [],
-      warnings: [],
-      plain: 0,
-      codes: 0,
-      amino: 0,
-      odd: 0,
-      longest: 0,
-      shortest: Infinity,
-      first: '',
-      line: 1,
-      record: null,
-      header: null,
-      start: true,
-      decoder: new TextDecoder(),
-      bare: false,
-      ids: new Set(),
-      twice: 0,
-      empty: 0,
-      head: '',
-    })
+    this.count = 0
+    this.letters = 0
+    /** @type {any[]} */
+    this.faults = []
+    /** @type {any[]} */
+    this.warnings = []
+    this.plain = 0
+    this.codes = 0
+    this.amino = 0
+    this.odd = 0
+    this.longest = 0
+    this.shortest = Infinity
+    this.first = ''
+    this.line = 1
+    /** @type {any} */
+    this.record = null
+    /** @type {any} */
+    this.header = null
+    this.start = true
+    this.decoder = new TextDecoder()
+    this.bare = false
+    this.ids = new Set()
+    this.twice = 0
+    this.empty = 0
+    this.head = ''
   }
 
   fault(text) {
@@ -79,6 +82,7 @@ export class Scan {
     this.count += 1
     const text = title.replace(/^\s+/, '')
     this.record = {
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: \x01 parts the titles of one sequence in NCBI's files
       id: text.split(/[\s\x01]/, 1)[0],
       title: text,
       letters: 0,
@@ -145,8 +149,7 @@ export class Scan {
         let end = data.indexOf(10, i)
         const whole = end >= 0
         if (!whole) end = data.length
-        if (this.header.length < 4000)
-          this.header += this.decoder.decode(data.subarray(i, Math.min(end, i + 4000)), { stream: !whole })
+        if (this.header.length < 4000) this.header += this.decoder.decode(data.subarray(i, Math.min(end, i + 4000)), { stream: !whole })
         i = end
         if (whole) {
           this.begin(this.header.replace(/\r$/, ''))
@@ -198,8 +201,7 @@ export class Scan {
         record.odd += 1
         if (!record.oddLine) {
           record.oddLine = this.line
-          record.oddText =
-            byte === 0 ? 'NUL byte' : new TextDecoder().decode(data.subarray(i, byte < 128 ? i + 1 : i + 4)).slice(0, 1)
+          record.oddText = byte === 0 ? 'NUL byte' : new TextDecoder().decode(data.subarray(i, byte < 128 ? i + 1 : i + 4)).slice(0, 1)
           record.glued = byte === 95 || byte === 124 || byte === 61 || byte === 46
         }
       }
@@ -216,14 +218,10 @@ export class Scan {
     this.finish()
     this.letters = this.plain + this.codes + this.amino
     const nucleotide =
-      this.letters > 0 && this.amino === 0
-        ? this.plain >= this.letters * 0.5
-        : this.plain >= this.letters * 0.9 && this.letters > 0
+      this.letters > 0 && this.amino === 0 ? this.plain >= this.letters * 0.5 : this.plain >= this.letters * 0.9 && this.letters > 0
     const molecule = this.letters === 0 ? null : nucleotide ? 'nucleotide' : 'protein'
     if (this.count && this.letters === 0 && !this.faults.length)
-      this.fault(
-        this.count === 1 ? 'There are no residues in this sequence.' : 'There are no residues in any of these records.',
-      )
+      this.fault(this.count === 1 ? 'There are no residues in this sequence.' : 'There are no residues in any of these records.')
     if (this.twice)
       this.warn(
         `${plural(this.twice, 'record')} share${this.twice === 1 ? 's' : ''} an id with another. They stay apart in the results, but other programs may mix them up.`,

@@ -93,11 +93,7 @@ export function graphic(panel, context) {
       const place = x(Math.max(1, at))
       svg.append(
         s('line', { class: 'tick', x1: place, x2: place, y1: top - 8, y2: height }),
-        s(
-          'text',
-          { x: place, y: 14, 'text-anchor': at === 0 ? 'start' : place > right - 20 ? 'end' : 'middle' },
-          count(Math.max(1, at)),
-        ),
+        s('text', { x: place, y: 14, 'text-anchor': at === 0 ? 'start' : place > right - 20 ? 'end' : 'middle' }, count(Math.max(1, at))),
       )
     }
     svg.append(s('rect', { class: 'axis', x: left, y: 20, width: right - left, height: 9, rx: 3 }))
@@ -113,9 +109,7 @@ export function graphic(panel, context) {
         { href: `#${encodeURIComponent(one.subject)}` }, // its title is what a screen reader says, too
         s('title', {}, `${text}\n${fixed(best)} bits · E ${evalue(one.evalue)} · ${plural(one.parts.length, 'HSP')}`),
         s('rect', { class: 'hit-bg', x: 0, y: y - 2, width, height: row }),
-        narrow
-          ? ''
-          : s('text', { x: left - 8, y: y + 8, 'text-anchor': 'end' }, (one.accession ?? one.subject).slice(0, 19)),
+        narrow ? '' : s('text', { x: left - 8, y: y + 8, 'text-anchor': 'end' }, (one.accession ?? one.subject).slice(0, 19)),
         one.parts.length > 1 ? s('line', { class: 'ln', x1: x(from), x2: x(to), y1: y + 4.5, y2: y + 4.5 }) : '',
       )
       for (const part of [...one.parts].sort((a, b) => a.bits - b.bits)) {

@@ -46,20 +46,20 @@ export function hit(row) {
 }
 
 // A title without the id that BLAST+ repeats in front of it.
-export const plainTitle = row =>
-  row.title.startsWith(`${row.subject} `) ? row.title.slice(row.subject.length + 1) : row.title
+export const plainTitle = row => (row.title.startsWith(`${row.subject} `) ? row.title.slice(row.subject.length + 1) : row.title)
 
 export class Hits {
   constructor(jobId, values) {
-    Object.assign(this, {
-      path: `/blast/jobs/${encodeURIComponent(jobId)}/hits`,
-      values,
-      rows: [],
-      cursor: null,
-      done: false,
-      total: null,
-      stopper: new AbortController(),
-    })
+    this.path = `/blast/jobs/${encodeURIComponent(jobId)}/hits`
+    this.values = values
+    /** @type {any[]} */
+    this.rows = []
+    /** @type {any} */
+    this.cursor = null
+    this.done = false
+    /** @type {any} */
+    this.total = null
+    this.stopper = new AbortController()
   }
 
   async next() {

@@ -38,6 +38,7 @@ import { Queries } from './queries.js'
 import { timeline } from './timeline.js'
 
 const ident = $('job').dataset.id
+/** @type {[string, string, (panel: HTMLElement, context: any) => {stop: () => void, busy: () => boolean}][]} */
 const TABS = [
   ['descriptions', 'Descriptions', descriptions],
   ['graphic', 'Graphic summary', graphic],
@@ -103,8 +104,7 @@ function paintActions() {
   const key = JSON.stringify([can, retryHelps(state.job)])
   if (state.actionKey === key) return
   state.actionKey = key
-  const button = (name, what, className = '') =>
-    h('button', { type: 'button', class: className, on: { click: () => doIt(what) } }, name)
+  const button = (name, what, className = '') => h('button', { type: 'button', class: className, on: { click: () => doIt(what) } }, name)
   $('actions').replaceChildren(
     ...[
       can.cancel ? button('Cancel', 'cancel') : '',
@@ -117,18 +117,10 @@ function paintActions() {
 }
 async function doIt(what) {
   const { job } = state
-  if (
-    what === 'delete' &&
-    !(await ask(`Delete “${nameOf(job)}”?`, 'The results are removed for good.', 'Delete', true))
-  )
-    return
+  if (what === 'delete' && !(await ask(`Delete “${nameOf(job)}”?`, 'The results are removed for good.', 'Delete', true))) return
   if (
     what === 'cancel' &&
-    !(await ask(
-      'Cancel this search?',
-      'It is stopped now. It can be retried later, and keeps what is done.',
-      'Cancel the search',
-    ))
+    !(await ask('Cancel this search?', 'It is stopped now. It can be retried later, and keeps what is done.', 'Cancel the search'))
   )
     return
   try {
@@ -193,9 +185,7 @@ function paintNotes() {
         { class: 'note bad', role: 'alert' },
         h('strong', {}, words(job.error_code ?? 'failed')),
         h('p', {}, job.error ?? ''),
-        job.status === 'failed'
-          ? h('p', { class: 'help' }, 'The log tab has the messages of BLAST+ and of the engine.')
-          : '',
+        job.status === 'failed' ? h('p', { class: 'help' }, 'The log tab has the messages of BLAST+ and of the engine.') : '',
       ),
     )
   if (job.stale)
@@ -229,11 +219,7 @@ function paintNotes() {
           {},
           job.warnings.slice(0, 200).map(one => h('li', {}, one.query ? `Query ${one.query}: ` : '', one.text)),
           job.warnings.length > 200
-            ? h(
-                'li',
-                {},
-                `and ${count(job.warnings.length - 200)} more; GET …/api/blast/jobs/${job.short_id} lists all`,
-              )
+            ? h('li', {}, `and ${count(job.warnings.length - 200)} more; GET …/api/blast/jobs/${job.short_id} lists all`)
             : '',
         ),
       ),
@@ -248,8 +234,7 @@ function paintNotes() {
         '.',
       ),
     )
-  if (job.source === 'external')
-    notes.push(h('p', { class: 'note' }, 'This run was started outside blastd and is only watched here.'))
+  if (job.source === 'external') notes.push(h('p', { class: 'note' }, 'This run was started outside blastd and is only watched here.'))
   const key = JSON.stringify([
     job.status,
     job.error,
@@ -327,16 +312,8 @@ function paintQueryBar() {
   if (!visible) return
   const row = state.query
   $('query-bar').replaceChildren(
-    h(
-      'button',
-      { type: 'button', class: 'small', 'aria-label': 'Previous query', on: { click: () => queries?.move(-1) } },
-      '‹',
-    ),
-    h(
-      'button',
-      { type: 'button', class: 'small', 'aria-label': 'Next query', on: { click: () => queries?.move(1) } },
-      '›',
-    ),
+    h('button', { type: 'button', class: 'small', 'aria-label': 'Previous query', on: { click: () => queries?.move(-1) } }, '‹'),
+    h('button', { type: 'button', class: 'small', 'aria-label': 'Next query', on: { click: () => queries?.move(1) } }, '›'),
     h(
       'span',
       { class: 'what' },
@@ -371,8 +348,7 @@ async function beginQueries() {
   show($('queries'))
   await queries.load()
   const wanted = Number(location.hash.split('/')[1]) || null
-  const row =
-    (wanted ? await queries.reach(wanted) : null) ?? queries.rows.find(one => one.hits > 0) ?? queries.rows[0]
+  const row = (wanted ? await queries.reach(wanted) : null) ?? queries.rows.find(one => one.hits > 0) ?? queries.rows[0]
   if (row) {
     state.query = row
     queries.current = row
@@ -443,11 +419,7 @@ function gone(error) {
         : error.status === 409
           ? 'More than one job begins like this'
           : "This job can't be shown now"
-  $('missing').replaceChildren(
-    h('h1', {}, title),
-    h('p', {}, error.message),
-    h('p', {}, h('a', { href: url('/jobs') }, 'All jobs')),
-  )
+  $('missing').replaceChildren(h('h1', {}, title), h('p', {}, error.message), h('p', {}, h('a', { href: url('/jobs') }, 'All jobs')))
 }
 async function begin() {
   show($('loading'), false)
@@ -506,9 +478,8 @@ addEventListener('hashchange', async () => {
   state.subject = Number(rank) ? { query: state.query?.query ?? 1, rank: Number(rank) } : null
   pickTab(tab)
 })
-document.addEventListener('keydown', event => {
-  if (!queries || event.target.matches?.('input, textarea, select') || event.altKey || event.ctrlKey || event.metaKey)
-    return
+document.addEventListener('keydown', (/** @type {any} */ event) => {
+  if (!queries || event.target.matches?.('input, textarea, select') || event.altKey || event.ctrlKey || event.metaKey) return
   if (event.key === 'n' || event.key === 'j') queries.move(1)
   else if (event.key === 'p' || event.key === 'k') queries.move(-1)
 })

@@ -39,7 +39,7 @@ let more = true
 let loading = null
 let counts = {}
 let generation = 0
-let fresh = new Set()
+const fresh = new Set()
 
 // ---- reading
 function address(extra) {
@@ -120,11 +120,7 @@ function paint() {
             'Change the filters, or ',
             h('button', { type: 'button', class: 'small', on: { click: clearFilters } }, 'show all jobs'),
           ]
-        : [
-            h('strong', {}, 'No searches yet'),
-            h('a', { href: url('/search') }, 'Start the first one'),
-            '; it appears here at once.',
-          ]),
+        : [h('strong', {}, 'No searches yet'), h('a', { href: url('/search') }, 'Start the first one'), '; it appears here at once.']),
     )
   }
   paintChips()
@@ -271,21 +267,14 @@ function paintProgress(box, job) {
       h(
         'span',
         { class: 'ell' },
-        job.hits === null || job.hits === undefined
-          ? 'Results ready'
-          : job.hits === 0
-            ? 'No hits'
-            : plural(job.hits, 'hit'),
+        job.hits === null || job.hits === undefined ? 'Results ready' : job.hits === 0 ? 'No hits' : plural(job.hits, 'hit'),
       ),
       job.limit_reached ? line('stale', 'hit limit reached') : '',
     )
   else parts.push(line('', 'Cancelled'))
   if (job.stale)
     parts.push(
-      line(
-        'stale',
-        `Not confirmed since ${ago(job.stale_since ?? job.observed_at)}${job.stale_reason ? `: ${job.stale_reason}` : ''}`,
-      ),
+      line('stale', `Not confirmed since ${ago(job.stale_since ?? job.observed_at)}${job.stale_reason ? `: ${job.stale_reason}` : ''}`),
     )
   box.replaceChildren(...parts.filter(Boolean).slice(0, 3))
 }
@@ -571,7 +560,6 @@ const given = new URLSearchParams(location.search)
 filter.status = new Set((given.get('status') ?? '').split(',').filter(name => STATUSES.includes(name)))
 filter.q = $('q').value = given.get('q') ?? ''
 filter.program = given.get('program') ?? ''
-for (const name of ['blastn', 'blastp', 'blastx', 'tblastn', 'tblastx'])
-  $('program').append(h('option', { value: name }, name))
+for (const name of ['blastn', 'blastp', 'blastx', 'tblastn', 'tblastx']) $('program').append(h('option', { value: name }, name))
 $('program').value = filter.program
 reload()

@@ -1,6 +1,7 @@
 // The options of a program as a form: made from /api/blast/programs, so that page, validation and help agree with it.
 
 import { h, show } from './base.js'
+import { faultOf, kindOf, range, same, wireValue } from './option_values.js'
 
 const COMMON = [
   'evalue',
@@ -16,81 +17,15 @@ const COMMON = [
   'taxids',
 ]
 
-const kindOf = option => (option.choices?.length ? 'choice' : option.type)
-const same = (a, b) => a === b || String(a) === String(b)
-
-// Returns the sentence that says what is wrong with *text* for *option*, or null.
-export function faultOf(option, text) {
-  const kind = kindOf(option)
-  if (kind === 'boolean' || kind === 'choice') return null
-  if (kind === 'integer' || kind === 'number') {
-    const form = kind === 'integer' ? /^[+-]?\d+$/ : /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
-    if (!form.test(text))
-      return kind === 'integer' ? 'A whole number, please.' : 'A number, please, such as 0.001 or 1e-5.'
-    const value = Number(text)
-    const { minimum, maximum, exclusive_minimum: above, exclusive_maximum: below } = option
-    if (!Number.isFinite(value)) return 'This number is too large.'
-    if (typeof above === 'number' && value <= above) return `More than ${above}, please.`
-    if (above === true && value <= minimum) return `More than ${minimum}, please.`
-    if (typeof minimum === 'number' && value < minimum) return `At least ${minimum}, please.`
-    if (typeof below === 'number' && value >= below) return `Less than ${below}, please.`
-    if (below === true && value >= maximum) return `Less than ${maximum}, please.`
-    if (typeof maximum === 'number' && value > maximum) return `At most ${maximum}, please.`
-    const spans = option.ranges ?? []
-    if (spans.length && !spans.some(([low, high]) => value >= low && value <= high))
-      return `One of ${spansText(spans)}, please.`
-    return null
-  }
-  if (option.pattern) {
-    try {
-      if (!new RegExp(`^(?:${option.pattern})$`, 'u').test(text))
-        return option.pattern_help ?? 'This is not of the form that BLAST+ reads here.'
-    } catch {
-      return null
-    }
-  }
-  return /[\0-\x1f]/.test(text) ? 'One line of text, please.' : null
-}
-
-const spansText = spans => spans.map(([low, high]) => (low === high ? low : `${low} to ${high}`)).join(', ')
-export function range(option) {
-  if (option.ranges?.length) return spansText(option.ranges)
-  const { minimum, maximum, exclusive_minimum: above } = option
-  const low =
-    typeof above === 'number'
-      ? `more than ${above}`
-      : above === true
-        ? `more than ${minimum}`
-        : typeof minimum === 'number'
-          ? `${minimum}`
-          : null
-  if (low !== null && typeof maximum === 'number')
-    return low.startsWith('more') ? `${low}, up to ${maximum}` : `${low} to ${maximum}`
-  if (low !== null) return low.startsWith('more') ? low : `${low} or more`
-  return typeof maximum === 'number' ? `up to ${maximum}` : null
-}
-
-// The value as the API wants it; undefined where it equals the default.
-function valueOf(option, text, standard) {
-  const kind = kindOf(option)
-  if (kind === 'boolean') return text === standard ? undefined : text
-  if (text === '' || text === null) return undefined
-  if (same(text, standard)) return undefined
-  if (option.type === 'integer' || option.type === 'number') {
-    const n = Number(text)
-    return n === Number(standard) && standard !== null && standard !== '' ? undefined : n
-  }
-  if (option.type === 'list')
-    return text
-      .split(/[\s,]+/)
-      .filter(Boolean)
-      .map(part => (/^\d+$/.test(part) ? Number(part) : part))
-  return text
-}
-
 export class Options {
   constructor(box, changed) {
-    Object.assign(this, { box, changed, raw: {}, program: null, fields: new Map(), serverFaults: {} })
+    this.box = box
+    this.changed = changed
+    this.raw = {}
+    /** @type {any} */
+    this.program = null
+    this.fields = new Map()
+    this.serverFaults = {}
   }
 
   standard(option) {
@@ -168,12 +103,7 @@ export class Options {
       })
     const fault = h('p', { id: `${id}-fault`, class: 'fault', hidden: true })
     const help = h('p', { id: `${id}-help`, class: 'help' })
-    const label = h(
-      'label',
-      { htmlFor: id },
-      option.title ?? option.name.replaceAll('_', ' '),
-      h('code', {}, `-${option.name}`),
-    )
+    const label = h('label', { htmlFor: id }, option.title ?? option.name.replaceAll('_', ' '), h('code', {}, `-${option.name}`))
     const box =
       kind === 'boolean'
         ? h('div', { class: 'opt check' }, control, label, help, fault)
@@ -193,9 +123,7 @@ export class Options {
       const known = standard !== '' && standard !== null
       control.replaceChildren(
         known ? '' : h('option', { value: '' }, 'BLAST+ default'),
-        ...option.choices.map(value =>
-          h('option', { value: String(value) }, String(value) + (same(value, standard) ? ' (default)' : '')),
-        ),
+        ...option.choices.map(value => h('option', { value: String(value) }, String(value) + (same(value, standard) ? ' (default)' : ''))),
       )
       control.value = raw ?? String(standard)
     } else {
@@ -217,10 +145,7 @@ export class Options {
     const standard = this.standard(option)
     const text = control.type === 'checkbox' ? control.checked : control.value.trim()
     delete this.serverFaults[option.name]
-    if (
-      text === '' ||
-      (control.type === 'checkbox' ? text === standard : control.tagName === 'SELECT' && same(text, standard))
-    )
+    if (text === '' || (control.type === 'checkbox' ? text === standard : control.tagName === 'SELECT' && same(text, standard)))
       delete this.raw[option.name]
     else this.raw[option.name] = text
     this.mark()
@@ -242,7 +167,7 @@ export class Options {
 
   valueOf(option) {
     const raw = this.raw[option.name]
-    return raw === undefined ? undefined : valueOf(option, raw, this.standard(option))
+    return raw === undefined ? undefined : wireValue(option, raw, this.standard(option))
   }
 
   // Only what differs from the defaults, under the names that BLAST+ uses.
@@ -256,8 +181,7 @@ export class Options {
   }
 
   firstFault() {
-    for (const [option, { control }] of this.fields)
-      if (control.getAttribute('aria-invalid')) return [option.name, control]
+    for (const [option, { control }] of this.fields) if (control.getAttribute('aria-invalid')) return [option.name, control]
     return null
   }
 

@@ -34,12 +34,10 @@ export function downloads(panel, context) {
   const paint = () =>
     grid.replaceChildren(
       ...FORMATS.filter(
-        ([key]) =>
-          !(key === 'sam' && job.program !== 'blastn') && (!partial || ['tabular', 'commented', 'csv'].includes(key)),
+        ([key]) => !(key === 'sam' && job.program !== 'blastn') && (!partial || ['tabular', 'commented', 'csv'].includes(key)),
       ).map(([key, name, text]) => {
         const values = new URLSearchParams({ format: key })
-        if (['tabular', 'commented', 'csv'].includes(key) && fields.value.trim())
-          values.set('fields', fields.value.trim())
+        if (['tabular', 'commented', 'csv'].includes(key) && fields.value.trim()) values.set('fields', fields.value.trim())
         if (scope.value && ['tabular', 'commented', 'csv', 'fasta'].includes(key)) values.set('query', scope.value)
         if (partial) values.set('partial', 'true')
         return h(
@@ -81,11 +79,7 @@ export function downloads(panel, context) {
       h('div', { class: 'f wide-field' }, h('label', { htmlFor: 'dl-fields' }, 'Columns of the tables'), fields),
     ),
     partial
-      ? h(
-          'p',
-          { class: 'note' },
-          'The search is still running: these hold what is done so far. Every format is offered at its end.',
-        )
+      ? h('p', { class: 'note' }, 'The search is still running: these hold what is done so far. Every format is offered at its end.')
       : '',
     gone,
     grid,
@@ -129,11 +123,7 @@ export function downloads(panel, context) {
     h(
       'p',
       {},
-      h(
-        'a',
-        { href: url(`/api/blast/jobs/${job.job_id}/query`), download: `${job.short_id}.fa` },
-        'The query sequences',
-      ),
+      h('a', { href: url(`/api/blast/jobs/${job.job_id}/query`), download: `${job.short_id}.fa` }, 'The query sequences'),
       ' as they were submitted',
     ),
   )
@@ -168,20 +158,14 @@ export function logs(panel, context) {
                         one.error_code ? words(one.error_code) : '',
                         one.exit_code === null || one.exit_code === undefined ? '' : `exit code ${one.exit_code}`,
                         one.node ?? '',
-                        one.started_at && one.ended_at
-                          ? duration(Date.parse(one.ended_at) - Date.parse(one.started_at))
-                          : '',
+                        one.started_at && one.ended_at ? duration(Date.parse(one.ended_at) - Date.parse(one.started_at)) : '',
                       ]
                         .filter(Boolean)
                         .join(' · '),
                     ),
                   ),
                   one.stderr
-                    ? h(
-                        'pre',
-                        { tabIndex: 0, role: 'region', 'aria-label': `Messages of unit ${one.unit + 1}` },
-                        one.stderr,
-                      )
+                    ? h('pre', { tabIndex: 0, role: 'region', 'aria-label': `Messages of unit ${one.unit + 1}` }, one.stderr)
                     : h('p', { class: 'dim' }, 'BLAST+ said nothing.'),
                 ),
               )
@@ -210,7 +194,19 @@ const CITATION =
   'Camacho C, Coulouris G, Avagyan V, Ma N, Papadopoulos J, Bealer K, Madden TL. BLAST+: architecture and applications. BMC Bioinformatics. 2009;10:421. doi:10.1186/1471-2105-10-421'
 
 // What a reader needs to repeat a search, in this order; the rest is named where it was changed.
-const TOLD = ['evalue', 'max_target_seqs', 'word_size', 'matrix', 'reward', 'penalty', 'gapopen', 'gapextend', 'dust', 'seg', 'comp_based_stats']
+const TOLD = [
+  'evalue',
+  'max_target_seqs',
+  'word_size',
+  'matrix',
+  'reward',
+  'penalty',
+  'gapopen',
+  'gapextend',
+  'dust',
+  'seg',
+  'comp_based_stats',
+]
 
 // The value of each option that was used: what was asked for, else the default of the task, else that of the program.
 function valuesOf(search, programs) {
@@ -220,7 +216,9 @@ function valuesOf(search, programs) {
   const standard = name => task?.defaults?.[name] ?? program?.options?.find(one => one.name === name)?.default
   const shown = (name, value) => (value === true ? `-${name}` : `-${name} ${value}`)
   const told = TOLD.filter(name => given[name] !== undefined || standard(name)).map(name => shown(name, given[name] ?? standard(name)))
-  const others = Object.entries(given).filter(([name]) => !TOLD.includes(name)).map(([name, value]) => shown(name, value))
+  const others = Object.entries(given)
+    .filter(([name]) => !TOLD.includes(name))
+    .map(([name, value]) => shown(name, value))
   return [...told, ...others].join(' ')
 }
 
@@ -246,11 +244,7 @@ const block = (title, text, code) =>
       'div',
       { class: 'copy-row' },
       h('h3', {}, title),
-      h(
-        'button',
-        { type: 'button', class: 'quiet small', 'aria-label': `Copy: ${title}`, on: { click: () => copy(text) } },
-        'Copy',
-      ),
+      h('button', { type: 'button', class: 'quiet small', 'aria-label': `Copy: ${title}`, on: { click: () => copy(text) } }, 'Copy'),
     ),
     h('div', { class: 'copy-block' }, code ? h('code', {}, text) : text),
   )
@@ -299,23 +293,12 @@ export function methods(panel, context) {
       ? h(
           'details',
           { class: 'group' },
-          h(
-            'summary',
-            {},
-            'The exact arguments of each process ',
-            h('span', { class: 'dim' }, `(${search.argv.length})`),
-          ),
+          h('summary', {}, 'The exact arguments of each process ', h('span', { class: 'dim' }, `(${search.argv.length})`)),
           search.argv.map(line =>
             h(
               'div',
               { class: 'copy-block' },
-              h(
-                'code',
-                {},
-                line
-                  .map(word => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-                  .join(' '),
-              ),
+              h('code', {}, line.map(word => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ')),
             ),
           ),
         )

@@ -47,8 +47,7 @@ function bars(title, xLabel, bins, name) {
           s('title', {}, `${name(bin)}: ${plural(bin.count, 'hit')}`),
         ),
       )
-    if (i % every === 0)
-      svg.append(s('text', { x: L + i * wide + wide / 2, y: B + 15, 'text-anchor': 'middle' }, name(bin, true)))
+    if (i % every === 0) svg.append(s('text', { x: L + i * wide + wide / 2, y: B + 15, 'text-anchor': 'middle' }, name(bin, true)))
   })
   return figure
 }
@@ -66,21 +65,17 @@ function filled(bins, step = 1) {
   }
   return found
 }
-const percent = (bin, short) =>
-  short ? String(Math.round(bin.from)) : `${Math.round(bin.from)} to ${Math.round(bin.to)} %`
+const percent = (bin, short) => (short ? String(Math.round(bin.from)) : `${Math.round(bin.from)} to ${Math.round(bin.to)} %`)
 function exponent(bin, short) {
   const low = bin.from ?? bin.log10
   if (low === null || low === undefined || low <= -180) return short ? '0' : 'E-value below 1e-180'
   return short ? `1e${Math.round(low)}` : `E-value 1e${Math.round(low)} to 1e${Math.round(bin.to ?? low)}`
 }
 // Bins may come as [{from, to, count}] or as [[from, count]].
-const binsOf = list =>
-  (list ?? []).map(bin => (Array.isArray(bin) ? { from: bin[0], to: bin[2] ?? bin[0], count: bin[1] } : bin))
+const binsOf = list => (list ?? []).map(bin => (Array.isArray(bin) ? { from: bin[0], to: bin[2] ?? bin[0], count: bin[1] } : bin))
 
 function scatter(points) {
-  const list = points.map(point =>
-    Array.isArray(point) ? { identity: point[0], length: point[1], count: point[2] ?? 1 } : point,
-  )
+  const list = points.map(point => (Array.isArray(point) ? { identity: point[0], length: point[1], count: point[2] ?? 1 } : point))
   const [svg, figure] = frame(
     'Identity and length of the alignments',
     'alignment length',
@@ -101,18 +96,13 @@ function scatter(points) {
       s('text', { x: L - 6, y: y(n) + 4, 'text-anchor': 'end' }, n),
     )
   const step = niceStep(longest, 5)
-  for (let n = step; n <= longest; n += step)
-    svg.append(s('text', { x: x(n), y: B + 15, 'text-anchor': 'middle' }, count(n)))
+  for (let n = step; n <= longest; n += step) svg.append(s('text', { x: x(n), y: B + 15, 'text-anchor': 'middle' }, count(n)))
   for (const point of list.slice(0, 4000)) {
     svg.append(
       s(
         'circle',
         { class: 'pt bar', cx: x(point.length), cy: y(point.identity), r: Math.min(9, 2 + Math.log2(point.count)) },
-        s(
-          'title',
-          {},
-          `${point.identity.toFixed(0)} % over ${count(point.length)}: ${plural(point.count, 'alignment')}`,
-        ),
+        s('title', {}, `${point.identity.toFixed(0)} % over ${count(point.length)}: ${plural(point.count, 'alignment')}`),
       ),
     )
   }
@@ -122,7 +112,7 @@ function scatter(points) {
 export function plots(panel, context) {
   const { job, query, many, partial } = context
   let stopped = false
-  const values = new URLSearchParams({ ...(query ? { query } : {}), ...(partial ? { partial: true } : {}) })
+  const values = new URLSearchParams({ ...(query ? { query } : {}), ...(partial ? { partial: 'true' } : {}) })
   panel.replaceChildren(h('p', { class: 'dim' }, 'Loading…'))
   api(`/blast/jobs/${job.job_id}/statistics?${values}`)
     .then(found => {
@@ -148,10 +138,10 @@ export function plots(panel, context) {
             .filter(([key]) => found[key] !== undefined && found[key] !== null)
             .map(([key, name]) => h('div', {}, h('b', {}, count(found[key])), h('span', {}, name))),
         ),
-        many ? h('p', { class: 'dim' }, query ? 'Of this query.' : partial ? 'Of the queries that are done.' : 'Of all queries together.') : '',
-        drawn.length
-          ? h('div', { class: 'plots' }, drawn)
-          : h('p', { class: 'dim' }, 'There is nothing to draw: no hits.'),
+        many
+          ? h('p', { class: 'dim' }, query ? 'Of this query.' : partial ? 'Of the queries that are done.' : 'Of all queries together.')
+          : '',
+        drawn.length ? h('div', { class: 'plots' }, drawn) : h('p', { class: 'dim' }, 'There is nothing to draw: no hits.'),
       )
     })
     .catch(error => {

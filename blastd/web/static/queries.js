@@ -7,19 +7,20 @@ export class Queries {
   // choose(row) is called with the query that becomes current, null for all of them together.
   // partial() tells whether the job still runs: then those that are done are listed.
   constructor(box, jobId, partial, choose) {
-    Object.assign(this, {
-      box,
-      jobId,
-      partial,
-      choose,
-      rows: [],
-      cursor: null,
-      more: true,
-      current: null,
-      text: '',
-      withHits: '',
-      generation: 0,
-    })
+    this.box = box
+    this.jobId = jobId
+    this.partial = partial
+    this.choose = choose
+    /** @type {any[]} */
+    this.rows = []
+    /** @type {any} */
+    this.cursor = null
+    this.more = true
+    /** @type {any} */
+    this.current = null
+    this.text = ''
+    this.withHits = ''
+    this.generation = 0
   }
 
   get path() {
@@ -59,12 +60,7 @@ export class Queries {
     const scroll = h('div', { class: 'scroll', tabIndex: -1 })
     const body = h('div', { class: 'vlist qlist', role: 'list', 'aria-label': 'Queries' })
     scroll.append(body)
-    this.box.replaceChildren(
-      search,
-      only,
-      this.total,
-      scroll,
-    )
+    this.box.replaceChildren(search, only, this.total, scroll)
     this.list = new VirtualList(body, {
       key: row => row.query,
       build: () => this.build(),
@@ -126,16 +122,14 @@ export class Queries {
     if (this.rows[at] && this.rows[at].query !== this.current?.query) {
       this.pick(this.rows[at])
       const top = at * this.list.height()
-      if (top < this.scroll.scrollTop || top > this.scroll.scrollTop + this.scroll.clientHeight - 60)
-        this.scroll.scrollTop = top - 60
+      if (top < this.scroll.scrollTop || top > this.scroll.scrollTop + this.scroll.clientHeight - 60) this.scroll.scrollTop = top - 60
     }
   }
 
   // Reads on until the query of this number is there; null if there is none. Queries stand in their order.
   async reach(number) {
     const there = () => this.rows.find(row => row.query === number)
-    while (!there() && this.more && (this.rows.at(-1)?.query ?? 0) < number)
-      await (this.loading ?? this.next(1000))
+    while (!there() && this.more && (this.rows.at(-1)?.query ?? 0) < number) await (this.loading ?? this.next(1000))
     return there() ?? null
   }
 
@@ -155,7 +149,7 @@ export class Queries {
   async next(limit = 500, anew = false) {
     if (this.loading || !this.more) return
     const mine = this.generation
-    const query = new URLSearchParams({ limit })
+    const query = new URLSearchParams({ limit: String(limit) })
     if (this.cursor) query.set('cursor', this.cursor)
     if (this.text) query.set('q', this.text)
     if (this.withHits) query.set('with_hits', this.withHits)

@@ -34,34 +34,6 @@ const EXAMPLES = {
   nt: '>example_16S part of a bacterial 16S rRNA gene\nAGAGTTTGATCCTGGCTCAGATTGAACGCTGGCGGCAGGCCTAACACATGCAAGTCGAACGGTAACAGGAAGAAGCTTGC\nTTCTTTGCTGACGAGTGGCGGACGGGTGAGTAATGTCTGGGAAACTGCCTGATGGAGGGGGATAACTACTGGAAACGGTA\nGCTAATACCGCATAACGTCGCAAGACCAAAGAGGGGGACCTTCGGGCCTCTTGCCATCGGATGTGCCCAGATGGGATTAG\n',
   aa: '>example_ubiquitin human ubiquitin\nMQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG\n',
 }
-const WHAT = {
-  blastn: 'Nucleotide query against nucleotide sequences',
-  blastp: 'Protein query against protein sequences',
-  blastx: 'Nucleotide query, translated, against proteins',
-  tblastn: 'Protein query against nucleotides, translated',
-  tblastx: 'Translated nucleotides against translated nucleotides',
-}
-const SIDES = {
-  blastn: ['nucleotide', 'nucleotide'],
-  blastp: ['protein', 'protein'],
-  blastx: ['nucleotide', 'protein'],
-  tblastn: ['protein', 'nucleotide'],
-  tblastx: ['nucleotide', 'nucleotide'],
-}
-const TASK_WORDS = {
-  megablast: 'Highly similar',
-  'dc-megablast': 'More dissimilar',
-  blastn: 'Somewhat similar',
-  'blastn-short': 'Short (primers)',
-  blastp: 'Standard',
-  'blastp-fast': 'Fast',
-  'blastp-short': 'Short peptides',
-  blastx: 'Standard',
-  'blastx-fast': 'Fast',
-  tblastn: 'Standard',
-  'tblastn-fast': 'Fast',
-  rmblastn: 'Repeats',
-}
 
 const state = {
   programs: [],
@@ -80,9 +52,8 @@ const state = {
 }
 const options = new Options($('options'), changed)
 const own = new OwnSubjects(() => state.loaded && offer())
-const queryOf = program => program.query ?? program.query_molecule ?? SIDES[program.name]?.[0]
-const subjectOf = program => program.database ?? program.database_molecule ?? SIDES[program.name]?.[1]
 const program = () => state.programs.find(one => one.name === state.program)
+const flags = () => new Set((program()?.options ?? []).filter(option => option.flag).map(option => option.name))
 const source = () => state.file ?? $('query').value
 const hasQuery = () => state.file !== null || /\S/.test($('query').value)
 const fileName = () => state.file?.name ?? 'query.fa'
@@ -149,10 +120,7 @@ function paintSeen(work) {
       : h('span', { class: 'dim' }, seen.warnings.length ? plural(seen.warnings.length, 'remark') : 'No faults found'),
   )
   list.classList.toggle('soft', !seen.faults.length)
-  list.replaceChildren(
-    ...seen.faults.map(text => h('li', {}, text)),
-    ...seen.warnings.map(text => h('li', { class: 'w' }, text)),
-  )
+  list.replaceChildren(...seen.faults.map(text => h('li', {}, text)), ...seen.warnings.map(text => h('li', { class: 'w' }, text)))
   show(list, seen.faults.length + seen.warnings.length > 0)
 }
 
@@ -185,9 +153,7 @@ function setFile(file) {
   rescan()
 }
 const keepQuery = debounce(250, () =>
-  saveQuery(
-    hasQuery() ? (state.file ? { file: state.file, name: state.file.name } : { text: $('query').value }) : null,
-  ),
+  saveQuery(hasQuery() ? (state.file ? { file: state.file, name: state.file.name } : { text: $('query').value }) : null),
 )
 function takeFile(file) {
   if (!file) return
@@ -215,17 +181,17 @@ $('choose').addEventListener('change', event => {
 $('example-nt').addEventListener('click', () => setText(EXAMPLES.nt))
 $('example-aa').addEventListener('click', () => setText(EXAMPLES.aa))
 for (const type of ['dragenter', 'dragover'])
-  document.addEventListener(type, event => {
+  document.addEventListener(type, (/** @type {any} */ event) => {
     if ([...event.dataTransfer.types].includes('Files')) {
       event.preventDefault()
       $('drop').classList.add('over')
     }
   })
 for (const type of ['dragleave', 'drop'])
-  document.addEventListener(type, event => {
+  document.addEventListener(type, (/** @type {any} */ event) => {
     if (type === 'drop' || !event.relatedTarget) $('drop').classList.remove('over')
   })
-document.addEventListener('drop', event => {
+document.addEventListener('drop', (/** @type {any} */ event) => {
   if (event.dataTransfer.files.length) {
     event.preventDefault()
     if (own.on && event.target.closest?.('#own-box')) own.take(event.dataTransfer.files[0])
@@ -246,8 +212,7 @@ function locFault() {
   if (!text) return null
   const [, from, to] = /^(\d+)-(\d+)$/.exec(text) ?? []
   if (!from) return 'Write it as from-to, such as 1-500.'
-  if (Number(from) < 1 || Number(from) > Number(to))
-    return 'The first position must be at least 1 and not after the last.'
+  if (Number(from) < 1 || Number(from) > Number(to)) return 'The first position must be at least 1 and not after the last.'
   return state.seen?.shortest && Number(from) > state.seen.longest
     ? `The longest query has ${count(state.seen.longest)} letters only.`
     : null
@@ -257,12 +222,7 @@ function locFault() {
 function offer() {
   const molecule = state.seen?.molecule
   if (!state.programChosen || !program()) {
-    const wanted =
-      molecule === 'protein'
-        ? 'blastp'
-        : molecule === 'nucleotide'
-          ? 'blastn'
-          : state.program || state.programs[0]?.name
+    const wanted = molecule === 'protein' ? 'blastp' : molecule === 'nucleotide' ? 'blastn' : state.program || state.programs[0]?.name
     if (state.programs.some(one => one.name === wanted)) state.program = wanted
   }
   paintPrograms()
@@ -271,11 +231,11 @@ function offer() {
   options.show(program(), task())
   changed()
 }
-const fits = one => !state.seen?.molecule || queryOf(one) === state.seen.molecule
+const fits = one => !state.seen?.molecule || one.query === state.seen.molecule
 function paintPrograms() {
   if (!state.programs.length) return
-  const focus = document.activeElement?.name === 'program' ? document.activeElement.value : null
-  const sorted = [...state.programs].sort((a, b) => fits(b) - fits(a))
+  const focus = $('programs').querySelector('input:focus')?.value
+  const sorted = [...state.programs].sort((a, b) => Number(fits(b)) - Number(fits(a)))
   $('programs').replaceChildren(
     ...sorted.map(one => {
       const ok = fits(one)
@@ -297,7 +257,7 @@ function paintPrograms() {
           },
         }),
         h('span', { class: 't' }, one.name),
-        h('span', { class: 'd' }, WHAT[one.name] ?? one.title ?? one.help),
+        h('span', { class: 'd' }, one.title),
         ok ? '' : h('span', { class: 'd' }, `Your sequences look like ${state.seen.molecule}.`),
       )
     }),
@@ -330,7 +290,7 @@ function paintTasks() {
             },
           },
         }),
-        TASK_WORDS[one.name] ?? one.name,
+        one.title,
       ),
     ),
   )
@@ -347,26 +307,21 @@ function paintTaskHelp() {
   $('task-help').replaceChildren(
     one ? h('code', {}, `-task ${one.name}`) : '',
     one?.help ? ` ${one.help}` : '',
-    short
-      ? h('strong', {}, ' All queries are shorter than 30 letters: “Short (primers)” finds what the others miss.')
-      : '',
+    short ? h('strong', {}, ' All queries are shorter than 30 letters: “Short (primers)” finds what the others miss.') : '',
   )
 }
 
 // ---- 3 databases
 function paintDatabases() {
   if (!state.databases) return
-  const wanted = program() && subjectOf(program())
+  const wanted = program()?.database
   const text = $('db-filter').value.trim().toLowerCase()
   show($('db-filter'), state.databases.length > 8 && !own.on)
   const fit = state.databases.filter(one => !wanted || one.molecule === wanted)
-  for (const name of state.chosen)
-    if (!fit.some(one => one.name === name && one.state === 'ready')) state.chosen.delete(name)
+  for (const name of state.chosen) if (!fit.some(one => one.name === name && one.state === 'ready')) state.chosen.delete(name)
   if (!state.chosen.size && fit.filter(one => one.state === 'ready').length === 1)
     state.chosen.add(fit.find(one => one.state === 'ready').name)
-  const shown = fit.filter(
-    one => `${one.name} ${one.title ?? ''}`.toLowerCase().includes(text) || state.chosen.has(one.name),
-  )
+  const shown = fit.filter(one => `${one.name} ${one.title ?? ''}`.toLowerCase().includes(text) || state.chosen.has(one.name))
   $('databases').replaceChildren(
     ...(shown.length
       ? shown.map(one => {
@@ -393,9 +348,7 @@ function paintDatabases() {
               'span',
               { class: `d${ready ? '' : ' bad'}` },
               ready
-                ? [plural(one.sequences, 'sequence'), letters(one.letters, one.molecule), one.date]
-                    .filter(Boolean)
-                    .join(' · ')
+                ? [plural(one.sequences, 'sequence'), letters(one.letters, one.molecule), one.date].filter(Boolean).join(' · ')
                 : (one.reason ?? "It can't be searched now."),
             ),
           )
@@ -449,13 +402,12 @@ function reasons() {
   if (!program()) found.push(['Choose a program.', $('programs').querySelector('input')])
   else if (seen?.molecule && !fits(program()))
     found.push([
-      `${state.program} needs ${queryOf(program())} sequences; these look like ${seen.molecule}.`,
+      `${state.program} needs ${program().query} sequences; these look like ${seen.molecule}.`,
       $('programs').querySelector('input'),
     ])
-  const subjects = own.on && own.reason(state.program, program() && subjectOf(program()))
+  const subjects = own.on && own.reason(state.program, program()?.database)
   if (subjects) found.push([subjects, own.file ? $('subject-file').querySelector('button') : $('subject')])
-  if (!own.on && !state.chosen.size)
-    found.push(['Choose a database.', $('databases').querySelector('input:not(:disabled)')])
+  if (!own.on && !state.chosen.size) found.push(['Choose a database.', $('databases').querySelector('input:not(:disabled)')])
   if (locFault()) found.push([locFault(), $('query-loc')])
   const fault = options.firstFault()
   if (fault) found.push([`The option ${fault[0]} needs another value.`, fault[1]])
@@ -485,16 +437,8 @@ function changed() {
   const given = Object.entries(options.values())
   show($('reset-options'), given.length > 0)
   const rows = [
-    [
-      'Query',
-      state.seen?.count
-        ? `${plural(state.seen.count, 'sequence')}, ${letters(state.seen.letters, state.seen.molecule)}`
-        : '–',
-    ],
-    [
-      'Program',
-      state.program ? `${state.program}${task() && task().name !== state.program ? ` (${task().name})` : ''}` : '–',
-    ],
+    ['Query', state.seen?.count ? `${plural(state.seen.count, 'sequence')}, ${letters(state.seen.letters, state.seen.molecule)}` : '–'],
+    ['Program', state.program ? `${state.program}${task() && task().name !== state.program ? ` (${task().name})` : ''}` : '–'],
     ['Database', own.on ? own.text() : [...state.chosen].join(', ') || '–'],
     ['Options', given.length ? given.map(([name, value]) => `${name} ${value}`).join(', ') : 'all at their defaults'],
   ]
@@ -515,7 +459,7 @@ function paintSnippet() {
       ? curl(found, address, fileName(), state.tokens)
       : state.snippet === 'biopython'
         ? biopython(found, address, fileName(), state.tokens)
-        : commandLine(found, fileName())
+        : commandLine(found, fileName(), flags())
 }
 
 async function submit() {
@@ -543,8 +487,7 @@ async function submit() {
       extra: { 'Idempotency-Key': state.key },
       progress: part => {
         $('upload-bar').value = part ?? 0
-        $('upload-text').textContent =
-          part === 1 ? 'Uploaded; being checked…' : `Uploading ${Math.round((part ?? 0) * 100)} %`
+        $('upload-text').textContent = part === 1 ? 'Uploaded; being checked…' : `Uploading ${Math.round((part ?? 0) * 100)} %`
       },
     })
     saveFields({ ...loadFields(), title: '' })
@@ -663,6 +606,10 @@ async function again(id) {
   }
 }
 
+const noted = instead => error => {
+  failed(error)
+  return instead
+}
 async function begin() {
   pick('command')
   me.then(found => {
@@ -672,8 +619,8 @@ async function begin() {
   const fields = loadFields()
   const from = new URLSearchParams(location.search)
   const [programs, databases, query] = await Promise.all([
-    api('/blast/programs').catch(error => (failed(error), { programs: [] })),
-    api('/blast/databases').catch(error => (failed(error), { databases: [] })),
+    api('/blast/programs').catch(noted({ programs: [] })),
+    api('/blast/databases').catch(noted({ databases: [] })),
     loadQuery(),
   ])
   state.programs = programs.programs ?? []
@@ -699,8 +646,7 @@ async function begin() {
   }
   const one = state.databases.find(db => state.chosen.has(db.name))
   if (one && !state.programChosen && !hasQuery() && one.molecule === 'protein') state.program = 'blastp'
-  if (!state.programs.length)
-    $('programs').replaceChildren(h('p', { class: 'dim' }, "The programs can't be read from the service now."))
+  if (!state.programs.length) $('programs').replaceChildren(h('p', { class: 'dim' }, "The programs can't be read from the service now."))
   offer()
   paintSeen()
   if (hasQuery()) rescan()

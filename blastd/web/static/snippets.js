@@ -2,36 +2,21 @@
 
 const quote = text => (/^[A-Za-z0-9_./:=,@%+-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`)
 const python = value =>
-  value === true
-    ? 'True'
-    : value === false
-      ? 'False'
-      : typeof value === 'number'
-        ? String(value)
-        : JSON.stringify(String(value))
+  value === true ? 'True' : value === false ? 'False' : typeof value === 'number' ? String(value) : JSON.stringify(String(value))
 
-export function commandLine(search, fileName) {
+// *flags* are the names of options that BLAST+ takes without a value.
+export function commandLine(search, fileName, flags) {
   const words = [search.program, '-query', quote(fileName)]
   words.push(...(search.subject ? ['-subject', quote(search.subject)] : ['-db', quote(search.database.join(' '))]))
   if (search.task) words.push('-task', quote(search.task))
   if (search.query_loc) words.push('-query_loc', quote(search.query_loc))
   for (const [name, value] of Object.entries(search.options)) {
-    if (value === true && FLAGS.has(name)) words.push(`-${name}`)
-    else if (value === false && FLAGS.has(name)) continue
+    if (value === true && flags.has(name)) words.push(`-${name}`)
+    else if (value === false && flags.has(name)) continue
     else words.push(`-${name}`, quote(Array.isArray(value) ? value.join(',') : String(value)))
   }
   return words.join(' ')
 }
-const FLAGS = new Set([
-  'ungapped',
-  'lcase_masking',
-  'no_greedy',
-  'subject_besthit',
-  'parse_deflines',
-  'sum_stats_off',
-  'use_sw_tback',
-  'show_gis',
-])
 
 export function curl(search, address, fileName, tokens) {
   const { subject, ...rest } = search
@@ -79,8 +64,7 @@ export function biopython(search, address, fileName, tokens) {
     if (QBLAST[name]) values.push(`    ${QBLAST[name]}=${python(value)},`)
     else left.push(`-${name} ${value}`)
   }
-  if (gapopen !== undefined || gapextend !== undefined)
-    values.push(`    gapcosts=${python(`${gapopen ?? ''} ${gapextend ?? ''}`.trim())},`)
+  if (gapopen !== undefined || gapextend !== undefined) values.push(`    gapcosts=${python(`${gapopen ?? ''} ${gapextend ?? ''}`.trim())},`)
   if (search.query_loc) left.push(`-query_loc ${search.query_loc}`)
   const login = tokens
     ? `import os\nimport urllib.request\n\n# NCBI's protocol carries the token as a password.\nkeys = urllib.request.HTTPPasswordMgrWithDefaultRealm()\nkeys.add_password(None, ${python(address)}, "token", os.environ["BLASTD_TOKEN"])\nurllib.request.install_opener(urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(keys)))\n\n`

@@ -88,9 +88,7 @@ export class OwnSubjects {
     this.changed()
   }
   text() {
-    return this.seen?.count
-      ? `${plural(this.seen.count, 'sequence')} of your own, ${letters(this.seen.letters, this.seen.molecule)}`
-      : '–'
+    return this.seen?.count ? `${plural(this.seen.count, 'sequence')} of your own, ${letters(this.seen.letters, this.seen.molecule)}` : '–'
   }
   // Says what was read, and returns why these can't be searched by *program*, which needs *molecule*; null if they can.
   reason(program, molecule) {

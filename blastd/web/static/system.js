@@ -51,20 +51,14 @@ async function load() {
 }
 function paint(health) {
   $('overall').className = `chip ${health.status}`
-  $('overall').textContent =
-    { ok: 'all is well', degraded: 'degraded', down: 'down' }[health.status] ?? words(health.status)
+  $('overall').textContent = { ok: 'all is well', degraded: 'degraded', down: 'down' }[health.status] ?? words(health.status)
   const { queue = {}, disk = {} } = health
   const tiles = []
   if (queue.running !== undefined) tiles.push(tile('Running', count(queue.running), 'searches'))
   if (queue.queued !== undefined) tiles.push(tile('Waiting', count(queue.queued), 'searches'))
   if (queue.slots !== undefined)
     tiles.push(
-      tile(
-        'Slots',
-        `${count(queue.slots_busy)} / ${count(queue.slots)}`,
-        'in use',
-        queue.slots ? queue.slots_busy / queue.slots : 0,
-      ),
+      tile('Slots', `${count(queue.slots_busy)} / ${count(queue.slots)}`, 'in use', queue.slots ? queue.slots_busy / queue.slots : 0),
     )
   if (disk.total_bytes)
     tiles.push(
@@ -77,13 +71,7 @@ function paint(health) {
     )
   if (disk.state_bytes) tiles.push(tile('Stored results', bytes(disk.state_bytes)))
   if (health.uptime_seconds !== undefined)
-    tiles.push(
-      tile(
-        'Up for',
-        duration(health.uptime_seconds * 1000),
-        health.started_at ? `since ${when(health.started_at)}` : '',
-      ),
-    )
+    tiles.push(tile('Up for', duration(health.uptime_seconds * 1000), health.started_at ? `since ${when(health.started_at)}` : ''))
   $('tiles').replaceChildren(...tiles)
   $('tiles').setAttribute('aria-busy', 'false')
   const parts = Array.isArray(health.components)
@@ -129,10 +117,7 @@ function paint(health) {
   $('versions').replaceChildren(
     ...Object.entries(all)
       .filter(([, value]) => value && typeof value !== 'object')
-      .flatMap(([name, value]) => [
-        h('dt', {}, name === 'version' ? 'blastd' : words(name)),
-        h('dd', {}, String(value)),
-      ]),
+      .flatMap(([name, value]) => [h('dt', {}, name === 'version' ? 'blastd' : words(name)), h('dd', {}, String(value))]),
   )
 }
 api('/version')

@@ -16,15 +16,13 @@ export function timeline(job, now = Date.now()) {
       h(
         'div',
         { class: 'tl-row' },
-      h('span', { class: className }, name),
-      h(
-        'span',
-        { class: 'track', 'aria-hidden': 'true' },
-        known
-          ? h('span', { class: `fill ${kind}`, style: { left: share(from - begin), width: share(to - from) } })
-          : '',
-      ),
-      h('span', { class: `num nowrap ${className}` }, text),
+        h('span', { class: className }, name),
+        h(
+          'span',
+          { class: 'track', 'aria-hidden': 'true' },
+          known ? h('span', { class: `fill ${kind}`, style: { left: share(from - begin), width: share(to - from) } }) : '',
+        ),
+        h('span', { class: `num nowrap ${className}` }, text),
       ),
     )
   }
@@ -35,21 +33,13 @@ export function timeline(job, now = Date.now()) {
       .filter(time => time !== null)
       .sort((a, b) => a - b)[0] ?? null
   const waitEnd = first ?? (job.finished_at ? null : end)
-  if (waitEnd !== null && waitEnd - begin > Math.max(20, span * 0.01))
-    row('Waiting', begin, waitEnd, duration(waitEnd - begin), 'k-wait')
+  if (waitEnd !== null && waitEnd - begin > Math.max(20, span * 0.01)) row('Waiting', begin, waitEnd, duration(waitEnd - begin), 'k-wait')
   for (const step of steps) {
     const from = at(step.started_at)
     const to = at(step.ended_at) ?? (step.status === 'running' && from !== null ? end : null)
     if (step.status === 'skipped' && job.finished_at) continue // it took no time, and the methods name it
     if (step.status === 'skipped') {
-      row(
-        phaseWord(step.name),
-        null,
-        null,
-        step.skip_reason ? `skipped: ${words(step.skip_reason)}` : 'skipped',
-        '',
-        'skip-step',
-      )
+      row(phaseWord(step.name), null, null, step.skip_reason ? `skipped: ${words(step.skip_reason)}` : 'skipped', '', 'skip-step')
       continue
     }
     const text =
@@ -67,14 +57,7 @@ export function timeline(job, now = Date.now()) {
       step.status === 'pending' ? 'skip-step' : '',
     )
     for (const [name, seconds] of Object.entries(step.parts ?? {}))
-      row(
-        words(name),
-        from,
-        from === null ? null : from + seconds * 1000,
-        duration(seconds * 1000),
-        'part-fill',
-        'part',
-      )
+      row(words(name), from, from === null ? null : from + seconds * 1000, duration(seconds * 1000), 'part-fill', 'part')
   }
   const longest = steps.filter(step => step.duration_ms > 0).sort((a, b) => b.duration_ms - a.duration_ms)[0]
   const summary = `${duration(end - begin)} ${job.finished_at ? 'in total' : 'so far'}${longest && job.finished_at ? `, ${Math.round((longest.duration_ms / span) * 100)} % of it ${phaseWord(longest.name).toLowerCase()}` : ''}`

@@ -5,7 +5,17 @@ export class VirtualList {
   // build(item, index) makes an element; update(element, item, index) brings one up to date; near() is called
   // when the end comes into reach. With `scroller` the list scrolls in that element, else with the window.
   constructor(element, { key, build, update, near, scroller = null }) {
-    Object.assign(this, { element, key, build, update, near, scroller, items: [], shown: new Map() })
+    this.element = element
+    this.key = key
+    this.build = build
+    this.update = update
+    this.near = near
+    this.scroller = scroller
+    /** @type {any[]} */
+    this.items = []
+    this.shown = new Map()
+    /** How many there are in all where not all were read. @type {number | undefined} */
+    this.total = undefined
     const wake = () => this.schedule()
     ;(scroller ?? window).addEventListener('scroll', wake, { passive: true })
     addEventListener('resize', () => {
@@ -78,8 +88,7 @@ export class VirtualList {
       // Elements stand in the order in which they are read and tabbed through.
       const next = before ? before.nextSibling : this.element.firstChild
       if (entry.element !== next) {
-        if (!entry.element.contains(document.activeElement) || !entry.element.isConnected)
-          this.element.insertBefore(entry.element, next)
+        if (!entry.element.contains(document.activeElement) || !entry.element.isConnected) this.element.insertBefore(entry.element, next)
       }
       before = entry.element
     }

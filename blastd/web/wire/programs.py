@@ -1,5 +1,9 @@
 """Programs on the wire: tasks, options and formats of the installed BLAST+."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from blastd.web.wire.base import Wire
 
 
@@ -8,6 +12,7 @@ class OptionView(Wire, frozen=True, kw_only=True):
 
     name: str
     type: str
+    flag: Annotated[bool, Meta(description="Whether BLAST+ takes it without a value.")]
     default: str | None
     minimum: float | None
     maximum: float | None
@@ -26,6 +31,7 @@ class ProgramTaskView(Wire, frozen=True, kw_only=True):
     """A preset of a program, with the defaults that it changes."""
 
     name: str
+    title: str
     help: str
     defaults: dict[str, str]
 
