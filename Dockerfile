@@ -1,5 +1,5 @@
-# blastd with NCBI BLAST+ of Debian, as a user of its own. The same image serves as `kubernetes.image`.
-FROM debian:bookworm-slim AS build
+# blastd with the NCBI BLAST+ of Debian 13, as a user of its own. The same image serves as `kubernetes.image`.
+FROM debian:trixie-slim AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3 python3-venv \
     && python3 -m venv /opt/pip \
@@ -11,7 +11,7 @@ COPY migrations migrations
 # pip stays behind in this stage.
 RUN /opt/pip/bin/pip --python /opt/blastd/bin/python install --no-cache-dir .
 
-FROM debian:bookworm-slim
+FROM debian:trixie-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3 ncbi-blast+ ca-certificates \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \

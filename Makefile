@@ -8,7 +8,7 @@ FIGURES := tests/benchmarks/figures.json
 # On the disk of this folder: /tmp may be memory, where a flush costs nothing, or crowded, where each new file costs half a millisecond.
 BENCH := $(CURDIR)/.bench
 
-.PHONY: help run demo test hammer schedules slow check audit table page browser cluster crash storm faults bench bench-smoke bench-cluster load system install dev clean
+.PHONY: help run demo test hammer schedules slow versions check audit table page browser cluster crash storm faults bench bench-smoke bench-cluster load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -33,6 +33,12 @@ schedules: system dev ## live 5,000 schedules of virtual time; SCHEDULES="FIRST 
 
 slow: system dev ## tests that take longer: broken disks and stores, crashes, large files, restore
 	$(PYTEST) -n 2 --dist worksteal -m slow
+
+versions: system dev ## tests that touch BLAST+ with that of Debian 13, and every program in every format with the newest of Debian
+	@bash config/other-blast.sh .blast/trixie trixie
+	PATH=$(CURDIR)/.blast/trixie/bin:$$PATH $(PYTEST) -n 2 --dist worksteal -m "blast and not slow"
+	@bash config/other-blast.sh .blast/sid sid
+	PATH=$(CURDIR)/.blast/sid/bin:$$PATH $(PYTEST) -n 2 --dist worksteal -m formats
 
 check: dev ## lint, types, layers, repeated blocks
 	$(BIN)/ruff check .

@@ -16,7 +16,15 @@ from blastd.core.engine import Trouble
 
 SIGABRT, SIGBUS, SIGKILL, SIGSEGV, SIGXCPU, SIGXFSZ = 6, 7, 9, 11, 24, 25
 
-MEMORY_WORDS = ("bad_alloc", "out of memory", "memory allocation", "cannot allocate", "zero-fill pages", "enomem")
+MEMORY_WORDS = (
+    "bad_alloc",
+    "out of memory",
+    "memory allocation",
+    "cannot allocate",
+    "zero-fill pages",
+    "enomem",
+    "failed to map segment",
+)
 DISK_WORDS = ("no space left", "failed to write", "write failed", "disk quota", "ios_failure", "iostream error")
 # What 2.12 says, with exit code 3, when a memory limit stops it while it prepares a search.
 VAGUE = "Unknown error code -1"

@@ -75,8 +75,13 @@ class DatabaseFacts(Frozen, frozen=True, kw_only=True):
 # ---------------------------------------------------------------- catalogue
 
 
-def catalogue(version: str, helps: Mapping[str, Mapping[str, Option]]) -> Catalogue:
-    """Return what is offered, from the options that each program tells of itself."""
+def catalogue(
+    version: str, helps: Mapping[str, Mapping[str, Option]], tried: Mapping[str, Mapping[str, str]] | None = None
+) -> Catalogue:
+    """Return what is offered, from the options that each program tells of itself.
+
+    *tried* are defaults by task that were seen in a search.
+    """
     programs = {}
     for name, (title, query, database) in TITLES.items():
         if name not in helps:
@@ -88,7 +93,7 @@ def catalogue(version: str, helps: Mapping[str, Mapping[str, Option]]) -> Catalo
                 name=task,
                 title=TASK_TITLES[task],
                 help=TASK_HELP[task],
-                defaults={**defaults, **_told(told, task)},
+                defaults=_defaults(task, defaults, told, (tried or {}).get(task, {})),
             )
             for task, defaults in TASKS[name].items()
             if task in known
@@ -98,9 +103,13 @@ def catalogue(version: str, helps: Mapping[str, Mapping[str, Option]]) -> Catalo
     return Catalogue(blast_version=version, programs=programs)
 
 
-def _told(told: Mapping[str, Option], task: str) -> dict[str, str]:
-    """Return the defaults that the help itself tells for a task."""
-    return {name: option.by_task[task] for name, option in told.items() if task in option.by_task}
+def _defaults(
+    task: str, known: Mapping[str, str], told: Mapping[str, Option], tried: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the defaults of a task that differ from the program's: *known* ones, those of the help, and those seen."""
+    by_help = {name: option.by_task[task] for name, option in told.items() if task in option.by_task}
+    seen = {name: value for name, value in tried.items() if name in told and value != told[name].default}
+    return {**known, **by_help, **seen}
 
 
 def _offered(program: str, told: Mapping[str, Option]) -> dict[str, Option]:

@@ -10,6 +10,8 @@ from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, PROTEIN_QUERY
 from tests.patience import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.blast
+
 SEARCHES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("blastn", "megablast", "tnt", {}),
     ("blastn", "blastn", "tnt", {"evalue": 1000, "word_size": 7}),

@@ -10,6 +10,8 @@ import pytest
 from tests.daemon import Answer, Daemon
 from tests.databases import CASES, LAMBDA_QUERY, PROTEIN_QUERY
 
+pytestmark = pytest.mark.blast
+
 JOBS = "/api/blast/jobs"
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.daemon import Daemon
 from tests.databases import make
 
+pytestmark = pytest.mark.blast
+
 CODONS = dict(zip("ACDEFGHIKLMNPQRSTVWY", ["GCT", "TGT", "GAT", "GAA", "TTT", "GGT", "CAT", "ATT", "AAA", "CTG", "ATG", "AAT", "CCT", "CAA", "CGT", "TCT", "ACT", "GTT", "TGG", "TAT"], strict=True))  # fmt: skip
 CHANCE = random.Random(5)
 

@@ -13,6 +13,8 @@ from Bio.Blast import NCBIXML
 from tests.daemon import Daemon
 from tests.databases import CASES, LAMBDA_QUERY, PROTEIN_QUERY, make, random_dna
 
+pytestmark = pytest.mark.blast
+
 NUMBERS = {
     "tabular": 6,
     "commented": 7,

@@ -8,6 +8,8 @@ import pytest
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY
 
+pytestmark = pytest.mark.blast
+
 STD = [
     "qaccver",
     "saccver",

@@ -14,6 +14,8 @@ from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, NO_HITS_QUERY, SLOW, SLOW_QUERY
 from tests.patience import PATIENCE_SECONDS, until
 
+pytestmark = pytest.mark.blast
+
 ENDS = ("completed", "failed", "cancelled")
 ROW_FIELDS = [
     "job_id",

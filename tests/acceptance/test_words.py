@@ -16,6 +16,8 @@ from tests import wrappers
 from tests.daemon import Answer, Daemon, cli
 from tests.databases import LAMBDA_QUERY
 
+pytestmark = pytest.mark.blast
+
 ODD_LINE = "Something <odd> happened & nobody knows what"
 TAXA = {1: 1, 2: 1, 561: 2, 562: 561, 83333: 562, 10699: 1, 10710: 10699, 9606: 1}
 """Taxonomy ids and what lies above each."""

@@ -302,7 +302,7 @@ async def test_K07_a_stager_that_is_frozen_loses_its_turn(bench: Bench) -> None:
     assert (cached(bench) / ".complete").exists()
 
 
-async def test_U11_another_version_of_blast_in_the_image_is_refused_and_both_are_named(bench: Bench) -> None:
+async def test_U11_V11_another_version_of_blast_in_the_image_is_refused_and_both_are_named(bench: Bench) -> None:
     pod = await bench.pod()
     path = pod.access / "plan.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"blast_version": "2.1.0+"}))

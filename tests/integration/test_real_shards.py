@@ -16,6 +16,8 @@ from blastd.results.formats import projection
 from tests.databases import DATA
 from tests.fakes import START
 
+pytestmark = pytest.mark.blast
+
 ID = JobId("00000000-0000-4000-8000-000000000007")
 SHARDS = [f"shard_{number:02}" for number in range(10)]
 LIMIT = 500

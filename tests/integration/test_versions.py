@@ -87,7 +87,7 @@ async def of_one_version(service: Service, row: dict[str, Any], version: str) ->
 
 
 @pytest.mark.parametrize("shards", [2, 4])
-async def test_U11_a_search_whose_blast_is_replaced_half_way_is_of_one_version(
+async def test_U11_V04_a_search_whose_blast_is_replaced_half_way_is_of_one_version(
     installed: Installed, tmp_path: Path, database_folder: Path, shards: int
 ) -> None:
     installed.install(None, waits_from=2)
@@ -110,7 +110,7 @@ async def test_U11_a_search_whose_blast_is_replaced_half_way_is_of_one_version(
         assert stored(service, same["job_id"]) == stored(service, job_id)
 
 
-async def test_U11_a_retry_after_an_upgrade_keeps_no_unit_of_the_version_before(
+async def test_U11_V04_a_retry_after_an_upgrade_keeps_no_unit_of_the_version_before(
     installed: Installed, tmp_path: Path, database_folder: Path
 ) -> None:
     installed.install(None, waits_from=2)
@@ -130,7 +130,7 @@ async def test_U11_a_retry_after_an_upgrade_keeps_no_unit_of_the_version_before(
         await of_one_version(service, await service.ended(job_id), OTHER)
 
 
-async def test_U11_formats_and_reuse_ask_for_the_version_that_is_there_now(
+async def test_U11_V04_formats_and_reuse_ask_for_the_version_that_is_there_now(
     installed: Installed, tmp_path: Path, database_folder: Path
 ) -> None:
     installed.install(None)

@@ -29,6 +29,8 @@ from blastd.core.search import Arguments, Search
 from tests.catalogue import blast_2_12, captured, told
 from tests.databases import DATA
 
+pytestmark = pytest.mark.blast
+
 OFFERED = blast_2_12()
 XML = """<ncbi_application xmlns="ncbi:application"><arguments>{}</arguments></ncbi_application>"""
 
