@@ -9,7 +9,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY blastd blastd
 COPY migrations migrations
 # pip stays behind in this stage.
-RUN /opt/pip/bin/pip --python /opt/blastd/bin/python install --no-cache-dir .
+RUN /opt/pip/bin/pip --python /opt/blastd/bin/python install --no-cache-dir '.[server]'
 
 FROM debian:trixie-slim
 RUN apt-get update \

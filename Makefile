@@ -116,7 +116,7 @@ dev: $(VENV)/developed
 $(VENV)/installed: pyproject.toml
 	@sh config/venv.sh $(VENV)
 	@echo "== installing blastd and what it needs into $(VENV) (about half a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server]'
 	@touch $@
 
 $(VENV)/developed: pyproject.toml

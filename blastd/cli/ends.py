@@ -13,6 +13,8 @@ from blastd.cli.reading import read
 from blastd.cli.words import say
 from blastd.errors import BlastdError, Invalid
 
+SERVER_PARTS = frozenset({"anyio", "azure", "jinja2", "kubernetes_asyncio", "prometheus_client", "structlog"})
+"""Packages that only a server has; a client is installed without them."""
 OF_OUTPUT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, None})
 
 
@@ -64,6 +66,11 @@ def _end(error: BaseException) -> int:
         of_output = error.filename is None and error.errno in OF_OUTPUT
         what = "the output can't be written" if of_output else str(error.filename or "the system refuses")
         say(f"blastd: {what}: {error.strerror or error}")
+        return ExitCode.USAGE
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in SERVER_PARTS:
+        say(
+            f"blastd: this command needs the parts of the server ({error.name} is missing): pip install 'blastd[server]'"
+        )
         return ExitCode.USAGE
     say(
         f"blastd: this should not happen, and is a fault of blastd ({type(error).__name__}: {error}). Please report it."

@@ -46,20 +46,27 @@ def command(commands: Sub, name: str, run: str, about: str, example: str) -> Par
     head = "examples" if "\n" in example else "example"
     text = f"{head}:\n  " + example.replace("\n", "\n  ")
     parser = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".", epilog=text)
-    parser.set_defaults(run=later(run), talks=False)
+    parser.set_defaults(run=Later(run), talks=False)
     made: Parser = parser
     made.examples = tuple(example.splitlines())
     return made
 
 
-def later(target: str) -> Callable[[argparse.Namespace], int]:
-    """Return a command whose module is read when it runs: those of the server take a moment, or may not be installed."""
-    module, _, name = target.rpartition(".")
+class Later:
+    """A command whose module is read when it runs: those of the server take a moment, or may not be installed."""
 
-    def run(given: argparse.Namespace) -> int:
-        return int(getattr(import_module(f"blastd.cli.{module}"), name)(given))
+    def __init__(self, target: str) -> None:
+        """Take MODULE.FUNCTION of this package."""
+        self._module, _, self._name = target.rpartition(".")
 
-    return run
+    def function(self) -> Callable[[argparse.Namespace], int]:
+        """Return the function, from its module."""
+        found: Callable[[argparse.Namespace], int] = getattr(import_module(f"blastd.cli.{self._module}"), self._name)
+        return found
+
+    def __call__(self, given: argparse.Namespace) -> int:
+        """Run the command."""
+        return self.function()(given)
 
 
 def service_flags(parser: argparse.ArgumentParser) -> None:
@@ -116,7 +123,9 @@ def settings_flags(parser: argparse.ArgumentParser) -> None:
 
 def result_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a command that follows a search and writes its result."""
-    parser.add_argument("--format", choices=FORMATS, help="write the result in this format")
+    parser.add_argument(
+        "--format", metavar="FORMAT", choices=FORMATS, help=f"write the result in this format: {', '.join(FORMATS)}"
+    )
     parser.add_argument("--fields", metavar="FIELDS", help="columns of a tabular format, like 'qaccver saccver pident'")
     parser.add_argument("--out", metavar="FILE", help="file for the result (default: standard output)")
     timeout_flag(parser)

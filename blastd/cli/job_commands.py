@@ -22,7 +22,7 @@ def _submit(commands: Sub) -> None:
         "blastd submit --program blastn --db nt query.fa -o evalue=1e-10 -o max_target_seqs=50\n"
         "blastd submit --program blastp --db swissprot proteins.fa.gz --wait --format xml --out hits.xml\n"
         "zcat reads.fa.gz | blastd submit --program blastn --db 16S_demo - -- -evalue 1e-5 -ungapped\n"
-        "blastd submit --program blastp --subject mine.fa query.fa --wait --format pairwise\n"
+        "blastd submit --program blastp --subject mine.fa proteins.fa.gz --wait --format pairwise\n"
         "blastd submit --cfg elastic-blast.ini --wait",
     )
     parser.add_argument("files", metavar="FASTA", nargs="*", help="query files, plain or gzip; - is standard input")
@@ -146,7 +146,13 @@ def _results(commands: Sub) -> None:
         "blastd results 3f9c27a81b04 --format xml --out hits.xml",
     )
     parser.add_argument("job", metavar="ID", help="id, or its first 8 or more digits")
-    parser.add_argument("--format", choices=FORMATS, default="tabular", help="format (default: tabular)")
+    parser.add_argument(
+        "--format",
+        metavar="FORMAT",
+        choices=FORMATS,
+        default="tabular",
+        help=f"{', '.join(FORMATS)} (default: tabular)",
+    )
     parser.add_argument("--fields", metavar="FIELDS", help="columns of a tabular format")
     parser.add_argument("--out", metavar="FILE", help="file (default: standard output)")
     parser.add_argument("--partial", action="store_true", help="while it runs: what is done already")

@@ -42,7 +42,6 @@ KEPT = (
     Column(name="url"),
     Column(name="token", heading="TOKEN"),
 )
-STATES = (Column(name="status"), Column(name="jobs", right=True))
 PROGRAMS = (
     Column(name="name", heading="PROGRAM", whole=True),
     Column(name="query"),

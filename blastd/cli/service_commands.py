@@ -100,7 +100,7 @@ def _status(commands: Sub) -> None:
             "status",
             "service.status",
             "say how the service is, how many jobs stand where, and list the active ones",
-            "blastd status\nblastd status -o id | xargs blastd wait",
+            "blastd status\nblastd status -o id | xargs -r blastd wait",
         )
     )
 

@@ -156,5 +156,32 @@ def _openapi(commands: Sub) -> None:
     )
 
 
-EVERY = (_serve, _token, _doctor, _migrate, _backup, _fsck, _export, _import, _openapi)
+def _completion(commands: Sub) -> None:
+    parser = command(
+        commands,
+        "completion",
+        "shells.completion",
+        "print the completion script of a shell",
+        "blastd completion bash > ~/.local/share/bash-completion/completions/blastd\n"
+        "blastd completion zsh > ~/.zfunc/_blastd",
+    )
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+
+
+def _man(commands: Sub) -> None:
+    parser = command(
+        commands,
+        "man",
+        "shells.man",
+        "print the manual page",
+        "blastd man | man -l -\nblastd man --out ~/.local/share/man/man1/blastd.1",
+    )
+    parser.add_argument("--out", metavar="FILE", help="file (default: standard output)")
+
+
+EVERY = (
+    _serve, _token, _doctor, _migrate, _backup, _fsck, _export, _import, _openapi, _completion, _man,
+)  # fmt: skip
 """In the order of the help."""
+SHELLS = ("bash", "zsh", "fish", "tcsh")
+"""Whose completion scripts shtab writes."""
