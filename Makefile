@@ -8,7 +8,7 @@ FIGURES := tests/benchmarks/figures.json
 # On the disk of this folder: /tmp may be memory, where a flush costs nothing, or crowded, where each new file costs half a millisecond.
 BENCH := $(CURDIR)/.bench
 
-.PHONY: help run demo test hammer schedules slow versions check audit table page browser cluster crash storm faults bench bench-smoke bench-cluster load system install dev clean
+.PHONY: help run demo test hammer schedules slow versions check floor pythons audit table page browser cluster crash storm faults bench bench-smoke bench-cluster load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -46,6 +46,20 @@ check: dev ## lint, types, layers, repeated blocks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 --ignore-imports=y --ignore-signatures=y --score=n blastd
+
+floor: system ## the unit and integration tests with the lowest versions that pyproject.toml allows, in an environment of its own
+	@sh config/venv.sh .floor
+	@.floor/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
+	.floor/bin/uv pip compile --quiet --python .floor/bin/python --resolution lowest-direct pyproject.toml --output-file .floor/lowest.txt
+	.floor/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint .floor/lowest.txt
+	.floor/bin/python -m pytest -n 2 --dist worksteal -m "not slow" $(FLOOR)
+
+FLOOR ?= tests/unit tests/integration
+PYTHONS ?= 3.12 3.13
+pythons: system ## the unit tests with other Pythons, each in an environment of its own (PYTHONS="3.12 3.13")
+	@for version in $(PYTHONS); do sh config/venv.sh .python$$version $$version && \
+		.python$$version/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && \
+		.python$$version/bin/python -m pytest -n 2 --dist worksteal -m "not slow" $(FLOOR) || exit 1; done
 
 audit: dev ## look for known flaws in what is installed (asks a service on the network); AUDIT are more flags of pip-audit
 	$(BIN)/python -m pip install --quiet 'pip-audit>=2.7'
@@ -126,4 +140,4 @@ $(VENV)/developed: pyproject.toml
 	@touch $@ $(VENV)/installed
 
 clean: ## remove the environment and the demonstration
-	rm -rf $(VENV) .blastweb .demo .hammer $(BENCH)
+	rm -rf $(VENV) .floor .python3.* .blastweb .demo .hammer $(BENCH)
