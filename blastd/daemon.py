@@ -34,9 +34,11 @@ from blastd.service import Services
 from blastd.service.databases.catalogue import Databases
 from blastd.service.posting import Posting, posting
 from blastd.service.services import Warmer
+from blastd.service.taxonomy.taxa import Taxa
 from blastd.store import private, tokens
 from blastd.store.files import Files
 from blastd.store.sqlite import Store, open_database
+from blastd.taxonomy.shelf import Shelf
 from blastd.threads import Threads, system_threads
 from blastd.tracking.finish import Finisher
 from blastd.tracking.launch import Launcher, LaunchSettings
@@ -169,12 +171,15 @@ async def _parts(
     chance = outside.chance
     databases = Databases(
         folders=settings.databases.dirs,
+        taxonomy=settings.databases.taxonomy_dirs,
         tools=applications.tools,
         store=store,
         files=files,
         clock=clock,
         rescan_seconds=settings.databases.rescan_seconds,
     )
+    shelf = Shelf(files.root / "taxa", applications.tools, clock, databases.derived)
+    taxa = Taxa(databases, shelf, [*settings.databases.taxonomy_dirs, files.databases], clock)
     query_files = QueryFiles(store, files, clock)
     await query_files.restore()
     await databases.recover()
@@ -189,7 +194,7 @@ async def _parts(
         settings.retention.days,
         dry_run=settings.retention.dry_run,
         generations_days=settings.retention.generations_days,
-        sweep_generations=lambda used: pins.sweep(used) + databases.sweep_ids(used),
+        sweep_generations=lambda used: pins.sweep(used) + databases.sweep_ids(used) + taxa.sweep(used),
         metrics=metrics,
     )
     services = Services(
@@ -203,6 +208,7 @@ async def _parts(
         pins=pins,
         databases=databases,
         turns=turns,
+        taxa=taxa,
         completed=completed,
         tools=applications.tools,
         offered=applications.offered,

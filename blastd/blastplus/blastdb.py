@@ -95,17 +95,19 @@ async def scan(
     tools: Tools,
     previous: Scan | None = None,
     told: Callable[[BlastDatabase], None] | None = None,
+    taxonomy: Sequence[Path] = (),
 ) -> Scan:
     """Look through *folders* and return what is there; *previous* saves reading what did not change.
 
-    *told* is called with each database as it was looked at.
+    *told* is called with each database as it was looked at. *taxonomy* are folders with files of taxonomy, for databases
+    that have none beside them, in which *folders* are looked through after them.
     Never raises for a database or folder: it is listed with its reason.
     """
     found, problems = await offload(walk, folders)
     known = {(database.path, database.molecule): database for database in (previous or Scan()).databases}
     databases: dict[int, BlastDatabase] = {}
     waiting = list(enumerate(found))[::-1]
-    beside = organisms.Finder(folders, [database.taxonomy for database in known.values()])
+    beside = organisms.Finder([*taxonomy, *folders], [database.taxonomy for database in known.values()])
 
     async def look() -> None:
         while waiting:

@@ -4,9 +4,7 @@ It serves whether databases share ids, which of several databases holds a sequen
 database's size is ever in the daemon's memory.
 """
 
-import asyncio
 import mmap
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,20 +12,18 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from blastd.aio import Tasks, duty, owning_tasks
-from blastd.blastplus import idindex, process
+from blastd.aio import duty
+from blastd.blastplus import idindex
 from blastd.blastplus.blastdb import BlastDatabase, quoted
+from blastd.blastplus.derived import Derived, clean, run_program, sweep
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.model import Frozen
-from blastd.errors import ToolFailed, Unavailable
+from blastd.errors import Unavailable
 
 log = structlog.get_logger()
 
-LIMITS = process.Limits(seconds=3600.0, nice=10)
-"""Three million ids take some fifteen seconds."""
-YOUNG_SECONDS = 3600.0
 RETRY_SECONDS = 10
 COMPARED = 1000
 """Pairs of databases of which it is remembered what they share."""
@@ -72,17 +68,11 @@ def source_at(made: Generation, *, parsed: bool) -> Source:
 class Ids:
     """Indices by fingerprint, and the tasks that make them."""
 
-    def __init__(self, folder: Path, tools: Tools, clock: Clock) -> None:
-        """Keep indices in *folder*."""
+    def __init__(self, folder: Path, tools: Tools, clock: Clock, derived: Derived) -> None:
+        """Keep indices in *folder*; *derived* owns what makes them."""
         self._folder, self._tools, self._clock = folder, tools, clock
-        self._tasks: Tasks | None = None
-        self._ended: dict[str, asyncio.Future[None]] = {}
+        self._derived = derived
         self._shared: dict[tuple[str, str], SharedIds] = {}
-
-    async def run(self) -> None:
-        """Own the tasks that make indices, until cancelled."""
-        async with owning_tasks() as self._tasks:
-            await asyncio.Event().wait()
 
     def path(self, source: Source) -> Path:
         """Return where the index of a database is or will be."""
@@ -93,32 +83,7 @@ class Ids:
 
         Raises ToolFailed when it could not be made; who asks again has it tried again.
         """
-        if await duty(self.path(source).exists):
-            return True
-        ended = self._ended.get(source.fingerprint)
-        if ended is None:
-            ended = self._ended[source.fingerprint] = asyncio.get_running_loop().create_future()
-            ended.add_done_callback(lambda future: future.exception())  # nobody may be waiting
-            if self._tasks is None:
-                self._give_back(source, ToolFailed("The service is starting."))
-            else:
-                self._tasks.start(
-                    f"ids {source.fingerprint[:12]}", self._make(source), lambda error: self._give_back(source, error)
-                )
-        done, _ = await asyncio.wait({ended}, timeout=seconds)
-        if not done:
-            return False
-        ended.result()
-        return True
-
-    def _give_back(self, source: Source, error: BaseException | None) -> None:
-        ended = self._ended.pop(source.fingerprint)
-        if isinstance(error, Exception):
-            ended.set_exception(error)
-        elif error is not None:
-            ended.set_exception(ToolFailed("The service is stopping."))
-        else:
-            ended.set_result(None)
+        return await self._derived.made(self.path(source), lambda: self._make(source), seconds)
 
     async def _make(self, source: Source) -> None:
         begin, target = self._clock.monotonic(), self.path(source)
@@ -129,35 +94,24 @@ class Ids:
             await self._run(source, words, f"%o %l %i {'%a' if source.parsed else '%t'}", part)
             await duty(part.replace, target)
         finally:
-            await duty(_clean, part)
+            await duty(clean, part)
         log.info("ids_indexed", database=source.name, seconds=round(self._clock.monotonic() - begin, 1))
 
     async def _run(self, source: Source, words: Sequence[str], outfmt: str, stem: Path) -> bytes:
         """Run our own program on a listing of a database, and return what it prints. Raises ToolFailed."""
-        out, errors = stem.with_name(f"{stem.name}.out"), stem.with_name(f"{stem.name}.err")
         listing = [
             self._tools.paths["blastdbcmd"], "-db", quoted(source.name), "-dbtype", source.molecule, "-entry", "all",
             "-outfmt", outfmt,
         ]  # fmt: skip
-        try:
-            ended = await process.run(
-                [sys.executable, "-I", "-S", idindex.__file__, *words, *listing],
-                cwd=Path(source.folder),
-                env=self._tools.environment,
-                stdout=out,
-                stderr=errors,
-                limits=LIMITS,
-                clock=self._clock,
-            )
-            if ended.exit_code != 0:
-                said = (await duty(process.excerpt, errors, 500)).strip()
-                raise ToolFailed(f"The ids of {source.name} can't be read: {said or 'it took too long'}")
-            return await duty(out.read_bytes)
-        except OSError as error:
-            raise ToolFailed(f"The ids of {source.name} can't be read: {error}.") from error
-        finally:
-            for path in (out, errors):
-                await duty(path.unlink, missing_ok=True)
+        return await run_program(
+            idindex.__file__,
+            [*words, *listing],
+            stem=stem,
+            cwd=Path(source.folder),
+            env=self._tools.environment,
+            clock=self._clock,
+            failure=f"The ids of {source.name} can't be read",
+        )
 
     async def shared(self, first: Source, second: Source) -> SharedIds:
         """Return what two databases share, whose indices are made. Raises ToolFailed."""
@@ -199,19 +153,7 @@ class Ids:
 
     def sweep(self, used: set[str], now_seconds: float) -> int:
         """Remove indices that are not of *used* fingerprints and not young; blocking. Returns how many."""
-        removed = 0
-        if not self._folder.is_dir():
-            return 0
-        for path in self._folder.iterdir():
-            if path.name.partition(".")[0] not in used and now_seconds - path.stat().st_mtime > YOUNG_SECONDS:
-                path.unlink(missing_ok=True)
-                removed += 1
-        return removed
-
-
-def _clean(part: Path) -> None:
-    for path in part.parent.glob(f"{part.name}*"):
-        path.unlink(missing_ok=True)
+        return sweep(self._folder, used, now_seconds)
 
 
 class Lookup:

@@ -129,6 +129,13 @@ class DatabasesSettings(SettingsSection, frozen=True, kw_only=True):
     rescan_seconds: Annotated[Seconds, about("How often the folders are looked through; 0: only when asked.", ge=0)] = (
         30.0
     )
+    taxonomy_dir: Annotated[
+        Path | None,
+        about(
+            "Folder with NCBI's taxonomy: taxdump as it is unpacked (names.dmp, nodes.dmp, merged.dmp, delnodes.dmp), and "
+            "taxdb and taxonomy4blast.sqlite3 for databases that have none beside them. Empty: they are looked for in dirs."
+        ),
+    ] = None
     upload_bytes: Annotated[int, about("Largest FASTA from which a user may make a database.", ge=1)] = 4 * GIB
     at_once: Annotated[int, about("Databases that are made or fetched at the same time.", ge=1, le=64)] = 2
     fetch_tries: Annotated[
@@ -137,6 +144,11 @@ class DatabasesSettings(SettingsSection, frozen=True, kw_only=True):
     fetch_retry_seconds: Annotated[
         Seconds, about("How long a fetch waits after the first failure; then twice that, up to an hour.", gt=0)
     ] = 10.0
+
+    @property
+    def taxonomy_dirs(self) -> list[Path]:
+        """Return where files of NCBI's taxonomy are looked for that don't lie beside a database, the first that counts first."""
+        return [*([self.taxonomy_dir] if self.taxonomy_dir is not None else []), *self.dirs]
 
 
 class BlastSettings(SettingsSection, frozen=True, kw_only=True):

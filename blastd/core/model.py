@@ -120,6 +120,8 @@ class DatabaseRef(Frozen, frozen=True, kw_only=True):
     version: int = 5
     taxonomy: str = ""
     """Names the content of the files that tell of organisms, as they were; empty: there were none."""
+    taxa: str = ""
+    """Names the taxonomy that gives ranks, names and lineages here; empty: there was none."""
 
 
 class UnitKind(StrEnum):

@@ -29,6 +29,7 @@ from blastd.service.search.reuse import Reuse
 from blastd.service.search.subjects import Subjects
 from blastd.service.search.submit import Submit
 from blastd.service.system import SIZE_SECONDS, Component, System
+from blastd.service.taxonomy.taxa import Taxa
 from blastd.service.webhooks import Webhooks
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
@@ -65,6 +66,7 @@ class Services:
         pins: Pins,
         databases: Databases,
         turns: Turns,
+        taxa: Taxa,
         completed: News[JobId],
         tools: Tools,
         offered: Catalogue,
@@ -77,7 +79,7 @@ class Services:
         self.version, self.blast_version = version, offered.blast_version
         metrics.build.labels(version=version, blast_version=offered.blast_version).set(1)
         self.stopping = asyncio.Event()
-        self.databases, self._pins, self._warmer = databases, pins, warmer
+        self.databases, self.taxa, self._pins, self._warmer = databases, taxa, pins, warmer
         if warmer is not None:
             databases.warm_on = warmer.warm_nodes
         makings = Makings(
@@ -153,7 +155,8 @@ class Services:
         return {
             "measure": lambda: every(MEASURE_SECONDS, self.system.measure, self.clock, "measure", now),
             "index-hits": self.results.indices.run,
-            "ids": self.databases.ids.run,
+            "derived": self.databases.derived.run,
+            "taxa": self.taxa.run,
             "weigh": lambda: every(SIZE_SECONDS, self.system.weigh, self.clock, "weigh", weigh_now),
             "rescan": self.databases.watch,
             "build-databases": self.database_tasks.run,

@@ -76,7 +76,7 @@ POSITIONS = """UPDATE job SET queue_position = places.value, updated_at = :now
                FROM json_each(:places) AS places
                WHERE job_id = places.key AND status = 'queued' AND queue_position IS NOT places.value"""
 FINGERPRINTS = """SELECT DISTINCT name.value FROM job, json_each(job.databases) AS d,
-                  json_each(json_array(d.value ->> '$.fingerprint', d.value ->> '$.taxonomy')) AS name
+                  json_each(json_array(d.value ->> '$.fingerprint', d.value ->> '$.taxonomy', d.value ->> '$.taxa')) AS name
                   WHERE name.value IS NOT NULL AND (:since IS NULL OR finished_at IS NULL OR finished_at >= :since)"""
 ALL_IDS = "SELECT job_id FROM job WHERE job_id > :after ORDER BY job_id LIMIT :limit"
 

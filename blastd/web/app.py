@@ -9,7 +9,7 @@ from aiohttp import web
 
 from blastd.config import Settings
 from blastd.service import Services
-from blastd.web import databases, events, jobs, ncbi, results, submit, system
+from blastd.web import databases, events, jobs, ncbi, results, submit, system, taxa
 from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
 from blastd.web.openapi import Route, document
 from blastd.web.packing import pack
@@ -24,6 +24,7 @@ ROUTES: tuple[Route, ...] = (
     *results.ROUTES,
     *events.ROUTES,
     *databases.ROUTES,
+    *taxa.ROUTES,
     *system.ROUTES,
 )
 SMALL_BODY = 1 << 20

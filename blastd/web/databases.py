@@ -48,11 +48,15 @@ async def named(request: web.Request) -> Listed:
 
 def asked_molecule(request: web.Request) -> str:
     """Return the molecule that the address asks for, empty if it does not say. Raises Invalid."""
-    query = wire.decode_query(wire.MoleculeQuery, request.query, request.query.items())
-    molecule = LETTERS.get(query.molecule.lower(), "") if query.molecule else ""
-    if query.molecule and not molecule:
+    return letters_of(wire.decode_query(wire.MoleculeQuery, request.query, request.query.items()).molecule)
+
+
+def letters_of(molecule: str) -> str:
+    """Return what BLAST+ calls a molecule, empty for none. Raises Invalid for a word that is none."""
+    letters = LETTERS.get(molecule.lower(), "") if molecule else ""
+    if molecule and not letters:
         raise Invalid([("/molecule", "molecule is nucleotide or protein.")])
-    return molecule
+    return letters
 
 
 def database_view(one: Listed) -> wire.DatabaseView:
@@ -82,6 +86,7 @@ async def rescan(request: web.Request) -> web.Response:
     """Look through the folders now and answer the catalogue."""
     services = request.app[SERVICES]
     await services.databases.rescan()
+    await services.taxa.notice()
     return await list_databases(request)
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from blastd.aio import duty, offload
 from blastd.blastplus import blastdb, catalogue, entries, makedb, taxonomy
 from blastd.blastplus.blastdb import BlastDatabase, Scan
+from blastd.blastplus.derived import Derived
 from blastd.blastplus.folders import SeenDatabase
 from blastd.blastplus.ids import Ids
 from blastd.blastplus.organisms import Finder
@@ -45,6 +46,7 @@ class Databases:
         self,
         *,
         folders: Sequence[Path],
+        taxonomy: Sequence[Path] = (),
         tools: Tools,
         store: Store,
         files: Files,
@@ -53,15 +55,18 @@ class Databases:
     ) -> None:
         """Take the parts; nothing is read before `rescan`."""
         self.warm_on: Callable[[str], tuple[str, ...]] = lambda _fingerprint: ()
-        self._folders = list(folders)
+        self._folders, self._taxonomy = list(folders), list(taxonomy)
         self._tools, self._store, self._files, self._clock = tools, store, files, clock
         self._rescan_seconds = rescan_seconds
         self._scan = Scan()
         self._facts = files.root / "catalogue.json"
         self._facts_known: Scan | None = None
         self._lock, self.scanned = asyncio.Lock(), asyncio.Event()
+        self.looked = asyncio.Event()
+        """Set after each look through the folders, for the one who keeps up with it."""
         self._taxids: dict[str, frozenset[int]] = {}
-        self.ids = Ids(files.root / "ids", tools, clock)
+        self.derived = Derived()
+        self.ids = Ids(files.root / "ids", tools, clock, self.derived)
 
     # ------------------------------------------------------------------ catalogue
     def current(self, name: str, molecule: str = "") -> BlastDatabase | None:
@@ -86,7 +91,13 @@ class Databases:
 
     async def _looked_at(self, known: BlastDatabase) -> BlastDatabase:
         found = SeenDatabase(name=known.name, path=known.path, molecule=known.molecule)
-        return await blastdb.inspect(found, self._tools, known, Finder(self._folders, [known.taxonomy]))
+        return await blastdb.inspect(
+            found, self._tools, known, Finder([*self._taxonomy, *self._folders], [known.taxonomy])
+        )
+
+    def all(self) -> Sequence[BlastDatabase]:
+        """Return all databases as the last look found them."""
+        return self._scan.databases
 
     def names(self, molecule: str = "") -> list[str]:
         """Return the names of all databases that are ready, of *molecule* if it is given."""
@@ -132,11 +143,12 @@ class Databases:
                 self._scan = self._facts_known
             own = await duty(makedb.own_folders, self._files.databases)
             told = None if self.scanned.is_set() else self._first_seen
-            self._scan = await blastdb.scan([*self._folders, *own], self._tools, self._scan, told)
+            self._scan = await blastdb.scan([*self._folders, *own], self._tools, self._scan, told, self._taxonomy)
             self.scanned.set()
             if self._scan != self._facts_known:
                 self._facts_known = self._scan
                 await offload(catalogue.save, self._facts, self._scan)
+        self.looked.set()
         return self._scan
 
     async def taxids(self, database: BlastDatabase) -> frozenset[int]:

@@ -60,6 +60,7 @@ from blastd.web.wire.system import (
     WebhookBody,
     WebhookView,
 )
+from blastd.web.wire.taxa import TaxaQuery, TaxaView, TaxonomyView, TaxonView
 from blastd.web.wire.texts import text_fault
 
 __all__ = [
@@ -116,6 +117,10 @@ __all__ = [
     "TaskAnswer",
     "TaskList",
     "TaskView",
+    "TaxaQuery",
+    "TaxaView",
+    "TaxonView",
+    "TaxonomyView",
     "Versions",
     "WaitQuery",
     "Warmed",
