@@ -13,7 +13,7 @@ import pytest
 from blastd.blastplus.position import position
 from blastd.core.ids import Owner
 from blastd.core.turns import Piece, next_ones
-from blastd.service.databases.carrying import Progress
+from blastd.service.databases.carrying import TaskProgress
 from tests.databases import LAMBDA_QUERY, random_dna
 from tests.mounts import possible, small
 from tests.patience import eventually, until
@@ -178,7 +178,7 @@ def test_Y03_work_begins_in_turns_of_owners(
 
 
 def test_Y07_time_left_follows_the_rate_of_late() -> None:
-    progress = Progress()
+    progress = TaskProgress()
     progress.bytes_total = 1000
     progress.begin("receiving")
     assert progress.seconds_left() is None

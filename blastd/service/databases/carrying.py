@@ -30,7 +30,7 @@ class Carried(Frozen, frozen=True, kw_only=True):
     detail: str = ""
 
 
-class Progress:
+class TaskProgress:
     """How far a piece of work is now: whoever does it writes, whoever shows it reads."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Progress:
 class Carrier(Protocol):
     """What carries out one kind of work."""
 
-    async def carry(self, task: DatabaseTask, progress: Progress) -> Carried:
+    async def carry(self, task: DatabaseTask, progress: TaskProgress) -> Carried:
         """Do all of it; a cancelled one leaves nothing behind but what a next try goes on with.
 
         Raises Passing to be tried again, any other error to end failed.

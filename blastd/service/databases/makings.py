@@ -17,7 +17,7 @@ from blastd.core.ids import Owner
 from blastd.core.program_table import WORDS
 from blastd.errors import BlastdError, Conflict, DatabaseBroken, DiskFull, Exhausted, Forbidden, Invalid
 from blastd.service.access import Identity
-from blastd.service.databases.carrying import Carried, Passing, Progress
+from blastd.service.databases.carrying import Carried, Passing, TaskProgress
 from blastd.service.databases.catalogue import Databases
 from blastd.service.databases.input import AT_ONCE_BYTES, Examined, examine
 from blastd.service.databases.orders import NewDatabase, drop_upload, examined, order_of
@@ -99,7 +99,7 @@ class Makings:
                 "one of yours."
             )
 
-    async def carry(self, task: DatabaseTask, progress: Progress) -> Carried:
+    async def carry(self, task: DatabaseTask, progress: TaskProgress) -> Carried:
         """Scan what was too large to be scanned before, run makeblastdb, and put the database into its place."""
         order = order_of(task, self._files.tmp)
         await self._room(order)
@@ -131,7 +131,7 @@ class Makings:
                 "or ask the operator to."
             )
 
-    async def _make(self, order: Order, progress: Progress) -> Made:
+    async def _make(self, order: Order, progress: TaskProgress) -> Made:
         reader: list[int] = []
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(self._watch(order.fasta, reader, progress), name=f"watch-{order.task_id}")
@@ -143,7 +143,7 @@ class Makings:
             finally:
                 watching.cancel()
 
-    async def _watch(self, fasta: Path, reader: list[int], progress: Progress) -> None:
+    async def _watch(self, fasta: Path, reader: list[int], progress: TaskProgress) -> None:
         """Look how far makeblastdb has read, and stop it where the disk gets full. Raises DiskFull."""
         progress.bytes_total = (await duty(fasta.stat)).st_size
         while True:

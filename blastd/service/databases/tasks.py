@@ -24,7 +24,7 @@ from blastd.core.turns import Piece, next_ones
 from blastd.errors import BlastdError, Conflict, DatabaseBroken, DiskFull, NotFound, StoreBroken, TooMany
 from blastd.metrics import Metrics
 from blastd.service.access import Identity
-from blastd.service.databases.carrying import Carried, Carrier, Passing, Progress
+from blastd.service.databases.carrying import Carried, Carrier, Passing, TaskProgress
 from blastd.service.databases.orders import first_of_all
 from blastd.store import dbhistory, dbtasks
 from blastd.store.dbtasks import DatabaseTask
@@ -62,7 +62,7 @@ class DatabaseTasks:
         self._floor = settings.retention.disk_floor_bytes
         self._wake = asyncio.Event()
         self._running: dict[str, DatabaseTask] = {}
-        self._progress: dict[str, Progress] = {}
+        self._progress: dict[str, TaskProgress] = {}
         self._tasks: Tasks | None = None
 
     # ------------------------------------------------------------------ use cases
@@ -172,7 +172,7 @@ class DatabaseTasks:
         running = [_piece(task) for task in self._running.values()]
         for piece in next_ones(waiting, running, self._settings.at_once):
             task = due[piece.key]
-            self._running[task.task_id], self._progress[task.task_id] = task, Progress()
+            self._running[task.task_id], self._progress[task.task_id] = task, TaskProgress()
             tasks.start(_name(task.task_id), self._carry(task), partial(self._ended, task.task_id))
         later = [task.due_at for task in idle if not task.cancelling and task.due_at > now]
         return min(((min(later) - now).total_seconds() if later else IDLE_SECONDS), IDLE_SECONDS)
@@ -217,7 +217,7 @@ class DatabaseTasks:
         else:
             await self._failed(task, failed)
 
-    async def _note(self, task: DatabaseTask, progress: Progress) -> None:
+    async def _note(self, task: DatabaseTask, progress: TaskProgress) -> None:
         """Write how far the work is, each second."""
         while True:
             progress.mark(self._clock.monotonic())
@@ -316,7 +316,7 @@ def _piece(task: DatabaseTask) -> Piece:
     return Piece(key=task.task_id, owner=task.owner, target=(task.name, task.molecule), since=since)
 
 
-def _note(task_id: str, progress: Progress, now: datetime, db: sqlite3.Connection) -> None:
+def _note(task_id: str, progress: TaskProgress, now: datetime, db: sqlite3.Connection) -> None:
     dbtasks.progress(
         db, task_id, progress.fraction, now, step=progress.step, bytes_done=progress.bytes_done,
         bytes_total=progress.bytes_total,

@@ -6,7 +6,7 @@ from typing import Any
 
 from blastd.core.model import Job
 from blastd.errors import Invalid
-from blastd.results import hits
+from blastd.results.aligned import STANDARD, aligned, query_letters
 
 
 def offset_of(cursor: str | None) -> int:
@@ -28,7 +28,7 @@ def page_of(limit: int, offset: int, returned: int, total: int) -> dict[str, Any
 
 def align(job: Job, folder: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Add the aligned letters to rows; blocking."""
-    gencode = hits.STANDARD if job.program in ("blastx", "tblastx") else None
+    gencode = STANDARD if job.program in ("blastx", "tblastx") else None
     if gencode is not None and str(job.options.get("query_gencode", "1")) != "1":
         return  # pairwise output has them
     letters: dict[int, str] = {}
@@ -37,5 +37,5 @@ def align(job: Job, folder: Path, rows: Sequence[dict[str, Any]]) -> None:
             continue
         number = row["query"]
         if number not in letters:
-            letters[number] = hits.query_letters(folder / "query.fa", number)
-        row["query_sequence"], row["subject_sequence"] = hits.aligned(row, letters[number], gencode)
+            letters[number] = query_letters(folder / "query.fa", number)
+        row["query_sequence"], row["subject_sequence"] = aligned(row, letters[number], gencode)
