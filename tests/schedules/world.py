@@ -252,17 +252,18 @@ class World:
         if self.cluster is not None:
             self.cluster.trouble = 0.0
             await asyncio.sleep(130.0)  # reconcile cleans up, twice
-        await asyncio.sleep(20.0)
+        await asyncio.sleep(6.0)  # what is left may take turns; `_empty` waits for longer
         await self._sweep()
         await self._empty()
         self.checker.at_rest()
 
     async def _sweep(self) -> None:
         """Let the hour pass after which files that no row owns go, for those of jobs that went as the daemon was killed."""
-        for folder in map(self.parts.files.jobs.joinpath, self.checker.cut_off()):
-            if folder.exists():
-                os.utime(folder, (0, 0))
-        await self.parts.retention.run_once()
+        left = [path for path in map(self.parts.files.jobs.joinpath, self.checker.cut_off()) if path.exists()]
+        for folder in left:
+            os.utime(folder, (0, 0))
+        if left:
+            await self.parts.retention.run_once()
 
     async def _until(self, holds: Callable[[], bool], until: float, pause: float) -> bool:
         """Wait in virtual time until something holds; False when it does not by then."""
