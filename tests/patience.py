@@ -13,6 +13,7 @@ from blastd.aio import DUTIES, FAVOURS
 
 PATIENCE_SECONDS = 120.0
 """Longer than anything takes that a test waits for, on a busy machine with a slow disk."""
+PATIENCE_MS = 1000 * PATIENCE_SECONDS
 LOOK_SECONDS = 0.02
 
 _in_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, set[asyncio.Future[Any]]] = WeakKeyDictionary()

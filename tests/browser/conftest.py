@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.daemon import Daemon
 from tests.databases import build_all
+from tests.patience import PATIENCE_MS
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +41,7 @@ def daemon(databases: Path, tmp_path: Path) -> Iterator[Daemon]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page whose scripts must not fail."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(45_000)  # other work on the machine may take it for a while
+    context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()
     failures: list[str] = []
     opened.on("pageerror", lambda error: failures.append(str(error)))

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.daemon import Daemon, make_token
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
+from tests.patience import PATIENCE_MS
 
 AXE = Path(__file__).with_name("axe").joinpath("axe.min.js").read_text()
 SHOWN = {
@@ -42,7 +43,9 @@ def themed(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 def faults(page: Page, shown: str) -> list[str]:
     """Return what axe finds once *shown* is in the page: rule, impact, and the first elements."""
-    page.wait_for_function("text => document.querySelector('main').innerText.includes(text)", arg=shown, timeout=45_000)
+    page.wait_for_function(
+        "text => document.querySelector('main').innerText.includes(text)", arg=shown, timeout=PATIENCE_MS
+    )
     page.evaluate(AXE)
     found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [

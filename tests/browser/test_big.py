@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from tests.benchmarks.local import fill
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, make
+from tests.patience import PATIENCE_MS
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
 ROWS, QUERIES, TARGETS = 10_000, 500, 200
@@ -83,7 +84,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Big]:
         for number, lines in enumerate(records[:: len(records) // QUERIES][:QUERIES])
     )
     daemon = Daemon(folder / "state", [folder / "db"]).start()
-    row = daemon.run(query, "blastn", "16S", options={"max_target_seqs": TARGETS})
+    row = daemon.ended(daemon.submit(query, "blastn", "16S", options={"max_target_seqs": TARGETS})["job_id"], 250)
     yield Big(daemon, row["job_id"], row["hits"])
     daemon.kill()
 
@@ -93,7 +94,7 @@ def test_a_result_of_seventy_thousand_hits_is_soon_there_and_small(big: Big, pag
     for seconds in (20.0, 6.0):  # the first who looks waits for the index of the hits, too
         begin = time.monotonic()
         page.goto(f"{big.daemon.url}/jobs/{big.job_id}")
-        page.locator("#panel .hrow").nth(5).wait_for(timeout=20_000)
+        page.locator("#panel .hrow").nth(5).wait_for(timeout=PATIENCE_MS)
         page.locator("#queries .vitem").nth(5).wait_for()
         assert time.monotonic() - begin < seconds
     assert page.evaluate(BYTES) < 700_000, "a page of the hits of one query, and a page of queries"
@@ -102,7 +103,7 @@ def test_a_result_of_seventy_thousand_hits_is_soon_there_and_small(big: Big, pag
 
 def test_its_tabs_load_what_is_looked_at(big: Big, page: Page) -> None:
     page.goto(f"{big.daemon.url}/jobs/{big.job_id}")
-    page.locator("#panel .hrow").nth(5).wait_for(timeout=20_000)
+    page.locator("#panel .hrow").nth(5).wait_for(timeout=PATIENCE_MS)
     assert f"of {QUERIES}" in (page.locator("#query-bar").text_content() or "")
     page.keyboard.press("n")
     page.get_by_text(f"Query 2 of {QUERIES}").wait_for()
@@ -129,7 +130,7 @@ def test_the_last_of_many_queries_is_a_few_keys_away(big: Big, browser: Browser)
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(f"{big.daemon.url}/jobs/{big.job_id}#descriptions/{QUERIES}")
-    page.get_by_text(f"Query {QUERIES} of {QUERIES}").wait_for(timeout=20_000)
+    page.get_by_text(f"Query {QUERIES} of {QUERIES}").wait_for(timeout=PATIENCE_MS)
     page.locator("#panel .hrow").nth(5).wait_for()
     assert f"big{QUERIES - 1}" in (page.locator("#query-bar").text_content() or "")
     context.close()

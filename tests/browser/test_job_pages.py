@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.daemon import Daemon
 from tests.databases import DB, LAMBDA_QUERY, SLOW, SLOW_QUERY, make, random_dna
+from tests.patience import PATIENCE_MS
 
 WIDE = {"word_size": 7, "evalue": 1000}
 
@@ -41,7 +42,7 @@ def test_several_jobs_are_chosen_cancelled_retried_and_deleted_at_once(daemon: D
     page.get_by_role("button", name="Cancel the search").click()
     for number in (1, 2, 3):
         row = page.locator(".vitem", has_text=f"slow {number}")
-        row.get_by_text("cancelled", exact=True).wait_for(timeout=20_000)
+        row.get_by_text("cancelled", exact=True).wait_for(timeout=PATIENCE_MS)
     assert daemon.job(ids[0])["status"] == "running"
     assert page.locator("#chips button[data-name=cancelled] .n").text_content() == "3"
     if not bulk.is_visible():
@@ -88,11 +89,11 @@ def test_what_waits_and_runs_is_live_with_reason_place_and_progress(daemon: Daem
     daemon.submit(SLOW_QUERY, **SLOW, title="the second")
     row = page.locator(".vitem", has_text="the first")
     row.get_by_text("running", exact=True).wait_for()
-    row.locator("progress[value]").wait_for(timeout=20_000)
-    row.get_by_text("units").wait_for(timeout=20_000)
+    row.locator("progress[value]").wait_for(timeout=PATIENCE_MS)
+    row.get_by_text("units").wait_for(timeout=PATIENCE_MS)
     page.locator(".vitem", has_text="the second").get_by_text("Waiting for a free slot, position 1").wait_for()
     daemon.post(f"/api/blast/jobs/{first}/cancel")
-    row.get_by_text("cancelled", exact=True).wait_for(timeout=20_000)
+    row.get_by_text("cancelled", exact=True).wait_for(timeout=PATIENCE_MS)
 
 
 def test_what_is_not_confirmed_says_since_when(shared: tuple[Daemon, str], page: Page) -> None:
@@ -133,7 +134,7 @@ def test_results_are_seen_while_the_search_runs(daemon: Daemon, tmp_path: Path, 
     query = f">known\n{random_dna(20_000, 5000)}\n{rest}"
     job_id = daemon.submit(query, **SLOW | {"database": "some"})["job_id"]
     page.goto(f"{daemon.url}/jobs/{job_id}")
-    page.locator("#panel .hrow", has_text="r0").wait_for(timeout=40_000)
+    page.locator("#panel .hrow", has_text="r0").wait_for(timeout=PATIENCE_MS)
     assert daemon.job(job_id)["status"] == "running"
     assert "so far" in (page.locator("#panel").text_content() or "")
     page.locator("#queries .vitem", has_text="known").wait_for()
@@ -142,14 +143,14 @@ def test_results_are_seen_while_the_search_runs(daemon: Daemon, tmp_path: Path, 
     page.get_by_role("tab", name="Download").click()
     page.get_by_text("The search is still running").wait_for()
     told = page.locator("#queries p[role=status]")
-    expect(told).not_to_have_text(told.text_content() or "", timeout=30_000)
+    expect(told).not_to_have_text(told.text_content() or "", timeout=PATIENCE_MS)
     assert not page.locator(".toast.bad").count()
     partial = daemon.get(f"/api/blast/jobs/{job_id}/hits?partial=true&limit=1").json
     assert partial["complete"] is False
     assert partial["hits"][0]["query_id"] == "known"
     assert daemon.get(f"/api/blast/jobs/{job_id}/hits").status == 409
     daemon.post(f"/api/blast/jobs/{job_id}/cancel")
-    page.get_by_text("cancelled").first.wait_for(timeout=20_000)
+    page.get_by_text("cancelled").first.wait_for(timeout=PATIENCE_MS)
     daemon.ended(job_id)
     page.get_by_role("tab", name="Descriptions").click()
     page.locator("#panel .hrow", has_text="r0").wait_for()
@@ -284,7 +285,7 @@ def test_a_database_is_made_from_a_file_and_a_broken_one_says_why(
     page.locator("#file-seen").get_by_text("nucleotide").wait_for()
     page.fill("#name", "made_here")
     page.get_by_role("button", name="Make database").click()
-    page.get_by_text("made_here is ready").wait_for(timeout=20_000)
+    page.get_by_text("made_here is ready").first.wait_for(timeout=PATIENCE_MS)
     page.locator(".db", has_text="made_here").get_by_role("link", name="Search it").click()
     page.locator("#databases input[value=made_here]").wait_for()
     assert daemon.run(LAMBDA_QUERY, database="made_here")["hits"] > 0

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from tests.daemon import Daemon, make_token
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
+from tests.patience import PATIENCE_MS
 
 HOSTILE = '><img src=x onerror="document.title=\'owned\'"> <script>document.title="owned"</script>\n'
 
@@ -21,8 +22,8 @@ def test_first_search_from_the_page_to_a_download_that_biopython_reads(daemon: D
     page.get_by_text("tnt", exact=True).first.click()
     page.get_by_role("button", name="Search", exact=True).click()
     page.wait_for_url("**/jobs/*")
-    page.get_by_text("completed").first.wait_for(timeout=20_000)
-    page.get_by_text("lam0").first.wait_for(timeout=10_000)
+    page.get_by_text("completed").first.wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("lam0").first.wait_for(timeout=PATIENCE_MS)
     job_id = page.url.split("/jobs/")[1].split("#")[0]
     xml = page.request.get(f"{daemon.url}/api/blast/jobs/{job_id}/results?format=xml").body()
     assert len(list(NCBIXML.parse(io.BytesIO(xml)))) == 2
@@ -33,9 +34,9 @@ def test_progress_and_cancel_without_a_reload(daemon: Daemon, page: Page) -> Non
     daemon.start()
     job_id = daemon.submit(SLOW_QUERY, **SLOW)["job_id"]
     page.goto(f"{daemon.url}/jobs/{job_id}")
-    page.get_by_text("running").first.wait_for(timeout=20_000)
+    page.get_by_text("running").first.wait_for(timeout=PATIENCE_MS)
     daemon.post(f"/api/blast/jobs/{job_id}/cancel")
-    page.get_by_text("cancelled").first.wait_for(timeout=20_000)
+    page.get_by_text("cancelled").first.wait_for(timeout=PATIENCE_MS)
 
 
 def test_a_hostile_title_is_text(daemon: Daemon, page: Page) -> None:
@@ -44,7 +45,7 @@ def test_a_hostile_title_is_text(daemon: Daemon, page: Page) -> None:
     job_id = daemon.run(query, title='<script>document.title="owned"</script>')["job_id"]
     for path in (f"/jobs/{job_id}", "/jobs"):
         page.goto(daemon.url + path)
-        page.get_by_text("<script>").first.wait_for(timeout=10_000)
+        page.get_by_text("<script>").first.wait_for(timeout=PATIENCE_MS)
         assert page.title() != "owned"
 
 
@@ -53,7 +54,7 @@ def test_a_failure_shows_its_cause(daemon: Daemon, page: Page) -> None:
     job_id = daemon.submit(LAMBDA_QUERY, options={"reward": 1, "penalty": -7})["job_id"]
     daemon.ended(job_id)
     page.goto(f"{daemon.url}/jobs/{job_id}")
-    page.get_by_text("Substitution scores 1 and -7 are not supported").first.wait_for(timeout=10_000)
+    page.get_by_text("Substitution scores 1 and -7 are not supported").first.wait_for(timeout=PATIENCE_MS)
 
 
 def test_tokens_need_a_login(daemon: Daemon, page: Page) -> None:

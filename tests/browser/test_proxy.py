@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 from tests.daemon import Daemon, cli, make_token
 from tests.databases import LAMBDA_QUERY
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_MS, PATIENCE_SECONDS
 
 CONFIG = Path(__file__).parents[2] / "config" / "nginx.conf"
 AROUND = """
@@ -71,8 +71,8 @@ def test_a_search_from_the_page_under_a_sub_path(site: str, page: Page) -> None:
     page.get_by_text("tnt", exact=True).first.click()
     page.get_by_role("button", name="Search", exact=True).click()
     page.wait_for_url("**/blastd/jobs/*")
-    page.get_by_text("completed").first.wait_for(timeout=20_000)
-    page.get_by_text("lam0").first.wait_for(timeout=10_000)
+    page.get_by_text("completed").first.wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("lam0").first.wait_for(timeout=PATIENCE_MS)
     job_id = page.url.split("/jobs/")[1].split("#")[0]
     row = page.request.get(f"{site}/api/blast/jobs/{job_id}").json()
     assert all(link.startswith("/blastd/") for link in row["links"].values())

@@ -8,6 +8,7 @@ from playwright.sync_api import Page
 
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, PROTEIN_QUERY
+from tests.patience import PATIENCE_MS
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_a_search_with_the_keyboard_alone(shared: Daemon, page: Page) -> None:
     page.get_by_text("Ready.").wait_for()
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/jobs/*")
-    page.locator("#panel .hrow").first.wait_for(timeout=20_000)
+    page.locator("#panel .hrow").first.wait_for(timeout=PATIENCE_MS)
     tab = page.get_by_role("tab", name="Descriptions")
     tab.focus()
     page.keyboard.press("ArrowRight")
