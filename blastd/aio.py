@@ -1,12 +1,13 @@
 """The only asyncio helpers of blastd: what must end once begun, what runs together, what repeats, what leaves the loop."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from errno import EAGAIN
 from functools import partial
-from threading import Event
+from threading import Event, get_native_id
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import structlog
@@ -53,11 +54,11 @@ class Pool:
         """Return the names of what is done now or waits for a thread, the oldest first."""
         return list(self._at_work.values())
 
-    async def run(self, work: Callable[[], T], name: str) -> T:
+    async def run(self, work: Callable[[], T], name: str, stop: Event | None = None) -> T:
         """Run *work* in a thread and return when it has ended, whatever becomes of the caller.
 
         A caller that is cancelled takes back what has not begun; what has begun ends first, and the cancellation is raised
-        then. So nothing is written by a thread whose owner has gone.
+        then. So nothing is written by a thread whose owner has gone. Work that looks at *stop*, which is set at a cancel, ends soon.
         """
         try:
             future = self._threads.submit(work)
@@ -67,6 +68,8 @@ class Pool:
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
+            if stop is not None:
+                stop.set()
             if not future.cancel():
                 await uninterrupted(_end_of(future))
             raise
@@ -83,6 +86,8 @@ async def _end_of(future: Future[Any]) -> None:
 # More threads than cores, since most of the work waits for the disk; bounded, since each holds memory.
 FAVOURS = Pool("favour", 8)
 DUTIES = Pool("duty", 8)
+LABOURS = Pool("labour", 3)
+LABOUR_NICE = 10
 SHORT_BYTES = 2 << 20
 """Read, hashed and counted in 50 ms: what does as much is a duty."""
 
@@ -101,6 +106,21 @@ async def duty(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     Neither a tiny search nor an answer about the service's own health does any favour.
     """
     return await DUTIES.run(partial(work, *args, **kwargs), _name(work))
+
+
+async def labour(work: Callable[..., T], *args: Any) -> T:
+    """Do what takes minutes (unpack an archive, compare gigabytes), in threads of its own that are nice to all others.
+
+    *work* is given an event as its last argument, which is set when the caller is cancelled: it looks at it, and ends soon.
+    """
+    stop = Event()
+    return await LABOURS.run(partial(_nicely, work, *args, stop), _name(work), stop)
+
+
+def _nicely(work: Callable[..., T], *args: Any) -> T:
+    with suppress(OSError):  # where a thread has no priority of its own it works all the same
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), LABOUR_NICE)
+    return work(*args)
 
 
 async def by_size(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -15,7 +15,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from blastd import __version__, systemd
-from blastd.aio import DUTIES, FAVOURS, News, every, offload
+from blastd.aio import DUTIES, FAVOURS, LABOURS, News, every, offload
 from blastd.blastplus import tools as blast
 from blastd.blastplus.pins import Pins
 from blastd.blastplus.process import MARK, SYSTEM, Processes
@@ -108,7 +108,7 @@ async def build(
     without BLAST+, ConfigError without an engine or without a token where one is needed.
     """
     outside = outside or Outside(applications=ask_applications)
-    for pool in (DUTIES, FAVOURS):
+    for pool in (DUTIES, FAVOURS, LABOURS):
         pool.take(outside.threads)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_database(settings.store.file, clock, outside.threads))

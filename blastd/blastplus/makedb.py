@@ -66,10 +66,12 @@ class Made(Frozen, frozen=True, kw_only=True):
 async def make(
     order: Order, root: Path, tools: Tools, seconds: float, chance: Chance, started: Started | None = None,
     placing: Placing = nullcontext,
+    finished: Callable[[Path], None] | None = None,
 ) -> Made:  # fmt: skip
     """Make the database *order.name* under *root* and return it as the catalogue would; *chance* names what is half made.
 
-    *started* is told the process that reads the file; what *placing* gives is held while the finished database takes its place.
+    *started* is told the process that reads the file, *finished* the folder before it takes its place, while what *placing*
+    gives is held.
     Raises BuildFailed with the cause and the way out, Conflict when the name is taken and `replace` is not asked for.
     """
     final = await duty(place_of, root, order.name, order.molecule)
@@ -83,6 +85,8 @@ async def make(
         warnings = await _build(order, work, tools, seconds, started)
         made = Made(database=await _look(order, work, tools), warnings=warnings)
         await duty((work / MADE_BY).write_text, order.task_id)
+        if finished is not None:
+            await duty(finished, work)
         async with placing():
             await offload(place, work, final, chance)
     finally:

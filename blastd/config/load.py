@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from blastd.config.sections import Secret, Settings, SettingsSection
-from blastd.core import webhook
+from blastd.core import sources, webhook
 from blastd.errors import ConfigError
 
 SECTIONS: dict[str, type[SettingsSection]] = {
@@ -200,6 +200,7 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if settings.kubernetes.enabled and not settings.kubernetes.image:
         faults.append("kubernetes.image: name an image with python3 and BLAST+; the Dockerfile builds one")
+    faults += _wrong_sources(settings)
     if settings.webhooks.secret:
         try:
             webhook.key(settings.webhooks.secret.reveal())
@@ -207,6 +208,28 @@ def _contradictions(settings: Settings) -> list[str]:
             faults.append(f"webhooks.secret: {error}")
     elif settings.webhooks.secret_file is not None:
         faults.append(f"webhooks.secret_file: {settings.webhooks.secret_file} is empty")
+    return faults
+
+
+def _wrong_sources(settings: Settings) -> list[str]:
+    """Return the faults of the sources of databases."""
+    faults, names = [], set[str]()
+    for source in settings.databases.sources:
+        where = f"databases.sources {source.name}"
+        if source.name in names:
+            faults.append(f"{where}: two sources have this name")
+        names.add(source.name)
+        if source.is_http:
+            try:
+                sources.place(source.url)
+            except sources.SourceUnreadable as error:
+                faults.append(f"{where}: url: {error}")
+        elif not Path(source.url).is_absolute():
+            faults.append(f"{where}: url: {source.url!r} is neither an address nor an absolute path")
+        if source.is_file and not (source.database and source.molecule):
+            faults.append(f"{where}: a FASTA file at an address needs the keys database and molecule")
+        if source.checksum and not sources.is_checksum(source.checksum):
+            faults.append(f"{where}: checksum: write 'sha256:' and 64 hex digits, or 'md5:' and 32")
     return faults
 
 

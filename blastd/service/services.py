@@ -3,7 +3,10 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Protocol, runtime_checkable
+
+import structlog
 
 from blastd.aio import News, every
 from blastd.blastplus.pins import Pins, located
@@ -15,10 +18,12 @@ from blastd.core.engine import DatabaseAt
 from blastd.core.ids import JobId
 from blastd.core.programs import Catalogue
 from blastd.metrics import Metrics
-from blastd.service.access import Access
+from blastd.service.access import Access, Identity
 from blastd.service.databases.catalogue import Databases, Listed
 from blastd.service.databases.changes import Changes
+from blastd.service.databases.fetches import Admit, Fetches
 from blastd.service.databases.makings import Makings
+from blastd.service.databases.offers import Offers
 from blastd.service.databases.tasks import DatabaseTasks
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.posting import Posting
@@ -36,6 +41,11 @@ from blastd.store.sqlite import Store
 from blastd.tracking.tracker import Tracker
 from blastd.turns import Turns
 
+log = structlog.get_logger()
+
+FIRST_UPDATE = 0.1
+"""Of the hours between updates: how long the first one waits after a start."""
+UPDATE_JITTER = 0.3
 MEASURE_SECONDS = 15.0
 
 
@@ -79,7 +89,7 @@ class Services:
         self.version, self.blast_version = version, offered.blast_version
         metrics.build.labels(version=version, blast_version=offered.blast_version).set(1)
         self.stopping = asyncio.Event()
-        self.databases, self.taxa, self._pins, self._warmer = databases, taxa, pins, warmer
+        self.databases, self.taxa, self._pins, self._warmer, self._chance = databases, taxa, pins, warmer, chance
         if warmer is not None:
             databases.warm_on = warmer.warm_nodes
         makings = Makings(
@@ -91,16 +101,27 @@ class Services:
             chance=chance,
             floor=settings.retention.disk_floor_bytes,
         )
+        offers = Offers(databases=databases, settings=settings.databases, clock=clock)
+        fetches = Fetches(
+            offers=offers,
+            databases=databases,
+            tools=tools,
+            store=store,
+            files=files,
+            clock=clock,
+            chance=chance,
+            settings=settings,
+        )
         self.database_tasks = DatabaseTasks(
             store=store,
             files=files,
             clock=clock,
             settings=settings,
             metrics=metrics,
-            carriers={"make": makings},
+            carriers={"make": makings, "fetch": fetches, "update": fetches},
         )
-        self.makings = makings
-        self.changes = Changes(databases=databases, store=store, clock=clock, chance=chance)
+        self.makings, self.offers, self.fetches = makings, offers, fetches
+        self.changes = Changes(databases=databases, store=store, files=files, clock=clock, chance=chance)
         self.access = Access(store, clock, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
         intact = Intact()
@@ -160,8 +181,24 @@ class Services:
             "weigh": lambda: every(SIZE_SECONDS, self.system.weigh, self.clock, "weigh", weigh_now),
             "rescan": self.databases.watch,
             "build-databases": self.database_tasks.run,
+            "update-databases": self._update,
             "webhooks": self.webhooks.run,
         }
+
+    async def _update(self) -> None:
+        """Order updates of fetched databases by the clock, until cancelled; jitter keeps many services from asking at once."""
+        hours, never = self.settings.databases.update_hours, asyncio.Event()
+        if hours <= 0:
+            await never.wait()
+        pause = hours * FIRST_UPDATE
+        while True:
+            await self.clock.wait(never, pause * 3600 * (1 + UPDATE_JITTER * (2 * self._chance.share() - 1)))
+            pause = hours
+            try:
+                if await self.fetches.update_all():
+                    self.database_tasks.wake()
+            except Exception:  # the databases stay as they are, and the next time comes
+                log.exception("updates_failed")
 
     async def ready(self) -> list[Component]:
         """Return what keeps searches from being accepted."""
@@ -182,6 +219,10 @@ class Services:
         made = await self._pins.pin(database)
         begun = await self._warmer.warm(located(database, made))
         return list(self._warmer.warm_nodes(database.fingerprint)), begun
+
+    def admit_fetch(self, who: Identity) -> Admit:
+        """Return what refuses a fetch beyond the limits of its owner; those on bytes hold for users only."""
+        return partial(self.database_tasks.admit, bytes_count=not who.admin)
 
     def command_lines(self, parts: JobParts) -> CommandLines:
         """Return what runs for a job."""

@@ -10,6 +10,8 @@ from blastd.core.model import Frozen
 ADD = """INSERT INTO database_history (name, molecule, at, kind, owner, task_id, fingerprint, detail)
          VALUES (:name, :molecule, :now, :kind, :owner, :task_id, :fingerprint, :detail)"""
 OF = "SELECT * FROM database_history WHERE name = :name ORDER BY history_id DESC LIMIT :limit"
+SERVES = """SELECT coalesce(sum(finished_at IS NULL), 0) AS active, coalesce(sum(finished_at IS NOT NULL), 0) AS stored
+            FROM job WHERE instr(databases, :fingerprint) > 0"""
 RENAME = "UPDATE database_history SET name = :new WHERE name = :name AND molecule = :molecule"
 FORGET = """DELETE FROM database_history WHERE history_id IN
             (SELECT history_id FROM database_history WHERE at < :before ORDER BY history_id LIMIT :limit)"""
@@ -60,6 +62,14 @@ def of(db: sqlite3.Connection, name: str, limit: int = 100) -> list[HistoryLine]
         )
         for row in db.execute(OF, {"name": name, "limit": limit})
     ]
+
+
+def serves(db: sqlite3.Connection, fingerprint: str) -> tuple[int, int]:
+    """Return how many searches on a generation of a database wait or run, and how many are stored."""
+    if not fingerprint:
+        return 0, 0
+    row = db.execute(SERVES, {"fingerprint": fingerprint}).fetchone()
+    return row["active"], row["stored"]
 
 
 def rename(db: sqlite3.Connection, name: str, molecule: str, new: str) -> None:

@@ -29,13 +29,15 @@ MAKER = """SELECT owner FROM database_task WHERE name = :name AND status NOT IN 
            ORDER BY created_at DESC, task_id LIMIT 1"""
 OPEN = """SELECT count(*) AS tasks, coalesce(sum(bytes_total), 0) AS bytes FROM database_task
           WHERE owner = :owner AND finished_at IS NULL"""
+IS_OPEN = """SELECT 1 FROM database_task WHERE finished_at IS NULL AND name = :name
+             AND json_extract(settings, '$.molecule') = :molecule LIMIT 1"""
 BEGIN = """UPDATE database_task SET status = 'running', attempts = attempts + 1, started_at = coalesce(started_at, :now),
            step = '', updated_at = :now WHERE task_id = :task_id AND finished_at IS NULL AND NOT cancelling"""
 PROGRESS = """UPDATE database_task SET progress = max(progress, :progress), step = :step, bytes_total = :bytes_total,
               attempts = CASE WHEN kind <> 'make' AND :bytes_done > bytes_done THEN 1 ELSE attempts END,
               bytes_done = :bytes_done, updated_at = :now WHERE task_id = :task_id AND finished_at IS NULL"""
 POSTPONE = """UPDATE database_task SET status = 'queued', step = 'waiting', error_code = :error_code, error = :error,
-              tries = tries + 1, attempts = 0, due_at = :due_at, updated_at = :now
+              tries = :tries, attempts = 0, due_at = :due_at, updated_at = :now
               WHERE task_id = :task_id AND finished_at IS NULL"""
 CANCEL = "UPDATE database_task SET cancelling = 1, updated_at = :now WHERE task_id = :task_id AND finished_at IS NULL"
 RETRY = """UPDATE database_task SET status = 'queued', step = '', progress = 0, bytes_done = 0, error_code = NULL, error = NULL,
@@ -192,6 +194,11 @@ def open_work(db: sqlite3.Connection, owner: Owner) -> OpenWork:
     return OpenWork(tasks=row["tasks"], bytes=row["bytes"])
 
 
+def is_open(db: sqlite3.Connection, name: str, molecule: str) -> bool:
+    """Tell whether work on a database of this name and molecule has not ended."""
+    return db.execute(IS_OPEN, {"name": name, "molecule": molecule}).fetchone() is not None
+
+
 def begin(db: sqlite3.Connection, task_id: str, now: datetime) -> bool:
     """Count a start of the work, before it begins; False for one that has ended or is to be cancelled."""
     return db.execute(BEGIN, {"task_id": task_id, "now": to_ms(now)}).rowcount > 0
@@ -213,10 +220,10 @@ def progress(
 
 
 def postpone(
-    db: sqlite3.Connection, task_id: str, now: datetime, due_at: datetime, *, error_code: str, error: str
+    db: sqlite3.Connection, task_id: str, now: datetime, due_at: datetime, tries: int, *, error_code: str, error: str
 ) -> None:
-    """Let a task wait until *due_at* after a failure that may pass."""
-    values = {"task_id": task_id, "now": to_ms(now), "due_at": to_ms(due_at)}
+    """Let a task wait until *due_at* after a failure that may pass, the last of *tries* without getting any further."""
+    values = {"task_id": task_id, "now": to_ms(now), "due_at": to_ms(due_at), "tries": tries}
     db.execute(POSTPONE, values | {"error_code": error_code, "error": error})
 
 

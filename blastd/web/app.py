@@ -9,7 +9,7 @@ from aiohttp import web
 
 from blastd.config import Settings
 from blastd.service import Services
-from blastd.web import databases, events, jobs, ncbi, results, submit, system, taxa
+from blastd.web import database_tasks, databases, events, jobs, ncbi, results, sources, submit, system, taxa
 from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
 from blastd.web.openapi import Route, document
 from blastd.web.packing import pack
@@ -23,8 +23,10 @@ ROUTES: tuple[Route, ...] = (
     *jobs.ROUTES,
     *results.ROUTES,
     *events.ROUTES,
+    *sources.ROUTES,
     *databases.ROUTES,
     *taxa.ROUTES,
+    *database_tasks.ROUTES,
     *system.ROUTES,
 )
 SMALL_BODY = 1 << 20

@@ -15,10 +15,12 @@ class Passing(BlastdError):
 
     code = "waiting"
 
-    def __init__(self, sentence: str, code: str = "waiting", after_seconds: float | None = None) -> None:
-        """Take the cause, its stable name, and how long to wait where somebody said so."""
+    def __init__(
+        self, sentence: str, code: str = "waiting", after_seconds: float | None = None, *, moved: bool = False
+    ) -> None:
+        """Take the cause, its stable name, how long to wait where somebody said so, and whether it got any further this time."""
         super().__init__(sentence)
-        self.code, self.after_seconds = code, after_seconds
+        self.code, self.after_seconds, self.moved = code, after_seconds, moved
 
 
 class Carried(Frozen, frozen=True, kw_only=True):

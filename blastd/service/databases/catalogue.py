@@ -231,6 +231,10 @@ class Databases:
         """Tell whether the service made or fetched a database, so that it may replace, rename and remove it."""
         return bool(database.path) and Path(database.path).is_relative_to(self._files.databases)
 
+    def own(self) -> list[tuple[BlastDatabase, Path]]:
+        """Return the databases that are the service's own, each with its folder."""
+        return [(one, self.home(one)) for one in self._scan.databases if self.is_own(one)]
+
     def home(self, database: BlastDatabase) -> Path:
         """Return the folder of a database that is the service's own."""
         return self._files.databases / Path(database.path).relative_to(self._files.databases).parts[0]

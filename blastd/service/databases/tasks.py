@@ -99,6 +99,13 @@ class DatabaseTasks:
             raise NotFound("There is no such task.")
         return found
 
+    async def seen(self, task_id: str) -> DatabaseTask:
+        """Return a task that was just accepted, whoever's it is. Raises NotFound."""
+        found = await self._store.read(lambda db: dbtasks.get(db, task_id))
+        if found is None:
+            raise NotFound("There is no such task.")
+        return found
+
     async def tasks(self, who: Identity) -> list[DatabaseTask]:
         """Return the newest tasks that *who* sees."""
         return [task for task in await self._store.read(dbtasks.page) if who.admin or task.owner == who.owner]
@@ -212,7 +219,7 @@ class DatabaseTasks:
             failed = first_of_all(errors)
         if failed is None:
             await self._completed(task, carried)
-        elif isinstance(failed, Passing) and task.tries + 1 < self._settings.fetch_tries:
+        elif isinstance(failed, Passing) and (failed.moved or task.tries + 1 < self._settings.fetch_tries):
             await self._postpone(task, failed)
         else:
             await self._failed(task, failed)
@@ -237,13 +244,15 @@ class DatabaseTasks:
 
     async def _postpone(self, task: DatabaseTask, failed: Passing) -> None:
         """Let a task wait: longer each time, or as long as the source said."""
-        pause = min(self._settings.fetch_retry_seconds * 2**task.tries, LONGEST_PAUSE_SECONDS)
+        tries = 0 if failed.moved else task.tries
+        pause = min(self._settings.fetch_retry_seconds * 2**tries, LONGEST_PAUSE_SECONDS)
         if failed.after_seconds is not None:
             pause = min(max(pause, failed.after_seconds), LONGEST_PAUSE_SECONDS)
         now = self._clock.now()
         due, text = now + timedelta(seconds=pause), printed(str(failed), MOST_LETTERS)
         await self._store.write(
-            lambda db: dbtasks.postpone(db, task.task_id, now, due, error_code=failed.code, error=text), of=()
+            lambda db: dbtasks.postpone(db, task.task_id, now, due, tries + 1, error_code=failed.code, error=text),
+            of=(),
         )
         self._metrics.database_tasks.labels(kind=task.kind, outcome="postponed").inc()
         log.info("database_task_postponed", name=task.name, code=failed.code, seconds=pause)
@@ -291,13 +300,13 @@ class DatabaseTasks:
         """Write the end of a task, with its line of history (kind, fingerprint, detail) in one transaction."""
         now = self._clock.now()
 
+        progress = self._progress.get(task_id)
+
         def write(db: sqlite3.Connection) -> None:
-            if (
-                dbtasks.end(db, task_id, now, warnings=warnings, **result)
-                and task is not None
-                and history
-                and history[0]
-            ):
+            if progress is not None:
+                _note(task_id, progress, now, db)
+            ended = dbtasks.end(db, task_id, now, warnings=warnings, **result)
+            if ended and task is not None and history and history[0]:
                 kind, fingerprint, detail = history
                 dbhistory.add(
                     db, task.name, task.molecule, kind, task.owner, now, task_id=task_id, fingerprint=fingerprint,
