@@ -35,7 +35,7 @@ RECEIVED_SHARE = 0.85
 """Of the progress of a fetch; the rest is unpacking, which is not told in bytes."""
 
 
-class Progress(Protocol):
+class FetchProgress(Protocol):
     """What is told how far a fetch is."""
 
     bytes_done: int
@@ -59,7 +59,7 @@ class Fetch:
         clock: Clock,
         stall_seconds: float,
         turns: asyncio.Semaphore,
-        progress: Progress,
+        progress: FetchProgress,
     ) -> None:
         """Take the parts; *turns* bounds the files that are received at once, of all fetches."""
         self._layout, self._folder, self._room, self._turns, self._progress = layout, folder, room, turns, progress

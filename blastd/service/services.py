@@ -99,6 +99,7 @@ class Services:
             files=files,
             clock=clock,
             chance=chance,
+            turns=turns,
             floor=settings.retention.disk_floor_bytes,
         )
         offers = Offers(databases=databases, settings=settings.databases, clock=clock)
@@ -111,6 +112,7 @@ class Services:
             clock=clock,
             chance=chance,
             settings=settings,
+            turns=turns,
         )
         self.database_tasks = DatabaseTasks(
             store=store,

@@ -12,7 +12,7 @@ import pytest
 
 from blastd.blastplus.position import position
 from blastd.core.ids import Owner
-from blastd.core.turns import Piece, next_ones
+from blastd.core.task_order import OpenTask, next_ones
 from blastd.service.databases.carrying import TaskProgress
 from tests.databases import LAMBDA_QUERY, random_dna
 from tests.mounts import possible, small
@@ -154,9 +154,9 @@ def test_Y04_the_kernel_tells_how_far_a_process_has_read(tmp_path: Path) -> None
     assert position(os.getpid(), file) is None
 
 
-def pieces(*words: str) -> list[Piece]:
+def pieces(*words: str) -> list[OpenTask]:
     return [
-        Piece(key=f"{number:02}", owner=Owner(word[0]), target=(word[1:], "nucl"), since=number)
+        OpenTask(key=f"{number:02}", owner=Owner(word[0]), target=(word[1:], "nucl"), since=number)
         for number, word in enumerate(words)
     ]
 

@@ -31,17 +31,18 @@ from blastd.fetching.transport import opened
 from blastd.fetching.unpack import unfold
 from blastd.service.access import Identity
 from blastd.service.databases import installed
-from blastd.service.databases.carrying import Carried, Passing, Progress
+from blastd.service.databases.carrying import Carried, Passing, TaskProgress
 from blastd.service.databases.catalogue import Databases
 from blastd.service.databases.input import examine, together
 from blastd.service.databases.installed import Installed
-from blastd.service.databases.makings import BUILD_SECONDS
+from blastd.service.databases.makings import BUILD_SECONDS, turn_of
 from blastd.service.databases.offers import Offered, Offers
 from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask, FetchOrder
 from blastd.store.files import Files
 from blastd.store.files import remove as remove_path
 from blastd.store.sqlite import Store
+from blastd.turns import Turns
 
 log = structlog.get_logger()
 
@@ -66,12 +67,13 @@ class Fetches:
         clock: Clock,
         chance: Chance,
         settings: Settings,
+        turns: Turns,
     ) -> None:
         """Take the parts."""
         self._offers, self._databases, self._tools, self._store, self._files = offers, databases, tools, store, files
         self._clock, self._chance, self._settings = clock, chance, settings.databases
         self._floor = settings.retention.disk_floor_bytes
-        self._turns = asyncio.Semaphore(settings.databases.files_at_once)
+        self._files_at_once, self._turns = asyncio.Semaphore(settings.databases.files_at_once), turns
 
     # ------------------------------------------------------------------ ordering
     def _may(self, who: Identity) -> None:
@@ -183,7 +185,7 @@ class Fetches:
     def _folder(self, task: DatabaseTask) -> Path:
         return self._files.tmp / f"fetch-{task.task_id}"
 
-    async def carry(self, task: DatabaseTask, progress: Progress) -> Carried:
+    async def carry(self, task: DatabaseTask, progress: TaskProgress) -> Carried:
         """Fetch a database and put it into its place, whole or not at all."""
         try:
             order = dbtasks.fetch_order(task)
@@ -212,7 +214,7 @@ class Fetches:
         moved = came and error.code == Interrupted.code
         return Passing(str(error), error.code, error.after_seconds, moved=moved)
 
-    async def _fetch(self, task: DatabaseTask, order: FetchOrder, progress: Progress) -> FetchPlan:
+    async def _fetch(self, task: DatabaseTask, order: FetchOrder, progress: TaskProgress) -> FetchPlan:
         source = self._offers.source(order.source)
         room = Room(self._files.free_bytes, self._floor)
         async with opened(source, self._settings.stall_seconds, self._settings.files_at_once) as transport:
@@ -223,7 +225,7 @@ class Fetches:
                 room=room,
                 clock=self._clock,
                 stall_seconds=self._settings.stall_seconds,
-                turns=self._turns,
+                turns=self._files_at_once,
                 progress=progress,
             )
             plan = await fetch.run(order.offer, order.molecule)
@@ -234,7 +236,7 @@ class Fetches:
         return plan
 
     async def _place(
-        self, task: DatabaseTask, plan: FetchPlan, fetch: Fetch, progress: Progress, order: FetchOrder
+        self, task: DatabaseTask, plan: FetchPlan, fetch: Fetch, progress: TaskProgress, order: FetchOrder
     ) -> None:
         """Look whether the files are one whole database, and let it take its place."""
         progress.begin("checking")
@@ -288,7 +290,7 @@ class Fetches:
         flush_folder(work)
 
     async def _make(
-        self, task: DatabaseTask, source: SourceSettings, plan: FetchPlan, progress: Progress, room: Room
+        self, task: DatabaseTask, source: SourceSettings, plan: FetchPlan, progress: TaskProgress, room: Room
     ) -> None:
         """Make a database of FASTA that was fetched."""
         progress.begin("making")
@@ -309,10 +311,13 @@ class Fetches:
             task_id=task.task_id,
             taxid_map=parts / plan.taxid_map if plan.taxid_map else None,
         )
-        await makedb.make(
-            order, self._files.databases, self._tools, BUILD_SECONDS, self._chance, placing=self._databases.placing,
-            finished=lambda work: self._mark(work, task, plan),
-        )  # fmt: skip
+        progress.begin("waiting")
+        async with self._turns.turn(*turn_of(task)):
+            progress.begin("making")
+            await makedb.make(
+                order, self._files.databases, self._tools, BUILD_SECONDS, self._chance, placing=self._databases.placing,
+                finished=lambda work: self._mark(work, task, plan),
+            )  # fmt: skip
 
     async def forget(self, task: DatabaseTask, error: BaseException | None) -> None:
         """Drop what came: an end owns nothing."""

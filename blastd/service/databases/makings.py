@@ -15,6 +15,7 @@ from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.core.ids import Owner
 from blastd.core.program_table import WORDS
+from blastd.core.schedule import Claim, Piece
 from blastd.errors import BlastdError, Conflict, DatabaseBroken, DiskFull, Exhausted, Forbidden, Invalid
 from blastd.service.access import Identity
 from blastd.service.databases.carrying import Carried, Passing, TaskProgress
@@ -25,23 +26,33 @@ from blastd.store import dbtasks
 from blastd.store.dbtasks import DatabaseTask
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
+from blastd.turns import Turns
 
 BUILD_SECONDS = 6 * 3600.0
 """makeblastdb takes about a minute for 1 GB; this ends one that hangs."""
+BYTES_PER_SECOND = 15_000_000
+"""About what makeblastdb reads (2.12): a small file may use the express lane."""
 LOOK_SECONDS = 0.5
 MADE_SHARE = {"nucl": 0.4, "prot": 1.5}
 """Bytes of a database for one of its FASTA, at most of what was seen: 4 letters a byte, or one, and the titles and ids."""
+
+
+def turn_of(task: DatabaseTask) -> tuple[Claim, Piece]:
+    """Return what the making of a database asks for: one process, of which somebody comes back for the result."""
+    claim = Claim(work_id=f"database-{task.task_id}", owner=task.owner, what="database")
+    return claim, Piece(seconds=task.bytes_total / BYTES_PER_SECOND)
 
 
 class Makings:
     """Accepts and carries out the making of databases."""
 
     def __init__(
-        self, *, databases: Databases, tools: Tools, store: Store, files: Files, clock: Clock, chance: Chance, floor: int
+        self, *, databases: Databases, tools: Tools, store: Store, files: Files, clock: Clock, chance: Chance,
+        turns: Turns, floor: int
     ) -> None:  # fmt: skip
         """Take the parts; *floor* is the free space in bytes that stays."""
         self._databases, self._tools, self._store, self._files = databases, tools, store, files
-        self._clock, self._chance, self._floor = clock, chance, floor
+        self._clock, self._chance, self._turns, self._floor = clock, chance, turns, floor
 
     async def order(
         self, who: Identity, wanted: NewDatabase, admit: Callable[[sqlite3.Connection, Owner, int], None]
@@ -103,13 +114,15 @@ class Makings:
         """Scan what was too large to be scanned before, run makeblastdb, and put the database into its place."""
         order = order_of(task, self._files.tmp)
         await self._room(order)
-        progress.begin("checking")
-        warnings = [*task.warnings, *(await examined(task, order))]
-        progress.begin("making")
-        try:
-            made = await self._make(order, progress)
-        except Exhausted as error:
-            raise Passing(str(error), error.code) from error
+        progress.begin("waiting")
+        async with self._turns.turn(*turn_of(task)):
+            progress.begin("checking")
+            warnings = [*task.warnings, *(await examined(task, order))]
+            progress.begin("making")
+            try:
+                made = await self._make(order, progress)
+            except Exhausted as error:
+                raise Passing(str(error), error.code) from error
         fingerprint = await self._databases.appeared(task.name, order.molecule) or made.database.fingerprint
         return Carried(
             fingerprint=fingerprint,

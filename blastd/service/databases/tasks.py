@@ -20,7 +20,7 @@ from blastd.clock import Clock
 from blastd.config import Settings
 from blastd.core.ids import Owner
 from blastd.core.model import Warned
-from blastd.core.turns import Piece, next_ones
+from blastd.core.task_order import OpenTask, next_ones
 from blastd.errors import BlastdError, Conflict, DatabaseBroken, DiskFull, NotFound, StoreBroken, TooMany
 from blastd.metrics import Metrics
 from blastd.service.access import Identity
@@ -320,9 +320,9 @@ def _name(task_id: str) -> str:
     return f"database-{task_id}"
 
 
-def _piece(task: DatabaseTask) -> Piece:
+def _piece(task: DatabaseTask) -> OpenTask:
     since = int(task.created_at.timestamp() * 1000)
-    return Piece(key=task.task_id, owner=task.owner, target=(task.name, task.molecule), since=since)
+    return OpenTask(key=task.task_id, owner=task.owner, target=(task.name, task.molecule), since=since)
 
 
 def _note(task_id: str, progress: TaskProgress, now: datetime, db: sqlite3.Connection) -> None:
