@@ -147,7 +147,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         path = self.path.lstrip("/")
-        self.served_by.asked[path] += 1
+        if self.command == "GET":
+            self.served_by.asked[path] += 1
         try:
             if not self.served_by.fault(self, path):
                 self.file(path)

@@ -75,9 +75,13 @@ def pin(database: BlastDatabase, generations: Path, chance: Chance, now_ms: int 
     known = find(generations, database.fingerprint)
     if known is not None and unchanged(known):
         return known
-    shape = anatomy(Path(database.path), database.molecule)
+    changing = Changing(f"Database {database.name} changes at this moment: rescan, then submit again.")
+    try:
+        shape = anatomy(Path(database.path), database.molecule)
+    except DatabaseBroken as error:  # it was whole a moment ago
+        raise changing from error
     if shape.parts != database.parts:
-        raise Changing(f"Database {database.name} changes at this moment: rescan, then submit again.")
+        raise changing
     blank = Generation(
         fingerprint=database.fingerprint, folder="", name=Path(database.path).name, molecule=database.molecule,
         pinned=True, parts=(), volumes=tuple(volume.sequences for volume in database.volumes),
@@ -125,6 +129,8 @@ def _make(
     except OSError as error:
         if error.errno in OF_MACHINE and (ours := of_machine(error)) is not None:
             raise ours from error
+        if error.errno == errno.ENOENT:  # it takes the place of another at this moment
+            raise Changing(f"Database {shown} changes at this moment: rescan, then submit again.") from error
         raise DatabaseBroken(f"Database {shown} can't be pinned: {error.strerror}.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

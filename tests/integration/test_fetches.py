@@ -4,86 +4,31 @@ import gzip
 import hashlib
 import io
 import json
-import re
 import shutil
 import tarfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests import mirror
+from tests.fetches import (
+    DATABASES,
+    FIRST,
+    LIST,
+    TASKS,
+    Kind,
+    ended,
+    fetch,
+    fetching,
+    ncbi,
+    nothing_left,
+    once,
+    publish,
+    switch,
+    versions_found,
+)
 from tests.mirror import NAME, QUERY, Handler, Mirror, mirroring
 from tests.patience import eventually
-from tests.service import Service, serving
-
-DATABASES = "/api/blast/databases"
-TASKS = "/api/blast/database-tasks"
-FIRST = f"{NAME}.00.tar.gz"
-QUICK: dict[str, Any] = {"databases__fetch_retry_seconds": 0.02, "databases__stall_seconds": 0.5}
-
-
-@pytest.fixture(scope="session")
-def versions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Three versions of one database, as a mirror of NCBI serves them."""
-    folder = tmp_path_factory.mktemp("versions")
-    return [mirror.build(folder, version) for version in (1, 2, 3)]
-
-
-@pytest.fixture
-def source(versions: list[Path], tmp_path: Path) -> Iterator[Mirror]:
-    """A mirror of the first version, in a folder that a test may change."""
-    shutil.copytree(versions[0], tmp_path / "served")
-    with mirroring(tmp_path / "served") as running:
-        yield running
-
-
-def switch(source: Mirror, version: Path) -> None:
-    """Publish another version, file by file, as mirrors are filled."""
-    for path in version.iterdir():
-        shutil.copy(path, source.folder / path.name)
-
-
-@asynccontextmanager
-async def fetching(tmp_path: Path, *sources: dict[str, Any], **more: Any) -> AsyncIterator[Service]:
-    empty = tmp_path / "empty"
-    empty.mkdir(exist_ok=True)
-    async with serving(tmp_path / "state", [empty], databases__sources=list(sources), **QUICK | more) as service:
-        yield service
-
-
-def ncbi(source: Mirror, **more: Any) -> dict[str, Any]:
-    return {"name": "ncbi", "layout": "ncbi", "url": source.url} | more
-
-
-async def fetch(service: Service, name: str = NAME, **more: Any) -> dict[str, Any]:
-    answer = await service.post(f"{DATABASES}/fetch", {"name": name} | more)
-    assert answer.status == 202, answer.text
-    task: dict[str, Any] = answer.json["task"]
-    return task
-
-
-async def ended(service: Service, task: dict[str, Any], status: str = "completed") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-
-    async def over() -> bool:
-        nonlocal found
-        found = (await service.get(f"{TASKS}/{task['id']}")).json["task"]
-        return found["status"] in ("completed", "failed", "cancelled")
-
-    await eventually(over)
-    assert found["status"] == status, found
-    return found
-
-
-async def versions_found(service: Service, name: str = NAME, query: str = QUERY) -> list[str]:
-    """Search, and return which versions the subjects are of."""
-    row = await service.run(f">q\n{query}\n", database=name, reuse=False)
-    assert row["status"] == "completed", row
-    table = (await service.get(f"/api/blast/jobs/{row['job_id']}/results?format=tabular")).text
-    return [line.split("\t")[1].partition("s")[0] for line in table.splitlines()]
 
 
 async def test_D07_a_database_is_listed_fetched_searched_and_brought_up_to_date(
@@ -112,25 +57,7 @@ async def test_D07_a_database_is_listed_fetched_searched_and_brought_up_to_date(
         assert await versions_found(service) == ["v2", "v2"]
         kinds = [line["kind"] for line in (await service.get(f"{DATABASES}/{NAME}/history")).json["history"]]
         assert kinds == ["updated", "fetched"]
-        assert not [path for path in service.files.tmp.iterdir() if path.name.startswith("fetch-")]
-
-
-def once(path: str, answer: Callable[[Handler, str], bool], times: int = 1) -> mirror.Fault:
-    """Answer so many GETs of a path in another way."""
-    left = times
-
-    def fault(handler: Handler, asked: str) -> bool:
-        nonlocal left
-        if asked != path or handler.command != "GET" or left <= 0:
-            return False
-        left -= 1
-        return answer(handler, asked)
-
-    return fault
-
-
-LIST = "blastdb-metadata-1-1.json"
-Kind = Callable[[Path], mirror.Fault]
+        await eventually(lambda: nothing_left(service))
 
 
 def came(state: Path) -> Callable[[int], bool]:
@@ -152,14 +79,6 @@ PASSING: dict[str, Kind] = {
     "416": lambda _: once(FIRST, lambda handler, _: handler.status(416)),
     "redirected to itself": lambda _: once(FIRST, lambda handler, path: handler.status(302, Location=f"/./{path}")),
 }
-
-
-def publish(source: Mirror, versions: list[Path], turn: int) -> str:
-    """Publish the next of the versions as a newer one, and return its name in results."""
-    switch(source, versions[turn % 3])
-    text = (source.folder / LIST).read_text()
-    (source.folder / LIST).write_text(re.sub(r"2026-01-\d\dT", f"{3000 + turn}-01-01T", text))
-    return f"v{turn % 3 + 1}"
 
 
 async def test_D07_what_passes_is_waited_for_and_the_old_one_serves_meanwhile(
@@ -345,7 +264,7 @@ async def test_Y04_a_fetch_is_cancelled_and_limits_hold(tmp_path: Path, source: 
         assert (refused.status, refused.json["code"]) == (429, "too_many_jobs")
         assert (await service.post(f"{TASKS}/{task['id']}/cancel")).status == 202
         await ended(service, task, "cancelled")
-        assert not [path for path in service.files.tmp.iterdir() if path.name.startswith("fetch-")]
+        await eventually(lambda: nothing_left(service))
         source.fault = lambda _handler, _path: False
         assert (await service.post(f"{TASKS}/{task['id']}/retry")).status == 202
         await ended(service, task)

@@ -11,6 +11,7 @@ import hashlib
 import math
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -21,6 +22,7 @@ from msgspec.structs import replace
 
 from blastd.aio import by_size, duty
 from blastd.blastplus.blastdb import BlastDatabase
+from blastd.blastplus.generation import Changing
 from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.config import LimitsSettings
@@ -51,6 +53,8 @@ log = structlog.get_logger()
 
 SMALL_BYTES = 16 << 10
 """A query up to here is read sooner than a thread has begun: 1 to 2 ms."""
+CHANGES = 3
+"""Times that a search is checked anew since a database was replaced meanwhile: once is all that ever happens."""
 FREE_SECONDS = 0.05
 """How long a look at the free disk space holds: each costs a request that comes with others a quarter of a millisecond."""
 ROUND_UP = timedelta(seconds=59)
@@ -169,13 +173,20 @@ class Submit:
             if replayed is not None:
                 return replayed
             self._admit_any()  # how many the owner has is counted where the row is written
-            return await self._accept(who, request)
+            return await self._accept_unchanged(who, request)
         finally:
             left = [upload for upload in (uploads.query, uploads.subject) if isinstance(upload, Path)]
             if not small or uploads.subject is not None:
                 left += [path for file in (query, subject) for path in (file, ascii_of(file))]
             if any(path.exists() for path in left):
                 await duty(_drop, *left)
+
+    async def _accept_unchanged(self, who: Identity, request: Received) -> Accepted:
+        """Accept a search on databases as they are: one that is replaced between check and pin is checked anew."""
+        for _ in range(CHANGES):
+            with suppress(Changing):
+                return await self._accept(who, request)
+        return await self._accept(who, request)
 
     async def _accept(self, who: Identity, request: Received) -> Accepted:
         search, query_input = request.search, request.query_input
