@@ -201,6 +201,10 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.kubernetes.enabled and not settings.kubernetes.image:
         faults.append("kubernetes.image: name an image with python3 and BLAST+; the Dockerfile builds one")
     faults += _wrong_sources(settings)
+    if settings.kubernetes.cache == "pvc" and not settings.kubernetes.cache_claim:
+        faults.append("kubernetes.cache_claim: name the PersistentVolumeClaim, or choose another kubernetes.cache")
+    if settings.kubernetes.cache == "ephemeral" and not settings.kubernetes.cache_bytes:
+        faults.append("kubernetes.cache_bytes: say how large each pod's volume is, or choose another kubernetes.cache")
     if settings.webhooks.secret:
         try:
             webhook.key(settings.webhooks.secret.reveal())

@@ -375,10 +375,36 @@ class KubernetesSettings(SettingsSection, frozen=True, kw_only=True):
     priority_class: Annotated[str, about("Priority class of the pods.")] = ""
     node_selector: Annotated[dict[str, str], about("Labels of the nodes that may search.")] = {}
     tolerations: Annotated[list[Toleration], about("Taints that the pods tolerate, as in a Pod's spec.")] = []
-    cache_dir: Annotated[str, about("Folder on each node that keeps databases between searches.", pattern="^/")] = (
+    labels: Annotated[dict[str, str], about("More labels of Jobs and pods, for cost reports and policies.")] = {}
+    annotations: Annotated[dict[str, str], about("More annotations of the pods.")] = {}
+    affinity: Annotated[dict[str, Any], about("Affinity of the pods, as in a Pod's spec.")] = {}
+    topology_spread: Annotated[
+        list[dict[str, Any]], about("Topology spread constraints of the pods, as in a Pod's spec.")
+    ] = []
+    runtime_class: Annotated[str, about("Runtime class of the pods.")] = ""
+    queue_name: Annotated[
+        str, about("LocalQueue of Kueue that lets Jobs begin; they are made suspended. Empty: they begin at once.")
+    ] = ""
+    cache: Annotated[
+        Literal["hostPath", "pvc", "ephemeral", "none"],
+        about(
+            "Where pods keep databases: hostPath: a folder of the node, shared by searches, whose pods then run as root; "
+            "pvc: a claim that all pods can write (cache_claim); ephemeral: a volume of each pod's own "
+            "(cache_storage_class, cache_bytes); none: the pod's own scratch space. With all but hostPath pods keep to "
+            "the restricted Pod Security Standard."
+        ),
+    ] = "hostPath"
+    cache_dir: Annotated[str, about("Folder on each node for cache = hostPath.", pattern="^/")] = (
         "/var/lib/blastd-cache"
     )
-    cache_bytes: Annotated[int, about("Size that the node cache is kept under; 0: no limit.", ge=0)] = 0
+    cache_claim: Annotated[str, about("PersistentVolumeClaim (ReadWriteMany) for cache = pvc.")] = ""
+    cache_storage_class: Annotated[str, about("Storage class for cache = ephemeral. Empty: the cluster's own.")] = ""
+    cache_bytes: Annotated[
+        int, about("Size that the cache is kept under, and that of each ephemeral volume; 0: no limit.", ge=0)
+    ] = 0
+    run_as_user: Annotated[
+        int, about("User and group of the pods where they need not be root (cache other than hostPath).", ge=1)
+    ] = 10001
     cpu: Annotated[float, about("Cores that one pod asks for.", gt=0)] = 2.0
     memory_limit_bytes: Annotated[int, about("Memory limit of one pod; 0: from the size of the database.", ge=0)] = 0
     time_limit_seconds: Annotated[Seconds, about("Longest run of one search (activeDeadlineSeconds).", gt=0)] = (

@@ -63,11 +63,57 @@ def test_pod_holds_no_secret_and_no_token_of_the_cluster() -> None:
     assert made()["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 
-def test_pod_reaches_secret_and_cache_of_root_whatever_user_the_image_has() -> None:
-    context = made()["spec"]["template"]["spec"]["containers"][0]["securityContext"]
-    assert (context["runAsUser"], context["runAsGroup"]) == (0, 0)
+def test_pod_reaches_a_nodes_cache_of_root_whatever_user_the_image_has() -> None:
+    pod = made()["spec"]["template"]["spec"]
+    context = pod["containers"][0]["securityContext"]
+    assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]) == (0, 0)
     assert context["capabilities"] == {"drop": ["ALL"]}
-    assert context["allowPrivilegeEscalation"] is False
+    assert (context["allowPrivilegeEscalation"], context["readOnlyRootFilesystem"]) == (False, True)
+
+
+@pytest.mark.parametrize("cache", ["pvc", "ephemeral", "none"])
+@pytest.mark.parametrize("staging", [False, True])
+def test_K06_without_a_nodes_folder_pods_keep_to_the_restricted_profile(cache: Any, staging: bool) -> None:
+    settings = KubernetesSettings(enabled=True, cache=cache, cache_claim="shared", cache_bytes=1 << 30, run_as_user=777)
+    plan = msgspec.structs.replace(PLAN, staging=staging)
+    warmer = manifests.warmer("f", settings, "print()")["spec"]["template"]["spec"]
+    for pod in (made(settings, plan)["spec"]["template"]["spec"], warmer):
+        assert pod["securityContext"] == {
+            "seccompProfile": {"type": "RuntimeDefault"}, "runAsNonRoot": True, "runAsUser": 777, "runAsGroup": 777,
+            "fsGroup": 777,
+        }  # fmt: skip
+        for container in (*pod["containers"], *pod.get("initContainers", [])):
+            context = container["securityContext"]
+            assert (context["allowPrivilegeEscalation"], context["capabilities"]) == (False, {"drop": ["ALL"]})
+        assert not [volume for volume in pod["volumes"] if "hostPath" in volume]
+        kinds = {"pvc": "persistentVolumeClaim", "ephemeral": "ephemeral", "none": "emptyDir"}
+        assert [volume.keys() & {kinds[cache]} for volume in pod["volumes"] if volume["name"] == "cache"] == [
+            {kinds[cache]}
+        ]
+
+
+def test_K06_what_a_cluster_asks_of_pods_is_in_the_settings() -> None:
+    settings = KubernetesSettings(
+        enabled=True,
+        labels={"cost": "lab", manifests.APP: "other"},
+        annotations={"a.example/b": "c"},
+        affinity={"nodeAffinity": {}},
+        topology_spread=[{"maxSkew": 1}],
+        runtime_class="gvisor",
+        queue_name="team",
+    )
+    job = made(settings)
+    template = job["spec"]["template"]
+    assert (job["metadata"]["labels"]["cost"], job["metadata"]["labels"][manifests.QUEUE]) == ("lab", "team")
+    assert (
+        job["metadata"]["labels"][manifests.APP] == template["metadata"]["labels"][manifests.APP] == manifests.APP_VALUE
+    )
+    assert template["metadata"]["annotations"] == {manifests.SAFE_TO_EVICT: "false", "a.example/b": "c"}
+    assert job["spec"]["suspend"] is True
+    assert made()["spec"]["suspend"] is False
+    spec = template["spec"]
+    assert (spec["affinity"], spec["runtimeClassName"]) == ({"nodeAffinity": {}}, "gvisor")
+    assert spec["topologySpreadConstraints"] == [{"maxSkew": 1}]
 
 
 def test_program_in_the_pod_is_named_by_its_content_and_never_changes() -> None:

@@ -58,6 +58,12 @@ def pods_refused(message: str) -> Trouble:
             sentence=f"The namespace's quota refuses the search's pods: {clip(message)}.",
             remedy="Wait for other searches to end, or raise the ResourceQuota; it goes on by itself then.",
         )
+    if "violates PodSecurity" in message:
+        return Trouble(
+            code="pods_refused",
+            sentence=f"The namespace's Pod Security Standard refuses the search's pods: {clip(message)}.",
+            remedy="Set kubernetes.cache to pvc, ephemeral or none, with which pods keep to 'restricted'; or relax the namespace.",
+        )
     code = "webhook_refused" if "admission webhook" in message else "pods_refused"
     return Trouble(
         code=code,

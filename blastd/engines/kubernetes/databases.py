@@ -171,6 +171,8 @@ class ClusterDatabases:
 
     async def warm(self, database: DatabaseAt) -> str:
         """Upload a generation if it is not there, then have every node stage it. Raises ClusterFailure, BlobFailure."""
+        if self._settings.cache not in manifests.KEPT:
+            return f"Pods keep no database between searches (kubernetes.cache is {self._settings.cache}): nothing is brought."
         _, trouble = await self.find([database])
         if trouble is not None:
             return f"{trouble.sentence} Ask again when it is done."

@@ -191,7 +191,8 @@ class KubernetesEngine:
 
     async def _make(self, work: Work, databases: Sequence[Manifest], held: ClusterJob) -> None:
         """Make the job's objects, and note which units its Job runs: somebody may delete it before we hear of it."""
-        warm = all(self.databases.nodes.of(each.fingerprint) for each in work.databases)
+        kept = self._settings.cache in manifests.KEPT
+        warm = kept and all(self.databases.nodes.of(each.fingerprint) for each in work.databases)
         seconds, begin = dict[str, float](), self._clock.now()
         again, held.tried = held.tried, True
         try:

@@ -26,6 +26,10 @@ DATABASE = "blastd.io/database"
 TITLE = "blastd.io/title"
 GENERATION = "blastd.io/generation"
 ELB_JOB = "elb-job-id"
+QUEUE = "kueue.x-k8s.io/queue-name"
+SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+KEPT = frozenset({"hostPath", "pvc"})
+"""Caches that outlive a pod, so that a database is brought once."""
 SELECTOR = "app in (blast,setup,submit,shard-blast)"
 """One selector for our objects and those of ElasticBLAST runs: two watches serve all."""
 
@@ -144,8 +148,9 @@ def job(plan: JobPlan, settings: KubernetesSettings, script: str) -> dict[str, A
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": name, "labels": its_labels, "annotations": notes},
+        "metadata": {"name": name, "labels": queued(settings) | dict(its_labels), "annotations": notes},
         "spec": {
+            "suspend": bool(settings.queue_name),
             "completionMode": "Indexed",
             "completions": count,
             "parallelism": min(count, MAX_PARALLEL),
@@ -164,10 +169,23 @@ def job(plan: JobPlan, settings: KubernetesSettings, script: str) -> dict[str, A
                 ]
             },
             "template": {
-                "metadata": {"labels": its_labels},
+                "metadata": template_metadata(settings, its_labels),
                 "spec": pod_spec(name, plan, settings, script),
             },
         },
+    }
+
+
+def queued(settings: KubernetesSettings) -> dict[str, str]:
+    """Return the labels of the operator's own, and that of the queue which lets the Job begin."""
+    return settings.labels | ({QUEUE: settings.queue_name} if settings.queue_name else {})
+
+
+def template_metadata(settings: KubernetesSettings, its_labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return labels and annotations of pods: an autoscaler does not move a search away to save a node."""
+    return {
+        "labels": settings.labels | dict(its_labels),
+        "annotations": {SAFE_TO_EVICT: "false"} | settings.annotations,
     }
 
 
@@ -198,6 +216,8 @@ def pod_spec(secret_name: str, plan: JobPlan, settings: KubernetesSettings, scri
         "requests": {"cpu": f"{round(settings.cpu * 1000)}m", "memory": str(request)},
         "limits": {"memory": str(limit)},
     }
+    if settings.cache == "none":
+        resources["requests"]["ephemeral-storage"] = str(plan.database_bytes + GIB)
     spec = placed(settings) | {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": GRACE_SECONDS,
@@ -211,7 +231,17 @@ def pod_spec(secret_name: str, plan: JobPlan, settings: KubernetesSettings, scri
 
 def placed(settings: KubernetesSettings) -> dict[str, Any]:
     """Return what decides where a pod runs, and as whom; the pod gets no token of the cluster."""
-    spec: dict[str, Any] = {"automountServiceAccountToken": False, "enableServiceLinks": False}
+    spec: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}} | user(settings),
+    }
+    if settings.affinity:
+        spec["affinity"] = dict(settings.affinity)
+    if settings.topology_spread:
+        spec["topologySpreadConstraints"] = list(settings.topology_spread)
+    if settings.runtime_class:
+        spec["runtimeClassName"] = settings.runtime_class
     if settings.node_selector:
         spec["nodeSelector"] = dict(settings.node_selector)
     if settings.tolerations:
@@ -223,6 +253,17 @@ def placed(settings: KubernetesSettings) -> dict[str, Any]:
     if settings.image_pull_secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
     return spec
+
+
+def user(settings: KubernetesSettings) -> dict[str, Any]:
+    """Return as whom pods run: nobody's user, which Secret and volumes are made readable for; root for a node's folder.
+
+    A folder of the node is made by the kubelet for root, so that an image with a user of its own can't write there.
+    """
+    if settings.cache == "hostPath":
+        return {"runAsUser": 0, "runAsGroup": 0}
+    number = settings.run_as_user
+    return {"runAsNonRoot": True, "runAsUser": number, "runAsGroup": number, "fsGroup": number}
 
 
 def container(name: str, mode: str, settings: KubernetesSettings, resources: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,14 +287,14 @@ def container(name: str, mode: str, settings: KubernetesSettings, resources: Map
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
-            "runAsUser": 0,  # the Secret and the node's cache are root's: an image with a user of its own reaches neither
-            "runAsGroup": 0,
+            "readOnlyRootFilesystem": True,
         },
         "volumeMounts": [
             {"name": "scripts", "mountPath": SCRIPTS_AT, "readOnly": True},
             {"name": "access", "mountPath": ACCESS_AT, "readOnly": True},
             {"name": "cache", "mountPath": CACHE_AT},
             {"name": "work", "mountPath": WORK_AT},
+            {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108  # BLAST+ and Python look for it there
         ],
     }
 
@@ -263,9 +304,27 @@ def volumes(secret_name: str, settings: KubernetesSettings, script: str) -> list
     return [
         {"name": "scripts", "configMap": {"name": scripts_name(script)}},
         {"name": "access", "secret": {"secretName": secret_name, "defaultMode": 0o400}},
-        {"name": "cache", "hostPath": {"path": settings.cache_dir, "type": "DirectoryOrCreate"}},
+        {"name": "cache"} | cache(settings),
         {"name": "work", "emptyDir": {}},
+        {"name": "scratch", "emptyDir": {}},
     ]
+
+
+def cache(settings: KubernetesSettings) -> dict[str, Any]:
+    """Return the volume in which databases lie."""
+    if settings.cache == "hostPath":
+        return {"hostPath": {"path": settings.cache_dir, "type": "DirectoryOrCreate"}}
+    if settings.cache == "pvc":
+        return {"persistentVolumeClaim": {"claimName": settings.cache_claim}}
+    if settings.cache == "none":
+        return {"emptyDir": {}}
+    claim: dict[str, Any] = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": str(settings.cache_bytes)}},
+    }
+    if settings.cache_storage_class:
+        claim["storageClassName"] = settings.cache_storage_class
+    return {"ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
 
 
 def warmer(fingerprint: str, settings: KubernetesSettings, script: str) -> dict[str, Any]:
@@ -278,6 +337,8 @@ def warmer(fingerprint: str, settings: KubernetesSettings, script: str) -> dict[
         "exec": {"command": ["test", "-e", f"{WORK_AT}/warm"]},
         "periodSeconds": 2,
     }
+    pods = template_metadata(settings, its_labels)
+    pods["annotations"] |= {GENERATION: fingerprint}
     spec = placed(settings) | {
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "containers": [box],
@@ -289,7 +350,7 @@ def warmer(fingerprint: str, settings: KubernetesSettings, script: str) -> dict[
         "metadata": {"name": name, "labels": its_labels, "annotations": {GENERATION: fingerprint}},
         "spec": {
             "selector": {"matchLabels": {GENERATION: name}},
-            "template": {"metadata": {"labels": its_labels, "annotations": {GENERATION: fingerprint}}, "spec": spec},
+            "template": {"metadata": pods, "spec": spec},
         },
     }
 
