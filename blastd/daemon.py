@@ -33,7 +33,7 @@ from blastd.metrics import Metrics
 from blastd.service import Services
 from blastd.service.databases.catalogue import Databases
 from blastd.service.posting import Posting, posting
-from blastd.service.services import Warmer
+from blastd.service.services import NO_LIMIT_SECONDS, Warmer
 from blastd.service.taxonomy.taxa import Taxa
 from blastd.store import private, tokens
 from blastd.store.files import Files
@@ -57,7 +57,6 @@ LAG_SECONDS = 0.05
 BEAT_SECONDS = 5.0
 COLLECT_SECONDS = 600.0
 PLACE_SECONDS = 1.0  # a look at four names; a write looks for itself
-NO_LIMIT_SECONDS = 10 * 365 * 86400.0
 
 
 class Applications(Frozen, frozen=True, kw_only=True):

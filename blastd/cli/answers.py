@@ -106,6 +106,22 @@ class FaultAnswer(AnswerPart, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class MakingAnswer(msgspec.Struct, frozen=True):
+    """How far a file is that is being made."""
+
+    step: str = ""
+    fraction: float | None = None
+    seconds: float = 0.0
+    waiting_for: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Return it as a line for a person."""
+        far = "" if self.fraction is None else f", {self.fraction:.0%}"
+        why = f" for {self.waiting_for}" if self.waiting_for else ""
+        return f"The file is being made: {self.step}{why}{far}, {self.seconds:.0f} s so far."
+
+
 class ProblemAnswer(AnswerPart, frozen=True, kw_only=True):
     """What the service says of an error."""
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -13,7 +14,7 @@ import msgspec
 from yarl import URL
 
 from blastd import __version__, errors
-from blastd.cli.answers import JobView, ProblemAnswer, decode
+from blastd.cli.answers import JobView, MakingAnswer, ProblemAnswer, decode
 from blastd.cli.fasta_files import joined, text_of
 from blastd.cli.words import say
 
@@ -21,7 +22,8 @@ T = TypeVar("T")
 BLOCK = 1 << 18
 ANSWER_SECONDS = 60.0  # without a byte; longer than the service holds any answer
 CHANGE_SECONDS = 120.0  # for what the service does before it answers: read an upload, look through its folders
-MAKING_SECONDS = 300.0  # until a format's first byte: it may have to be made
+MAKING_SECONDS = 300.0  # without a byte of a format
+HELD_SECONDS = 9.0  # for which the service holds the answer while a format is made: then it says how far it is
 SILENT_SECONDS = 10.0  # until the user is told that there is no answer yet
 MOST_PAUSE_SECONDS = 3600.0  # of a Retry-After that is believed
 WHERE = "BLASTD_URL, --url or 'blastd login' name the service."
@@ -132,9 +134,15 @@ class ServiceClient:
         """Give a result block by block. Raises Unavailable when it breaks off."""
         pairs = [(key, one) for key, value in params.items() for one in ([value] if isinstance(value, str) else value)]
         path = f"api/blast/jobs/{segment(job_id)}/results"
-        async with self.call("GET", path, params=pairs, seconds=MAKING_SECONDS) as answer:
-            async for block in answer.content.iter_chunked(BLOCK):
-                yield block
+        pairs.append(("wait", f"{HELD_SECONDS:g}"))
+        while True:
+            async with self.call("GET", path, HELD_SECONDS, params=pairs, seconds=MAKING_SECONDS) as answer:
+                if answer.status == HTTPStatus.ACCEPTED:
+                    say(decode(MakingAnswer, await answer.read()).text)
+                    continue
+                async for block in answer.content.iter_chunked(BLOCK):
+                    yield block
+                return
 
 
 @asynccontextmanager

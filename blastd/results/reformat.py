@@ -28,11 +28,11 @@ from blastd.core.tabular import COLUMN, rich_spec, sections
 from blastd.durable import digest, is_full
 from blastd.errors import DiskFull, ResultDiffers, ResultGone, ToolFailed, Unsupported
 from blastd.results.assemble import result_units, stored_lines, stored_path
+from blastd.results.course import FormatCourse
 from blastd.results.formats import only
 
 log = structlog.get_logger()
 
-LIMITS = process.Limits(seconds=3600.0, nice=5)
 BLOCK = 1 << 20
 STDERR_BYTES = 64 << 10
 WORTH_A_MASK = 0.5
@@ -50,6 +50,8 @@ class Reformat(Frozen, frozen=True, kw_only=True):
     tools: Tools
     clock: Clock
     work: Path
+    limits: process.Limits
+    course: FormatCourse | None = None
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -82,16 +84,20 @@ async def make_format(
     parts: list[Path] = []
     sizes: list[int] = []
     units: Sequence[Unit] = result_units(work.units)
+    course = work.course or FormatCourse()
+    course.total_bytes = sum(unit.output_bytes or 0 for unit in units if _concerns(unit, query))
     if query is None and len(units) > 1 and not joinable(outfmt):
         parts, sizes = [work.work / "whole.part"], [work.job.query.count]
         stored = work.work / "whole.stored"
         of_units = [stored_path(work.folder, unit) for unit in units]
         await offload(_join, of_units, [unit.queries for unit in units], _rich(work), stored, {})
+        course.begin(course.total_bytes)
         said |= dict.fromkeys(await _on_all(work, fasta, stored, outfmt, parts[0], more))
         units = []
     for unit in units:
-        if query is not None and not unit.first_query < query <= unit.first_query + unit.queries:
+        if not _concerns(unit, query):
             continue
+        course.begin(unit.output_bytes or 0)
         part = work.work / f"{unit.index}.part"
         try:
             said |= dict.fromkeys(await _batch(work, fasta, unit, outfmt, part, query, more))
@@ -107,6 +113,10 @@ async def make_format(
     return tuple(said)
 
 
+def _concerns(unit: Unit, query: int | None) -> bool:
+    return query is None or unit.first_query < query <= unit.first_query + unit.queries
+
+
 async def _batch(
     work: Reformat, queries: Path, unit: Unit, outfmt: str, part: Path, query: int | None, more: Sequence[str]
 ) -> tuple[Warned, ...]:
@@ -115,6 +125,7 @@ async def _batch(
     folder = await _restricted(work, unit, stored)
     if folder is not None:
         if await _as_stored(work, fasta, folder, stored):
+            _writes(work)
             return await _blast(work, fasta, folder, outfmt, part, more)
         log.info("finish_on_whole_database", job_id=work.job.job_id, unit=unit.index)
     return await _on_all(work, fasta, stored, outfmt, part, more)
@@ -127,12 +138,20 @@ async def _on_all(
     folder = Path(work.placed.run_folder)
     if not await _as_stored(work, fasta, folder, stored):
         raise ResultDiffers
+    _writes(work)
     return await _blast(work, fasta, folder, outfmt, part, more)
+
+
+def _writes(work: Reformat) -> None:
+    if work.course is not None:
+        work.course.writes(work.clock.monotonic())
 
 
 async def _as_stored(work: Reformat, fasta: Path, folder: Path, stored: Path) -> bool:
     """Tell whether the search in *folder* gives the stored form, byte for byte."""
     check = work.work / "check"
+    if work.course is not None:
+        work.course.checks(check, work.clock.monotonic())
     await _blast(work, fasta, folder, _rich(work), check)
     return await offload(_same, check, stored)
 
@@ -240,7 +259,7 @@ async def _blast(
     )
     errors = out.with_name(out.name + ".err")
     ended = await process.run(
-        argv, cwd=folder, env=work.environment, stdout=out, stderr=errors, limits=LIMITS, clock=work.clock
+        argv, cwd=folder, env=work.environment, stdout=out, stderr=errors, limits=work.limits, clock=work.clock
     )
     if ended.exit_code != 0:
         trouble = exits.explain(
@@ -249,8 +268,8 @@ async def _blast(
             stderr=await offload(process.excerpt, errors, 4096),
             program=job.program,
             timed_out=ended.timed_out,
-            time_limit_seconds=LIMITS.seconds,
-            memory_limit_bytes=None,
+            time_limit_seconds=work.limits.seconds,
+            memory_limit_bytes=work.limits.memory_bytes,
         )
         if trouble.code == DiskFull.code or is_full(work.work):
             raise DiskFull

@@ -20,7 +20,7 @@ from blastd.blastplus.tools import failure
 from blastd.core import alias
 from blastd.core.model import DatabaseRef
 from blastd.errors import ToolFailed
-from blastd.results.reformat import LIMITS, Reformat
+from blastd.results.reformat import Reformat
 
 Subject = tuple[str, str, int]
 """sseqid, saccver, length."""
@@ -70,7 +70,7 @@ async def write(given: Reformat, ids: Ids, subjects: Iterator[list[Subject]], ta
     indices: dict[int, Path] = {}
     for one in indexed:
         source = source_at(one.generation, parsed=one.parsed)
-        if not await ids.made(source, LIMITS.seconds):
+        if not await ids.made(source, given.limits.seconds):
             raise ToolFailed(f"The ids of {one.ref.name} are still being read; ask again in a while.")
         indices[id(one)] = ids.path(source)
     await offload(_sort_out, wanted, indices, subjects)
@@ -119,7 +119,7 @@ async def _blastdbcmd(given: Reformat, generation: Generation, folder: Path, wor
         env=given.environment,
         stdout=out,
         stderr=errors,
-        limits=LIMITS,
+        limits=given.limits,
         clock=given.clock,
     )
     if ended.exit_code != 0:

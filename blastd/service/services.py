@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import structlog
 
 from blastd.aio import News, every
+from blastd.blastplus import process
 from blastd.blastplus.pins import Pins, located
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
@@ -47,6 +48,7 @@ FIRST_UPDATE = 0.1
 """Of the hours between updates: how long the first one waits after a start."""
 UPDATE_JITTER = 0.3
 MEASURE_SECONDS = 15.0
+NO_LIMIT_SECONDS = 10 * 365 * 86400.0
 
 
 @runtime_checkable
@@ -137,6 +139,11 @@ class Services:
             ids=databases.ids,
             turns=turns,
             completed=completed,
+            limits=process.Limits(
+                seconds=settings.local.time_limit_seconds or NO_LIMIT_SECONDS,
+                memory_bytes=settings.local.memory_limit_bytes or None,
+                nice=settings.local.nice,
+            ),
         )
         self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version, posting)
         self.submit = Submit(
@@ -177,6 +184,7 @@ class Services:
         now.set()  # events are counted from the start on
         return {
             "measure": lambda: every(MEASURE_SECONDS, self.system.measure, self.clock, "measure", now),
+            "formats": self.results.makings.run,
             "index-hits": self.results.indices.run,
             "derived": self.databases.derived.run,
             "taxa": self.taxa.run,

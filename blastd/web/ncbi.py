@@ -16,7 +16,7 @@ from blastd.core.ncbi_view import View
 from blastd.core.programs import limit_of, molecules
 from blastd.core.search import Search
 from blastd.errors import BadRequest, BlastdError, Expired, Invalid, NotFound, TooMany
-from blastd.service.results.request import ResultFile, ResultRequest
+from blastd.service.results.request import ResultFile, ResultMaking, ResultRequest, ResultStream
 from blastd.service.search.query import Uploads
 from blastd.web import bodies, ncbi_files, ncbi_forms, ncbi_tables, wire
 from blastd.web.middleware import IDENTITY, NCBI_PATHS, SERVICES
@@ -26,6 +26,7 @@ HOLD_SECONDS = 25.0
 """How long a Get on a search that runs is held: clients sleep for up to a minute between two of them."""
 RTOE_SECONDS = 2
 REFRESH_SECONDS = 2
+HELD_SECONDS = 20.0  # for which an answer is held while its format is made; then it is WAITING, which clients know
 UNKNOWN_BYTES = 1 << 20
 """What is read of a form that may hold its sender's key: the key is known when the form has been read."""
 HTML = "text/html"
@@ -177,13 +178,13 @@ async def send(request: web.Request, rid: str, job: Job, view: View) -> web.Stre
     fields = ncbi_table.fields(job.program) if form.name == "commented" else None
     try:
         found = await services.results.read(
-            job, ResultRequest(format=form.name, fields=fields, whole=True, gis=view.gis)
+            job, ResultRequest(format=form.name, fields=fields, whole=True, gis=view.gis, wait_seconds=HELD_SECONDS)
         )
         ready = await services.results.ready(job)
     except BlastdError as error:
         return page(ncbi_forms.status(rid, "FAILED", str(error)))
     if not isinstance(found, ResultFile):
-        return page(ncbi_forms.status(rid, "FAILED", "The result can't be read."))
+        return page(no_file(rid, found))
     if form.media_type == ZIP:
         body = await offload(ncbi_files.archive, found, rid, form.name, most)
         return web.Response(
@@ -205,6 +206,13 @@ async def send(request: web.Request, rid: str, job: Job, view: View) -> web.Stre
         await response.write(ncbi_forms.after(html=html))
     await response.write_eof()
     return response
+
+
+def no_file(rid: str, found: ResultMaking | ResultStream) -> str:
+    """Return the page of a result that is no file yet, or never will be one."""
+    if isinstance(found, ResultMaking):
+        return ncbi_forms.status(rid, "WAITING", refresh=REFRESH_SECONDS)
+    return ncbi_forms.status(rid, "FAILED", "The result can't be read.")
 
 
 async def delete(request: web.Request, given: dict[str, str]) -> web.Response:

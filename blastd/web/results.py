@@ -6,9 +6,10 @@ from aiohttp import web
 from blastd.core.hits import HitsRequest
 from blastd.errors import Invalid
 from blastd.service.results.alignments import alignments
-from blastd.service.results.request import ReadyResult, ResultFile, ResultRequest
-from blastd.web import bodies, wire
+from blastd.service.results.request import ReadyResult, ResultFile, ResultMaking, ResultRequest
+from blastd.web import bodies, rows, wire
 from blastd.web.download import SentFile, send_file, send_stream
+from blastd.web.jobs import preferred_wait
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
 from blastd.web.replies import reply
@@ -16,6 +17,9 @@ from blastd.web.replies import reply
 JOB = "/api/blast/jobs/{id}"
 PARTIAL_HEADER = "X-Blastd-Partial"
 SUBJECTS_BYTES = 8 << 20
+WAIT_SECONDS = 4.0
+"""For which a file that has to be made is waited for by itself: well under what a proxy allows until the first byte."""
+AGAIN_SECONDS = 2
 
 
 async def get_results(request: web.Request) -> web.StreamResponse:
@@ -47,12 +51,50 @@ async def send_results(request: web.Request, query: wire.ResultsQuery, subjects:
         subjects=tuple(subjects),
         partial=query.partial,
         whole=must_be_whole(request),
+        wait_seconds=seconds_to_wait(request, query.wait),
     )
     found = await services.results.read(job, wanted)
+    if isinstance(found, ResultMaking):
+        return being_made(request, found)
     if isinstance(found, ResultFile):
         return await send_file(request, stored(found))
     headers = {PARTIAL_HEADER: found.partial} if found.partial else {}
     return await send_stream(request, found.blocks, found.media_type, found.name, headers)
+
+
+def seconds_to_wait(request: web.Request, asked: float | None) -> float:
+    """Return how long an answer is held while a file is made."""
+    return asked if asked is not None else preferred_wait(request) or WAIT_SECONDS
+
+
+def being_made(request: web.Request, found: ResultMaking) -> web.Response:
+    """Answer how far the making of a file is, with where to ask again; in a browser a page that asks by itself."""
+    view, address = found.view, rows.base_of(request) + request.path_qs
+    answer = wire.MakingView(
+        step=view.step,
+        fraction=view.fraction,
+        seconds=view.seconds,
+        waiting_for=view.waits_for,
+        links={"result": address, "cancel": address},
+    )
+    headers = {"Location": address, "Retry-After": str(AGAIN_SECONDS)}
+    if "text/html" in request.headers.get("Accept", "") and request.method == "GET":
+        share = "" if view.fraction is None else f", {view.fraction:.0%}"
+        text = f"The file is being made ({view.step}{share}); it comes by itself.\n"
+        headers |= {"Refresh": str(AGAIN_SECONDS), "Cache-Control": "no-store"}
+        return web.Response(status=202, text=text, headers=headers)
+    return reply(answer, 202, headers)
+
+
+async def cancel_results(request: web.Request) -> web.Response:
+    """Stop the making of a file; harmless when none is made."""
+    query = wire.decode_query(wire.ResultsQuery, request.query, request.query.items())
+    services = request.app[SERVICES]
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    form, header = chosen_format(request, query)
+    fields = tuple(query.fields.replace(",", " ").split()) if query.fields is not None else None
+    services.results.cancel_making(job, ResultRequest(format=form, header=header, fields=fields, query=query.query))
+    return web.Response(status=204)
 
 
 BY_MEDIA_TYPE = {
@@ -178,9 +220,19 @@ ROUTES = (
         tag="results",
         summary="Results in one format",
         query=wire.ResultsQuery,
-        answers={200: FILES, 206: FILES, 304: None},
+        answers={200: FILES, 202: wire.MakingView, 206: FILES, 304: None},
         errors=WHEN,
         headers=(("Range", "One range of bytes of a stored result."), ("If-None-Match", "The ETag that you have.")),
+    ),
+    Route(
+        method="DELETE",
+        path=JOB + "/results",
+        handler=cancel_results,
+        tag="results",
+        summary="Stop the making of a file",
+        query=wire.ResultsQuery,
+        answers={204: None},
+        errors=(403, 404, 422),
     ),
     Route(
         method="POST",
@@ -190,7 +242,7 @@ ROUTES = (
         summary="Sequences of many subjects",
         query=wire.ResultsQuery,
         body={"application/json": wire.SubjectsBody},
-        answers={200: FILES},
+        answers={200: FILES, 202: wire.MakingView},
         errors=(400, 403, *WHEN),
     ),
     Route(

@@ -14,9 +14,9 @@ from blastd.aio import offload
 from blastd.core.model import Frozen, Job
 from blastd.core.pairwise import SubjectAlignments, subjects
 from blastd.core.programs import limit_of
-from blastd.errors import Invalid, ResultGone, Unsupported
+from blastd.errors import Invalid, ResultGone, Unavailable, Unsupported
 from blastd.service.results.read import Results
-from blastd.service.results.request import ResultFile, ResultRequest
+from blastd.service.results.request import ResultFile, ResultMaking, ResultRequest
 
 MOST_BYTES = 2 << 20
 """What one page of alignments holds at most, but for its first subject, whose HSPs are cut there."""
@@ -47,6 +47,8 @@ async def alignments(results: Results, job: Job, query: int, rank: int, limit: i
         report = await results.read(job, wanted)
     except Unsupported:
         report, number = await results.read(job, replace(wanted, query=None)), query
+    if isinstance(report, ResultMaking):
+        raise Unavailable("The alignments are being made; ask for them again in a moment.")
     if not isinstance(report, ResultFile):
         raise ResultGone("The pairwise report can't be read.")
     read, more = await offload(_read, report.path, number, rank, limit)

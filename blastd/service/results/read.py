@@ -7,10 +7,8 @@ every stored file is compared with its checksum before it is served the first ti
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,6 +17,7 @@ import structlog
 from msgspec.structs import replace
 
 from blastd.aio import News, by_size, duty
+from blastd.blastplus import process
 from blastd.blastplus.ids import Ids
 from blastd.blastplus.pins import Pins
 from blastd.blastplus.tools import Tools
@@ -27,30 +26,32 @@ from blastd.core.hits import HitsRequest
 from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.schedule import Claim, Piece, SlotLane, Urgency
-from blastd.core.tabular import beside, columns
-from blastd.durable import rename_unflushed
-from blastd.errors import DatabaseGone, Expired, Invalid, NotReady, ResultGone, StoreBroken, Unsupported
-from blastd.results import formats, hits, reformat, sequences
+from blastd.core.tabular import columns
+from blastd.errors import Invalid, NotReady, ResultGone, Unsupported
+from blastd.results import formats, hits
+from blastd.results.course import FormatCourse
 from blastd.results.formats import FORMATS, Format
 from blastd.service.progress import progress
 from blastd.service.results.hit_indices import HitIndices
 from blastd.service.results.intact import Intact
+from blastd.service.results.maker import FormatWanted, ResultMaker
+from blastd.service.results.makings import Make, Makings
 from blastd.service.results.pages import align, offset_of, page_of
 from blastd.service.results.request import (
     PROJECTED,
     ReadyResult,
     ResultFile,
+    ResultMaking,
     ResultRequest,
     ResultStream,
     file_name,
     format_of,
-    held,
     key_of,
     shaped,
     stored_file,
 )
 from blastd.service.results.streams import Copy, FileBlocks, in_threads
-from blastd.store import artifacts, jobs, units
+from blastd.store import artifacts, units
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
 from blastd.turns import Turns
@@ -60,8 +61,8 @@ log = structlog.get_logger()
 SMALL_BYTES = 8 << 20
 """A stored form under this is projected in well under a second: then the whole file is made before the first byte."""
 
-FORMAT_BYTES_PER_SECOND = 1_000_000
-"""Of the stored form, of which BLAST+ makes another format: searched twice, and compared."""
+SEQUENCES_PER_SECOND = 10_000
+"""That blastdbcmd writes, of usual length."""
 
 
 class Results:
@@ -79,12 +80,15 @@ class Results:
         ids: Ids,
         turns: Turns,
         completed: News[JobId],
+        limits: process.Limits,
     ) -> None:
-        """Take the parts."""
-        self._store, self._files, self._pins, self._tools, self._clock = store, files, pins, tools, clock
+        """Take the parts; *limits* are those of a search."""
+        self._store, self._files, self._clock = store, files, clock
+        self._maker = ResultMaker(store=store, files=files, pins=pins, tools=tools, clock=clock, ids=ids, limits=limits)
+        self.makings = Makings(turns, clock)
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._turns, self._numbers = turns, count(1)
-        self._intact, self._ids = intact, ids
+        self._intact = intact
         self.indices = HitIndices(store, files, self.ready, completed)
 
     def formats(self) -> list[Format]:
@@ -146,8 +150,8 @@ class Results:
             name=f"{job.short_id}-query.fa",
         )
 
-    async def read(self, job: Job, wanted: ResultRequest) -> ResultFile | ResultStream:
-        """Return results in a format. Raises Invalid, NotReady, ResultGone, DatabaseGone, Unsupported."""
+    async def read(self, job: Job, wanted: ResultRequest) -> ResultFile | ResultStream | ResultMaking:
+        """Return results in a format, or how far its making is after `wait_seconds`. Raises Invalid, NotReady, ResultGone, DatabaseGone, Unsupported."""
         kind = format_of(wanted)
         names = columns(wanted.fields) if wanted.fields is not None else None
         if job.status is not Status.COMPLETED and wanted.partial:
@@ -157,21 +161,43 @@ class Results:
             raise Invalid([("/query", f"The search has {job.query.count:,} queries.")])
         if kind.name == "fasta":
             return await self._sequences(ready, kind, wanted)
-        key = key_of(kind, names, wanted.query)
-        kept = await self._kept(ready, key)
+        form = FormatWanted(key=key_of(kind, names, wanted.query), kind=kind, names=names, query=wanted.query)
+        kept = await self._kept(ready, form.key)
         if kept is not None:
             return stored_file(ready, kept)
-        sent: Iterator[bytes] | None = None
-        if kind.name in PROJECTED and not wanted.whole:
-            sent = formats.projection(ready.folder, ready.units, kind.name, names, wanted.query, **shaped(job, kind))
-        if sent is None or ready.stored_bytes <= SMALL_BYTES:
+        blocks = self._maker.projected(ready, form)
+        if blocks is None or (wanted.whole and ready.stored_bytes > SMALL_BYTES):
+            return await self._asked(ready, form, wanted.wait_seconds, partial(self._make, ready, form))
+        if ready.stored_bytes <= SMALL_BYTES:
             try:
-                return await self._made(ready, key, kind, names, wanted.query)
+                return await self._projected(ready, form, blocks)
             except OSError:  # no room to make it: what needs none is sent as it is made
-                if sent is None:
-                    raise
-        blocks = self._while_sent(ready, key, kind, sent)
-        return ResultStream(blocks=blocks, media_type=kind.media_type, name=file_name(job, kind))
+                blocks = self._maker.projected(ready, form)
+        sent = self._while_sent(ready, form, blocks) if blocks is not None else in_threads(iter(()))
+        return ResultStream(blocks=sent, media_type=kind.media_type, name=file_name(job, kind))
+
+    async def _asked(
+        self, ready: ReadyResult, form: FormatWanted, seconds: float, make: Make
+    ) -> ResultFile | ResultMaking:
+        """Have a file made, and return it, or how far it is after *seconds*."""
+        job = ready.job
+        making = self.makings.begin(job.job_id, job.owner, form.key, self._maker.piece(ready, form.query), make)
+        if await self.makings.wait(making, seconds):
+            return stored_file(ready, making.made())
+        return ResultMaking(view=await self.makings.view(making))
+
+    async def _make(self, ready: ReadyResult, form: FormatWanted, course: FormatCourse, lane: SlotLane) -> Artifact:
+        """Make a file in its turn."""
+        blocks = self._maker.projected(ready, form)
+        if blocks is not None:
+            return await self._maker.project(ready, form, blocks)
+        return await self._maker.write(ready, form, course, lane)
+
+    def cancel_making(self, job: Job, wanted: ResultRequest) -> int:
+        """Stop the making of a file; returns how many were stopped. Raises Invalid."""
+        kind = format_of(wanted)
+        names = columns(wanted.fields) if wanted.fields is not None else None
+        return self.makings.cancel(job.job_id, key_of(kind, names, wanted.query))
 
     async def _partial(self, job: Job, kind: Format, names: tuple[str, ...] | None) -> ResultStream:
         """Return what is done of a job that has not completed."""
@@ -209,125 +235,50 @@ class Results:
         await self._store.write(lambda db: artifacts.drop(db, ready.job.job_id, name))
         return None
 
-    async def _made(
-        self, ready: ReadyResult, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
-    ) -> ResultFile:
-        """Make a format, keep it, and return its file; made once however many ask at the same time."""
-        lock = self._locks.setdefault((ready.job.job_id, key), asyncio.Lock())
+    async def _projected(self, ready: ReadyResult, form: FormatWanted, blocks: Iterator[bytes]) -> ResultFile:
+        """Write a small table, keep it, and return its file; made once however many ask at the same time."""
+        lock = self._locks.setdefault((ready.job.job_id, form.key), asyncio.Lock())
         waited = lock.locked()
         async with lock:
             if waited:  # for somebody who made it, perhaps
                 _, its_artifacts = await self._rows(ready.job)
                 ready = replace(ready, kept=tuple(its_artifacts))
-            kept = await self._kept(ready, key)
+            kept = await self._kept(ready, form.key)
             if kept is None:
-                kept = await self._make(ready, key, kind, names, query)
+                kept = await self._maker.project(ready, form, blocks)
         return stored_file(ready, kept)
 
-    async def _make(
-        self, ready: ReadyResult, key: str, kind: Format, names: tuple[str, ...] | None, query: int | None
-    ) -> Artifact:
-        made, more, blocks = self._files.temporary(), self._files.temporary(), None
-        project = partial(
-            formats.projection, ready.folder, ready.units, kind.name, names, query, **shaped(ready.job, kind)
-        )
-        if kind.name in PROJECTED:
-            blocks = project()
-        try:
-            if blocks is None:
-                async with self._turn(ready, key):
-                    await self._finish(ready, kind, names, query, more if kind.name in PROJECTED else made)
-                blocks = project(more=more) if kind.name in PROJECTED else None
-            return await self._keep(ready, key, kind, made, blocks)
-        except BaseException:
-            await duty(made.unlink, missing_ok=True)
-            raise
-        finally:
-            await duty(more.unlink, missing_ok=True)
-
-    def _turn(self, ready: ReadyResult, key: str) -> AbstractAsyncContextManager[SlotLane]:
-        """Wait for the turn of something that is made of a result: a person waits for it."""
-        seconds = ready.stored_bytes / FORMAT_BYTES_PER_SECOND
-        claim = Claim(
-            work_id=f"{ready.job.job_id}/{key}-{next(self._numbers)}",
-            owner=ready.job.owner,
-            what="format",
-            urgency=Urgency.PERSON,
-        )
-        return self._turns.turn(claim, Piece(seconds=seconds))
-
-    async def _finish(
-        self, ready: ReadyResult, kind: Format, names: tuple[str, ...] | None, query: int | None, target: Path
-    ) -> None:
-        """Let BLAST+ write a format that the stored form does not hold, or a table of the columns that it lacks."""
-        outfmt = str(kind.outfmt)
-        if names is not None:
-            outfmt = f"6 {' '.join(beside(names, held(ready.job)['without']))}"
-        if kind.programs and ready.job.program not in kind.programs:
-            raise Unsupported(f"BLAST+ writes {kind.name} for {', '.join(kind.programs)} only.")
-        async with self._searched(ready) as given:
-            said = await reformat.make_format(given, outfmt, target, query, kind.words)
-        if new := [warned for warned in said if warned not in ready.job.warnings]:
-            now = self._clock.now()
-            await self._store.write(lambda db: jobs.warn(db, ready.job.job_id, new, now), of=[ready.job.job_id])
-
-    @asynccontextmanager
-    async def _searched(self, ready: ReadyResult) -> AsyncIterator[reformat.Reformat]:
-        """Yield what making something from the databases of a search needs, with a work folder of its own.
-
-        What is made counts only if the databases are those of the search before and after. Raises DatabaseGone.
-        """
-        refs, work = ready.job.databases, self._files.temporary()
-        await duty(work.mkdir, mode=0o700)
-        try:
-            await self._same(ready.job)
-            yield reformat.Reformat(
-                job=ready.job,
-                folder=ready.folder,
-                units=ready.units,
-                placed=await self._pins.place(refs, work),
-                generations=[await self._pins.find(ref) for ref in refs],
-                tools=self._tools,
-                clock=self._clock,
-                work=work,
-            )
-            await self._same(ready.job)
-        finally:
-            await duty(reformat.remove_work, work)
-
-    async def _same(self, job: Job) -> None:
-        """Raise DatabaseGone unless the databases are as they were when they were searched."""
-        changed = await self._pins.changed(job.databases)
-        if changed is not None:
-            raise DatabaseGone(
-                f"{changed.sentence} Tables, hits and formats that are stored can still be read; for others search again."
-            )
-
-    async def _sequences(self, ready: ReadyResult, kind: Format, wanted: ResultRequest) -> ResultFile | ResultStream:
+    async def _sequences(
+        self, ready: ReadyResult, kind: Format, wanted: ResultRequest
+    ) -> ResultFile | ResultStream | ResultMaking:
         """Return sequences of subjects: all that were found, or those asked for."""
         if not wanted.subjects:
-            key = key_of(kind, None, wanted.query)
-            kept = await self._kept(ready, key)
+            form = FormatWanted(key=key_of(kind, None, wanted.query), kind=kind, query=wanted.query)
+            kept = await self._kept(ready, form.key)
             if kept is not None:
                 return stored_file(ready, kept)
+
+            async def make(course: FormatCourse, lane: SlotLane) -> Artifact:
+                return await self._maker.sequences(ready, form, await self.indices.of(ready), course, lane)
+
+            return await self._asked(ready, form, wanted.wait_seconds, make)
         index = await self.indices.of(ready)
-        pages = hits.subjects(index, wanted.query, sequences.PAGE)
-        if wanted.subjects:
-            found, missing = await by_size(ready.stored_bytes, hits.named, index, wanted.subjects, wanted.query)
-            if missing:
-                shown = ", ".join(name[:100] for name in sorted(missing)[:5])
-                raise Invalid([("/subject", f"The search did not find {shown}; take ids from its hits.")])
-            pages = iter([found])
+        found, missing = await by_size(ready.stored_bytes, hits.named, index, wanted.subjects, wanted.query)
+        if missing:
+            shown = ", ".join(name[:100] for name in sorted(missing)[:5])
+            raise Invalid([("/subject", f"The search did not find {shown}; take ids from its hits.")])
         target = self._files.temporary()
         try:
-            async with self._turn(ready, "sequences"), self._searched(ready) as given:
-                await sequences.write(given, self._ids, pages, target)
-            if not wanted.subjects:
-                return stored_file(ready, await self._keep(ready, key_of(kind, None, wanted.query), kind, target))
+            async with self._turns.turn(self._claim(ready), Piece(seconds=len(found) / SEQUENCES_PER_SECOND)) as lane:
+                await self._maker.write_sequences(ready, iter([found]), target, lane)
             blocks = await duty(FileBlocks.of, target)
             return ResultStream(blocks=blocks, media_type=kind.media_type, name=file_name(ready.job, kind))
         finally:
             await duty(target.unlink, missing_ok=True)
+
+    def _claim(self, ready: ReadyResult) -> Claim:
+        work_id = f"sequences-{next(self._numbers)}"
+        return Claim(work_id=work_id, owner=ready.job.owner, what="format", urgency=Urgency.PERSON)
 
     # ------------------------------------------------------------------ tables
     async def hits(self, ready: ReadyResult, wanted: HitsRequest, *, statistics: bool = False) -> dict[str, Any]:
@@ -366,37 +317,8 @@ class Results:
         """Return numbers and histograms over all hits or those of one query."""
         return await by_size(ready.stored_bytes, hits.statistics, await self.indices.of(ready), query)
 
-    async def _keep(
-        self, ready: ReadyResult, key: str, kind: Format, temporary: Path, blocks: Iterator[bytes] | None = None
-    ) -> Artifact:
-        """Give a made file its place and its row; with *blocks* it is written before."""
-        path = f"results/{key}.{kind.extension}"
-        final = ready.folder / path
-        if not ready.folder.is_dir():
-            raise Expired("The job has just been removed.")
-        size, sha256 = await by_size(ready.stored_bytes, _place, temporary, final, blocks)
-        kept = Artifact(
-            job_id=ready.job.job_id,
-            name=f"results/{key}",
-            path=path,
-            media_type=kind.media_type,
-            size_bytes=size,
-            sha256=sha256,
-            created_at=self._clock.now(),
-        )
-        if self._store.troubled:  # a lock of somebody else would hold the download up
-            return kept
-        try:
-            await self._store.write(lambda db: artifacts.put(db, kept), of=[kept.job_id])
-        except sqlite3.IntegrityError as error:  # the row went while the file was made
-            await duty(final.unlink, missing_ok=True)
-            raise Expired("The job has just been removed.") from error
-        except StoreBroken as error:  # it is made again the next time
-            log.warning("format_not_noted", job_id=ready.job.job_id, format=key, reason=str(error))
-        return kept
-
     async def _while_sent(
-        self, ready: ReadyResult, key: str, kind: Format, blocks: Iterator[bytes]
+        self, ready: ReadyResult, form: FormatWanted, blocks: Iterator[bytes]
     ) -> AsyncIterator[bytes]:
         """Yield blocks as they are made, and keep them as a file once they are complete."""
         copy = Copy(self._files.temporary())
@@ -405,14 +327,6 @@ class Results:
                 await duty(copy.write, block)
                 yield block
             if copy.end():
-                await self._keep(ready, key, kind, copy.path)
+                await self._maker.keep(ready, form.key, form.kind, copy.path)
         finally:
             copy.drop()
-
-
-def _place(temporary: Path, final: Path, blocks: Iterator[bytes] | None) -> tuple[int, str]:
-    """Give a made file its place, one of *blocks* after writing it; blocking. Returns size and SHA-256."""
-    if blocks is not None:
-        formats.write_all(blocks, temporary)
-    final.parent.mkdir(mode=0o700, exist_ok=True)
-    return rename_unflushed(temporary, final)

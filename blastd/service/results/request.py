@@ -10,6 +10,7 @@ from blastd.core.tabular import lacking
 from blastd.errors import Invalid
 from blastd.results import formats
 from blastd.results.formats import FORMATS, Format
+from blastd.service.results.makings import MakingStatus
 
 PROJECTED = frozenset({"tabular", "commented", "csv"})
 
@@ -29,6 +30,8 @@ class ResultRequest(Frozen, frozen=True, kw_only=True):
     gis: bool = False
     alignments: int | None = None
     header: bool = False
+    wait_seconds: float = 60.0
+    """How long the asker waits for a file that has to be made."""
 
 
 class ResultFile(Frozen, frozen=True, kw_only=True):
@@ -48,6 +51,12 @@ class ResultStream(Frozen, frozen=True, kw_only=True):
     media_type: str
     name: str
     partial: str = ""
+
+
+class ResultMaking(Frozen, frozen=True, kw_only=True):
+    """A file that is being made: ask again."""
+
+    view: MakingStatus
 
 
 class ReadyResult(Frozen, frozen=True, kw_only=True):

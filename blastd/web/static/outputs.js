@@ -57,15 +57,29 @@ export function downloads(panel, context) {
   async function fetchIt(event, key) {
     event.preventDefault()
     const { href } = event.currentTarget
+    const name = FORMATS.find(one => one[0] === key)[1]
     gone.hidden = true
     try {
       const probe = new AbortController()
-      const response = await fetch(href, { headers: { 'X-Requested-With': 'blastd' }, signal: probe.signal })
+      let response
+      for (;;) {
+        response = await fetch(href, {
+          headers: { 'X-Requested-With': 'blastd', Accept: '*/*' },
+          signal: probe.signal,
+        })
+        if (response.status !== 202) break
+        const far = await response.json()
+        const share = far.fraction === null ? '' : `, ${Math.round(100 * far.fraction)} %`
+        const why = far.waiting_for ? ` for ${far.waiting_for}` : ''
+        gone.textContent = `${name} is being made: ${far.step}${why}${share}. The download begins by itself.`
+        gone.hidden = false
+      }
+      gone.hidden = true
       if (!response.ok) throw new Error((await response.json()).detail)
       probe.abort() // it is made; the browser's own download takes it to disk
       h('a', { href, download: '' }).click()
     } catch (error) {
-      gone.textContent = `${FORMATS.find(one => one[0] === key)[1]}: ${error.message}`
+      gone.textContent = `${name}: ${error.message}`
       gone.hidden = false
     }
   }

@@ -1,6 +1,6 @@
 """What may be asked of results; the answers are files and rows of `core`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -23,6 +23,23 @@ class ResultsQuery(Request, frozen=True, kw_only=True):
     query: Annotated[int, Meta(ge=1, le=MOST, description="Only this query, counted from 1.")] | None = None
     subject: Annotated[list[str], Meta(description="For fasta: only these subjects.")] = []
     partial: Annotated[bool, Meta(description="While running: what is done.")] = False
+    wait: (
+        Annotated[
+            float, Meta(ge=0, le=60, description="Seconds to hold while the file is made, then 202; without it, 4.")
+        ]
+        | None
+    ) = None
+
+
+class MakingView(Wire, frozen=True, kw_only=True):
+    """A file that is being made: ask `links.result` again, or DELETE it to stop the making. Null: not known."""
+
+    status: Literal["making"] = "making"
+    step: Annotated[str, Meta(description="waiting (for its turn), checking (searched again and compared), writing.")]
+    fraction: float | None
+    seconds: Annotated[float, Meta(description="Since the making was asked for.")]
+    waiting_for: str | None
+    links: dict[str, str]
 
 
 class SubjectsBody(Request, frozen=True, kw_only=True):
