@@ -141,8 +141,11 @@ class Daemon:
             return Answer(error.code, dict(error.headers.items()), error.read())
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """GET."""
-        return self.ask("GET", path, headers=headers)
+        """GET; a file of results that is being made is asked for until it is there."""
+        while True:
+            answer = self.ask("GET", path, headers=headers)
+            if answer.status != 202 or "wait=" in path:
+                return answer
 
     def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """POST; without a body an empty JSON object."""
@@ -181,7 +184,7 @@ class Daemon:
 
     def results(self, job_id: str, fmt: str, more: str = "") -> bytes:
         """Return a result in a format."""
-        answer = self.ask("GET", f"/api/blast/jobs/{job_id}/results?format={fmt}{more}", seconds=120)
+        answer = self.get(f"/api/blast/jobs/{job_id}/results?format={fmt}{more}")
         assert answer.status == 200, answer.text
         return answer.body
 

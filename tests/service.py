@@ -40,7 +40,11 @@ class Service:
             return Answer(response.status, response.headers, await response.read())
 
     async def get(self, path: str, **how: Any) -> "Answer":
-        return await self.ask("GET", path, **how)
+        """GET; a file of results that is being made is asked for until it is there."""
+        while True:
+            answer = await self.ask("GET", path, **how)
+            if answer.status != 202 or "wait=" in path:
+                return answer
 
     async def post(self, path: str, body: Any = None, **how: Any) -> "Answer":
         """POST JSON, or bytes as they are."""

@@ -29,7 +29,7 @@ from blastd.core.model import (
     Warned,
 )
 from blastd.errors import Ambiguous, Expired, NotFound
-from blastd.store import artifacts, events, leftovers, outbox, units
+from blastd.store import artifacts, events, job_text, leftovers, outbox, units
 from blastd.store.rows import dump, moment, ms
 
 JSON_COLUMNS: dict[str, msgspec.json.Decoder[Any]] = {
@@ -202,7 +202,11 @@ def page(
         values |= {"created_ms": after.created_ms, "after_id": after.job_id}
     text = "SELECT * FROM job" + (" WHERE " + " AND ".join(where) if where else "")
     text += " ORDER BY created_at DESC, job_id DESC LIMIT :limit"
-    rows = db.execute(text, values | {"limit": limit + 1}).fetchall()
+    words = job_text.words_of(wanted.q)
+    if words:
+        rows = job_text.found(db, where, values, words, limit + 1)
+    else:
+        rows = db.execute(text, values | {"limit": limit + 1}).fetchall()
     jobs = [job for row in rows[:limit] if (job := readable(row)) is not None]
     last = rows[limit - 1] if len(rows) > limit else None
     return jobs, None if last is None else Cursor(created_ms=last["created_at"], job_id=last["job_id"])
@@ -235,12 +239,6 @@ def conditions(wanted: JobFilter) -> tuple[list[str], dict[str, Any]]:
     if wanted.database is not None:
         where.append("instr(database_names, :database) > 0")
         values["database"] = f"\n{wanted.database}\n"
-    if wanted.q:
-        where.append(
-            "(instr(lower(title), lower(:q)) > 0 OR (instr(:q, char(10)) = 0 AND instr(lower(database_names), lower(:q)) > 0)"
-            " OR substr(replace(job_id, '-', ''), 1, length(:digits)) = :digits)"
-        )
-        values |= {"q": wanted.q, "digits": wanted.q.lower().replace("-", "") or wanted.q}
     return where, values
 
 

@@ -232,7 +232,7 @@ ROUTES = (
         summary="Stop the making of a file",
         query=wire.ResultsQuery,
         answers={204: None},
-        errors=(403, 404, 422),
+        errors=(403, 404, 409, 410, 422),
     ),
     Route(
         method="POST",

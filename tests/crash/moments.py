@@ -126,14 +126,14 @@ RESULTS = (
     Moment("formatting", "blastd.results.reformat:_blast", "after", "one run of a format is made", needs="results"),
     Moment(
         "format-made",
-        "blastd.service.results.read:rename_unflushed",
+        "blastd.service.results.maker:rename_unflushed",
         "before",
         "a format is made, without its name",
         needs="results",
     ),
     Moment(
         "format-named",
-        "blastd.service.results.read:rename_unflushed",
+        "blastd.service.results.maker:rename_unflushed",
         "after",
         "a format has its file and no row",
         needs="results",

@@ -32,10 +32,10 @@ from blastd.results import formats, hits
 from blastd.results.course import FormatCourse
 from blastd.results.formats import FORMATS, Format
 from blastd.service.progress import progress
+from blastd.service.results.format_makings import FormatMakings, Make
 from blastd.service.results.hit_indices import HitIndices
 from blastd.service.results.intact import Intact
 from blastd.service.results.maker import FormatWanted, ResultMaker
-from blastd.service.results.makings import Make, Makings
 from blastd.service.results.pages import align, offset_of, page_of
 from blastd.service.results.request import (
     PROJECTED,
@@ -85,7 +85,7 @@ class Results:
         """Take the parts; *limits* are those of a search."""
         self._store, self._files, self._clock = store, files, clock
         self._maker = ResultMaker(store=store, files=files, pins=pins, tools=tools, clock=clock, ids=ids, limits=limits)
-        self.makings = Makings(turns, clock)
+        self.makings = FormatMakings(turns, clock)
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._turns, self._numbers = turns, count(1)
         self._intact = intact

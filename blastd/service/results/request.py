@@ -10,7 +10,7 @@ from blastd.core.tabular import lacking
 from blastd.errors import Invalid
 from blastd.results import formats
 from blastd.results.formats import FORMATS, Format
-from blastd.service.results.makings import MakingStatus
+from blastd.service.results.format_makings import MakingStatus
 
 PROJECTED = frozenset({"tabular", "commented", "csv"})
 

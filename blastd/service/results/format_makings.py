@@ -56,7 +56,7 @@ class Making:
         return self.artifact
 
 
-class Makings:
+class FormatMakings:
     """Makes files one turn at a time, whoever asks and however many."""
 
     def __init__(self, turns: Turns, clock: Clock) -> None:
