@@ -87,18 +87,6 @@ class JobView(AnswerPart, frozen=True, kw_only=True):
         return self.status in {"completed", "failed", "cancelled"}
 
 
-class TaskAnswerView(AnswerPart, frozen=True, kw_only=True):
-    """A database that is being made."""
-
-    status: str
-    id: str = ""
-    task_id: str = ""
-    name: str = ""
-    progress: float | None = None
-    error: str | None = None
-    warnings: list[WarningAnswer] = []
-
-
 class FaultAnswer(AnswerPart, frozen=True, kw_only=True):
     """One thing that is wrong with a request."""
 

@@ -1,19 +1,17 @@
 """`blastd db`: list, make, rescan and warm databases of a service."""
 
 import argparse
-import asyncio
-import json
 from typing import Any
 
-from blastd.cli.answers import AnswerPart, TaskAnswerView, decode
+from blastd.cli.answers import AnswerPart, decode
 from blastd.cli.client import ServiceClient, segment
 from blastd.cli.connection import talk
+from blastd.cli.database_work import follow
 from blastd.cli.exits import ExitCode
 from blastd.cli.fasta_files import check_files, joined
 from blastd.cli.listing import Column, print_json, print_rows
 from blastd.cli.words import say
 
-POLL_SECONDS = 1.0
 COLUMNS = (
     Column(name="name", whole=True),
     Column(name="molecule"),
@@ -82,25 +80,9 @@ def make(given: argparse.Namespace) -> int:
             "molecule_check": str(not given.no_molecule_check).lower(),
         }
         wanted["molecule"] = {"nucl": "nucleotide", "prot": "protein"}[given.type]
+        wanted["replace"] = str(given.replace).lower()
         body = await client.raw("POST", "api/blast/databases", params=wanted, data=joined(files))
-        task, shown = decode(TaskAnswerView, body, "task"), ""
-        while task.status not in ("completed", "failed"):
-            line = f"{task.status} {task.progress or 0:.0%}"
-            if line != shown:
-                say(line)
-                shown = line
-            await asyncio.sleep(POLL_SECONDS)
-            body = await client.raw("GET", f"api/blast/database-tasks/{segment(task.id)}")
-            task = decode(TaskAnswerView, body, "task")
-        if given.output == "json":
-            print(json.dumps(decode(object, body, "task"), indent=2))
-        for warning in task.warnings:
-            say(f"warning: {warning.text}")
-        if task.status == "failed":
-            say(f"blastd: {task.error or 'the database could not be made'}")
-            return ExitCode.FAILED
-        say(f"Database {given.name} is ready.")
-        return ExitCode.OK
+        return await follow(client, given, body)
 
     return talk(given, work)
 

@@ -8,8 +8,8 @@ def _db(commands: Sub) -> None:
         commands,
         "db",
         "databases.list_databases",
-        "list, make, rescan, warm and push databases",
-        "blastd db list\nblastd db make 16S.fa --name 16S",
+        "list, make, fetch, update, rename, remove, warm and push databases",
+        "blastd db list\nblastd db make 16S.fa --name 16S\nblastd db fetch 16S_ribosomal_RNA",
     )
     inner = outer.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
     client_flags(command(inner, "list", "databases.list_databases", "list databases", "blastd db list"))
@@ -32,7 +32,10 @@ def _db(commands: Sub) -> None:
         action="store_true",
         help="take the file although its letters look like the other molecule",
     )
+    make.add_argument("--replace", action="store_true", help="replace a database of this name that was made here")
     client_flags(make)
+    _sources(inner)
+    _work(inner)
     rescan = command(inner, "rescan", "databases.rescan", "look through the database folders now", "blastd db rescan")
     client_flags(rescan)
     warm = command(
@@ -54,6 +57,92 @@ def _db(commands: Sub) -> None:
     push.add_argument("name", metavar="NAME", help="database")
     push.add_argument("--db-dir", metavar="DIR", action="append", help="folder with databases; may be repeated")
     settings_flags(push)
+
+
+def _sources(inner: Sub) -> None:
+    available = command(
+        inner,
+        "available",
+        "sources.available",
+        "list what the sources of the service offer, and what is here",
+        "blastd db available\nblastd db available 16S --source ncbi",
+    )
+    available.add_argument("words", metavar="TEXT", nargs="?", help="only those whose name or title holds this")
+    available.add_argument("--source", metavar="NAME", help="only of this source")
+    available.add_argument("--refresh", action="store_true", help="ask the sources anew, also within a minute")
+    client_flags(available)
+    fetch = command(
+        inner,
+        "fetch",
+        "sources.fetch",
+        "fetch a database from a source, and wait for it",
+        "blastd db fetch 16S_ribosomal_RNA\nblastd db fetch swissprot --source cloud --as uniprot",
+    )
+    fetch.add_argument("name", metavar="NAME", help="what it is called in the source")
+    fetch.add_argument("--source", metavar="NAME", help="which source (default: the first that offers it)")
+    fetch.add_argument("--as", dest="called", metavar="NAME", help="what it is to be called here (default: the same)")
+    fetch.add_argument(
+        "--replace", action="store_true", help="replace a database of that name that was made or fetched here"
+    )
+    _type(fetch)
+    client_flags(fetch)
+    update = command(
+        inner,
+        "update",
+        "sources.update",
+        "bring fetched databases up to date, if their source is newer",
+        "blastd db update 16S_ribosomal_RNA\nblastd db update --all",
+    )
+    update.add_argument("names", metavar="NAME", nargs="*", help="databases")
+    update.add_argument("--all", action="store_true", help="all that were fetched and whose source is newer")
+    _type(update)
+    client_flags(update)
+    rename = command(
+        inner,
+        "rename",
+        "sources.rename",
+        "rename a database that was made or fetched here",
+        "blastd db rename 16S rrna",
+    )
+    rename.add_argument("name", metavar="NAME", help="what it is called now")
+    rename.add_argument("new", metavar="NEW", help="what it is to be called")
+    _type(rename)
+    client_flags(rename)
+    remove = command(
+        inner,
+        "remove",
+        "sources.remove",
+        "remove a database that was made or fetched here, after showing what it serves",
+        "blastd db remove 16S\nblastd db remove 16S --yes",
+    )
+    remove.add_argument("name", metavar="NAME", help="database")
+    remove.add_argument("--yes", action="store_true", help="don't ask")
+    _type(remove)
+    client_flags(remove)
+    history = command(inner, "history", "sources.history", "list what became of a database", "blastd db history 16S")
+    history.add_argument("name", metavar="NAME", help="database, also one that is gone")
+    client_flags(history)
+
+
+def _type(parser: Parser) -> None:
+    parser.add_argument("--type", choices=("nucl", "prot"), help="needed only where there is one of each of this name")
+
+
+def _work(inner: Sub) -> None:
+    client_flags(
+        command(
+            inner, "tasks", "database_work.tasks", "list databases that are made, fetched or updated", "blastd db tasks"
+        )
+    )
+    for name, about in (
+        ("cancel", "let work on databases end"),
+        ("retry", "begin failed or cancelled work on databases again"),
+    ):
+        parser = command(
+            inner, name, f"database_work.{name}", about, f"blastd db {name} 71ff4879a4da4379bd1999b4c2b76ef0"
+        )
+        parser.add_argument("tasks", metavar="TASK", nargs="+", help="ids as 'blastd db tasks' lists them")
+        client_flags(parser)
 
 
 def _login(commands: Sub) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import mirror
-from tests.daemon import Daemon
+from tests.daemon import Daemon, cli
 from tests.fetches import DATABASES, FIRST, LIST, TASKS, fetch, fetching, ncbi, once, publish, versions_found
 from tests.fetches import ended as ended_well
 from tests.mirror import NAME, QUERY, Handler, Mirror
@@ -235,3 +235,33 @@ def test_D08_kill_9_at_each_step(tmp_path: Path, source: Mirror, versions: list[
     once_only = ("_check", "_set_aside", "place", "end:", "add:", "forget", "gather", "write", "_keep")
     moments = [f"{moment}:{1 if any(word in moment for word in once_only) else nth}" for moment in MOMENTS]
     killed_at(tmp_path, source, versions, moments)
+
+
+@pytest.mark.slow
+def test_D07_and_D12_by_command(tmp_path: Path, source: Mirror, versions: list[Path]) -> None:
+    doomed = Doomed(tmp_path, source)
+    url = ("--url", doomed.start().url)
+
+    def say(*words: str, ends: int = 0) -> str:
+        ran = cli("db", *words, *url)
+        assert ran.returncode == ends, ran.stderr
+        return ran.stdout + ran.stderr
+
+    assert NAME in say("available", "mini", "-o", "id")
+    assert "is fetched and ready" in say("fetch", NAME, "--as", "ours")
+    assert doomed.daemon.post(f"{DATABASES}/fetch", {"name": NAME, "called": "ours"}).status == 409
+    assert "up to date" in say("update", "ours")
+    publish(source, versions, 1)
+    assert "newer" in say("available", "--refresh", "--fields", "name,newer", "-o", "tsv")
+    assert "is up to date" in say("update", "--all")
+    assert "up to date" in say("update", "--all")
+    assert "nobody" not in say("rename", "ours", "theirs")
+    assert "Nothing was removed" in say("remove", "theirs", ends=2)
+    assert "serves 0 searches" in say("remove", "theirs", "--yes")
+    kinds = [line.split("\t")[0] for line in say("history", "theirs", "--fields", "kind", "-o", "tsv").splitlines()[1:]]
+    assert kinds == ["removed", "renamed", "updated", "fetched"]
+    rows = say("tasks", "--fields", "id,kind,status", "-o", "tsv").splitlines()[1:]
+    assert [row.split("\t")[1:] for row in rows] == [["update", "completed"], ["fetch", "completed"]]
+    assert "only a failed or cancelled one" in say("retry", rows[0].split("\t")[0], ends=2)
+    assert "no database" in say("fetch", "nosuch", ends=2)
+    doomed.daemon.stop()
