@@ -1,6 +1,7 @@
 """What may be asked of the hits of a result, in one shape for every surface. Pure."""
 
 from blastd.core.model import Frozen
+from blastd.core.verdict import GoodHit, Verdict
 
 
 class HitsRequest(Frozen, frozen=True, kw_only=True):
@@ -16,5 +17,22 @@ class HitsRequest(Frozen, frozen=True, kw_only=True):
     group: str = "hsp"
     sequences: bool = False
     """Whether rows of HSPs come with their aligned letters."""
+    limit: int = 100
+    cursor: str | None = None
+
+
+class QueriesRequest(Frozen, frozen=True, kw_only=True):
+    """Which queries of a result, in which order, and from where on a hit counts as good."""
+
+    rule: GoodHit
+    text: str | None = None
+    with_hits: bool | None = None
+    verdict: Verdict | None = None
+    limit_reached: bool | None = None
+    warned: bool | None = None
+    numbers: tuple[int, ...] = ()
+    """Only these, counted from 1; empty: all."""
+    sort: str = "query"
+    order: str | None = None
     limit: int = 100
     cursor: str | None = None

@@ -1,6 +1,6 @@
 """The aligned letters of an HSP, from the traceback that the stored form keeps and the query. Blocking where a file is read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,35 @@ STANDARD = dict(
 
 def query_letters(fasta: Path, number: int) -> str:
     """Return the letters of one query (its number from 1) of a normalised file."""
-    at, found = 0, []
+    found = []
+    for at, line in _numbered(fasta):
+        if at == number and not line.startswith(b">"):
+            found.append(line.strip().decode("ascii", "replace"))
+        elif at > number:
+            break
+    return "".join(found).replace("-", "")
+
+
+def query_lengths(fasta: Path) -> list[int]:
+    """Return the length of each query of a normalised file, in order."""
+    lengths: list[int] = []
+    for at, line in _numbered(fasta):
+        if at > len(lengths):
+            lengths.append(0)
+        if not line.startswith(b">"):
+            lengths[-1] += len(line.strip()) - line.count(b"-")
+    return lengths
+
+
+def of_queries(fasta: Path, numbers: frozenset[int]) -> Iterator[bytes]:
+    """Yield the records of some queries (numbers from 1) of a normalised file, as they stand there."""
+    return (line for at, line in _numbered(fasta) if at in numbers)
+
+
+def _numbered(fasta: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield each line with the number of its query, which counts from 1; the first may have no line of its own for a title."""
+    at = 0
     with fasta.open("rb") as file:
         for line in file:
-            at += line.startswith(b">")
-            if at == number and not line.startswith(b">"):
-                found.append(line.strip().decode("ascii", "replace"))
-            elif at > number:
-                break
-    return "".join(found).replace("-", "")
+            at += line.startswith(b">") or at == 0
+            yield at, line

@@ -17,11 +17,12 @@ from blastd.core.hits import HitsRequest
 from blastd.core.model import Job, Unit
 from blastd.core.tabular import cells, lacking, sections
 from blastd.errors import Invalid
+from blastd.results.aligned import query_lengths
 from blastd.results.assemble import result_units, stored_lines, stored_path
 
 NAME = "hits.sqlite"
 PARTIAL = "partial"
-LAYOUT = 2
+LAYOUT = 3
 HELD = 100_000
 """Subjects whose number is known without asking SQLite while an index is filled."""
 SCHEMA = """
@@ -82,7 +83,7 @@ def _forget_partial(folder: Path, keep: int) -> None:
 
 def _made(path: Path, folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:
     try:
-        with closing(_open(path)) as db:
+        with closing(opened(path)) as db:
             if db.execute("PRAGMA user_version").fetchone()[0] == LAYOUT:
                 return path
     except sqlite3.Error:
@@ -100,8 +101,9 @@ def _made(path: Path, folder: Path, job: Job, units: Sequence[Unit], made: Path)
     return path
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(f"file:{path.as_posix().replace('?', '%3f')}?mode=ro", uri=True)
+def opened(path: Path) -> sqlite3.Connection:
+    """Return a connection that only reads; what is read may be asked for from several threads, one after the other."""
+    db = sqlite3.connect(f"file:{path.as_posix().replace('?', '%3f')}?mode=ro", uri=True, check_same_thread=False)
     db.row_factory = sqlite3.Row
     return db
 
@@ -109,6 +111,7 @@ def _open(path: Path) -> sqlite3.Connection:
 def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit]) -> None:
     limit, masked = targets(job.options), bool(lacking(job.program, job.options))
     known: dict[tuple[bytes, bytes, int], int] = {}
+    lengths = query_lengths(folder / "query.fa")
     for unit in result_units(units):
         number = unit.first_query
         for section in sections(stored_lines(stored_path(folder, unit))):
@@ -134,7 +137,7 @@ def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit])
             db.execute(
                 "INSERT INTO query VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    number, title.split(" ", 1)[0], title, rows[0]["query_length"] if rows else None, len(ranks),
+                    number, title.split(" ", 1)[0], title, lengths[number - 1], len(ranks),
                     len(rows), min((row["evalue"] for row in rows), default=None),
                     max((row["bit_score"] for row in rows), default=None), int(len(ranks) >= limit),
                 ),
@@ -192,31 +195,43 @@ def _row(query: int, row: Sequence[str], standins: Table) -> dict[str, Any]:
 
 def page(path: Path, request: HitsRequest, offset: int) -> tuple[int, list[dict[str, Any]]]:
     """Return how many rows match, and those of the page. Raises Invalid for a sort that there is not."""
+    source, order, values = _selection(request)
+    with closing(opened(path)) as db:
+        total = db.execute(f"SELECT count(*) FROM {source}", values).fetchone()[0]  # our names
+        found = db.execute(
+            f"SELECT * FROM {source} ORDER BY {order} LIMIT :limit OFFSET :offset",  # our names
+            values | {"limit": request.limit, "offset": offset},
+        ).fetchall()
+    return total, [_shown(dict(row)) for row in found]
+
+
+def rows(path: Path, request: HitsRequest) -> Iterator[dict[str, Any]]:
+    """Yield every row that matches, in order. Raises Invalid for a sort that there is not."""
+    source, order, values = _selection(request)
+    with closing(opened(path)) as db:
+        for row in db.execute(f"SELECT * FROM {source} ORDER BY {order}", values):  # our names
+            yield _shown(dict(row))
+
+
+def _selection(request: HitsRequest) -> tuple[str, str, dict[str, Any]]:
+    """Return from where rows are taken, in which order, and the values of both."""
     sorts = SORTS | (SUBJECT_SORTS if request.group == "subject" else {})
     if request.sort not in sorts:
         raise Invalid([("/sort", f"There is no order by {request.sort[:40]!r}: choose one of {', '.join(sorts)}.")])
     descending = request.order == "desc" if request.order else request.sort in DESCENDING
     where, values = _where(request)
+    where_text = f"WHERE {where}" if where else ""
     key = sorts[request.sort]
     way = " DESC" if descending else ""
     ties = "" if request.sort != "evalue" else ", bit_score" if descending else ", bit_score DESC"
     order = f"{key.replace(',', way + ',')}{way}{ties}, query, rank, hsp"
-    source = "hsp"
-    if request.group == "subject":
-        where_text = f"WHERE {where}" if where else ""
-        source = (
-            "(SELECT *, count(*) AS hsps, max(bit_score) AS max_bit_score, sum(bit_score) AS total_bit_score "  # our names
-            f"FROM hsp {where_text} GROUP BY query, rank)"
-        )
-        where = ""
-    tail = f"WHERE {where}" if where else ""
-    with closing(_open(path)) as db:
-        total = db.execute(f"SELECT count(*) FROM {source} {tail}", values).fetchone()[0]  # our names
-        found = db.execute(
-            f"SELECT * FROM {source} {tail} ORDER BY {order} LIMIT :limit OFFSET :offset",  # our names
-            values | {"limit": request.limit, "offset": offset},
-        ).fetchall()
-    return total, [_shown(dict(row)) for row in found]
+    if request.group != "subject":
+        return f"hsp {where_text}", order, values
+    source = (
+        "(SELECT *, count(*) AS hsps, max(bit_score) AS max_bit_score, sum(bit_score) AS total_bit_score "  # our names
+        f"FROM hsp {where_text} GROUP BY query, rank)"
+    )
+    return source, order, values
 
 
 def _where(request: HitsRequest) -> tuple[str, dict[str, Any]]:
@@ -244,25 +259,6 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def queries(
-    path: Path, text: str | None, with_hits: bool | None, limit: int, offset: int
-) -> tuple[int, list[dict[str, Any]]]:
-    """Return how many queries match, and those of the page."""
-    parts, values = [], {"text": (text or "").lower(), "limit": limit, "offset": offset}
-    if text:
-        parts.append("instr(lower(title), :text)")
-    if with_hits is not None:
-        parts.append("hits > 0" if with_hits else "hits = 0")
-    tail = f"WHERE {' AND '.join(parts)}" if parts else ""
-    with closing(_open(path)) as db:
-        total = db.execute(f"SELECT count(*) FROM query {tail}", values).fetchone()[0]  # our names
-        rows = db.execute(
-            f"SELECT * FROM query {tail} ORDER BY query LIMIT :limit OFFSET :offset",  # our names
-            values,
-        ).fetchall()
-    return total, [dict(row) | {"limit_reached": bool(row["limit_reached"]), "done": True} for row in rows]
-
-
 def statistics(path: Path, query: int | None) -> dict[str, Any]:
     """Return numbers over all hits or those of one query: counts, and histograms by identity, coverage and e-value.
 
@@ -270,7 +266,7 @@ def statistics(path: Path, query: int | None) -> dict[str, Any]:
     `identity_length` are [identity, aligned length, count] over whole per cents and lengths in steps of a fiftieth.
     """
     tail, values = ("WHERE query = :query", {"query": query}) if query is not None else ("", {})
-    with closing(_open(path)) as db:
+    with closing(opened(path)) as db:
 
         def ask(sql: str) -> list[tuple[Any, ...]]:
             return [tuple(row) for row in db.execute(sql.format(tail=tail), values)]
@@ -311,7 +307,7 @@ def subjects(path: Path, query: int | None, size: int) -> Iterator[list[Subject]
     """Yield every subject once, in pages of *size*, in the order of the hits; of one query if asked."""
     last = 0
     while True:
-        with closing(_open(path)) as db:
+        with closing(opened(path)) as db:
             values = (last, size) if query is None else (query, last, size)
             rows = db.execute(SUBJECTS if query is None else OF_QUERY, values).fetchall()
         if not rows:
@@ -324,7 +320,7 @@ def named(path: Path, names: Sequence[str], query: int | None) -> tuple[list[Sub
     """Return the subjects that are called one of *names* by sseqid or saccver, and those names that none has."""
     found: dict[Subject, None] = {}
     missing = []
-    with closing(_open(path)) as db:
+    with closing(opened(path)) as db:
         for name in dict.fromkeys(names):
             raw = _raw(name)
             its = [_subject(row) for row in db.execute(NAMED, (raw, raw))]

@@ -29,6 +29,7 @@ from blastd.service.databases.tasks import DatabaseTasks
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.posting import Posting
 from blastd.service.results.intact import Intact
+from blastd.service.results.query_tables import QueryTables
 from blastd.service.results.read import Results
 from blastd.service.search.checks import Checks, CommandLines, command_lines
 from blastd.service.search.reuse import Reuse
@@ -145,6 +146,7 @@ class Services:
                 nice=settings.local.nice,
             ),
         )
+        self.query_tables = QueryTables(self.results, files)
         self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version, posting)
         self.submit = Submit(
             store=store,

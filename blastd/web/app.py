@@ -9,7 +9,19 @@ from aiohttp import web
 
 from blastd.config import Settings
 from blastd.service import Services
-from blastd.web import database_tasks, databases, events, jobs, ncbi, results, sources, submit, system, taxa
+from blastd.web import (
+    database_tasks,
+    databases,
+    events,
+    jobs,
+    ncbi,
+    query_tables,
+    results,
+    sources,
+    submit,
+    system,
+    taxa,
+)
 from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
 from blastd.web.openapi import Route, document
 from blastd.web.packing import pack
@@ -22,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     *submit.ROUTES,
     *jobs.ROUTES,
     *results.ROUTES,
+    *query_tables.ROUTES,
     *events.ROUTES,
     *sources.ROUTES,
     *databases.ROUTES,

@@ -132,21 +132,9 @@ def stored(found: ResultFile) -> SentFile:
     )
 
 
-async def get_query(request: web.Request) -> web.StreamResponse:
-    """Answer the submitted sequences."""
-    wire.decode_query(wire.NoQuery, request.query, request.query.items())
-    services = request.app[SERVICES]
-    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
-    return await send_file(request, stored(await services.results.query(job)))
-
-
-async def get_hits(request: web.Request) -> web.Response:
-    """Answer hits as JSON."""
-    services = request.app[SERVICES]
-    query = wire.decode_query(wire.HitsQuery, request.query, request.query.items())
-    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
-    ready: ReadyResult = await services.results.ready(job, partial=query.partial)
-    wanted = HitsRequest(
+def hits_request(query: wire.HitsQuery) -> HitsRequest:
+    """Return what is asked of hits."""
+    return HitsRequest(
         query=query.query,
         sort=query.sort,
         order=query.order,
@@ -159,6 +147,15 @@ async def get_hits(request: web.Request) -> web.Response:
         limit=query.limit,
         cursor=query.cursor,
     )
+
+
+async def get_hits(request: web.Request) -> web.Response:
+    """Answer hits as JSON."""
+    services = request.app[SERVICES]
+    query = wire.decode_query(wire.HitsQuery, request.query, request.query.items())
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    ready: ReadyResult = await services.results.ready(job, partial=query.partial)
+    wanted = hits_request(query)
     return reply_json(await services.results.hits(ready, wanted, statistics=query.statistics))
 
 
@@ -188,16 +185,6 @@ async def get_alignments(request: web.Request) -> web.Response:
         cut=page.cut,
     )
     return reply(view)
-
-
-async def get_queries(request: web.Request) -> web.Response:
-    """Answer what each query found."""
-    services = request.app[SERVICES]
-    query = wire.decode_query(wire.QueriesQuery, request.query, request.query.items())
-    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
-    ready = await services.results.ready(job, partial=query.partial)
-    found = await services.results.queries(ready, query.q, query.with_hits, query.limit, query.cursor)
-    return reply_json(found)
 
 
 async def get_statistics(request: web.Request) -> web.Response:
@@ -247,15 +234,6 @@ ROUTES = (
     ),
     Route(
         method="GET",
-        path=JOB + "/query",
-        handler=get_query,
-        tag="results",
-        summary="The submitted sequences",
-        answers={200: "text/x-fasta", 206: "text/x-fasta", 304: None},
-        errors=WHEN,
-    ),
-    Route(
-        method="GET",
         path=JOB + "/hits",
         handler=get_hits,
         tag="results",
@@ -272,16 +250,6 @@ ROUTES = (
         summary="Alignments of one query as BLAST+ wrote them",
         query=wire.AlignmentsQuery,
         answers={200: wire.AlignmentsView},
-        errors=WHEN,
-    ),
-    Route(
-        method="GET",
-        path=JOB + "/queries",
-        handler=get_queries,
-        tag="results",
-        summary="What each query found",
-        query=wire.QueriesQuery,
-        answers={200: OBJECT},
         errors=WHEN,
     ),
     Route(

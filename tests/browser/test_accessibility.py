@@ -17,7 +17,7 @@ SHOWN = {
 }  # fmt: skip
 """Pages, and a text that each shows when it has its data."""
 TABS = {
-    "descriptions": "lam5", "graphic": "lam5", "alignments": "Score", "statistics": "Identity", "download": "JSON",
+    "queries": "Good hit", "descriptions": "lam5", "graphic": "lam5", "alignments": "Score", "statistics": "Identity", "download": "JSON",
     "log": "exit", "methods": "blastn -query",
 }  # fmt: skip
 

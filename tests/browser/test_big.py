@@ -93,7 +93,7 @@ def test_a_result_of_seventy_thousand_hits_is_soon_there_and_small(big: Big, pag
     assert big.hits > 70_000
     for seconds in (20.0, 6.0):  # the first who looks waits for the index of the hits, too
         begin = time.monotonic()
-        page.goto(f"{big.daemon.url}/jobs/{big.job_id}")
+        page.goto(f"{big.daemon.url}/jobs/{big.job_id}#descriptions")
         page.locator("#panel .hrow").nth(5).wait_for(timeout=PATIENCE_MS)
         page.locator("#queries .vitem").nth(5).wait_for()
         assert time.monotonic() - begin < seconds
@@ -102,7 +102,7 @@ def test_a_result_of_seventy_thousand_hits_is_soon_there_and_small(big: Big, pag
 
 
 def test_its_tabs_load_what_is_looked_at(big: Big, page: Page) -> None:
-    page.goto(f"{big.daemon.url}/jobs/{big.job_id}")
+    page.goto(f"{big.daemon.url}/jobs/{big.job_id}#descriptions")
     page.locator("#panel .hrow").nth(5).wait_for(timeout=PATIENCE_MS)
     assert f"of {QUERIES}" in (page.locator("#query-bar").text_content() or "")
     page.keyboard.press("n")

@@ -133,7 +133,7 @@ def test_results_are_seen_while_the_search_runs(daemon: Daemon, tmp_path: Path, 
     rest = "".join(SLOW_QUERY.replace(">", f">{name}") for name in "abcde")
     query = f">known\n{random_dna(20_000, 5000)}\n{rest}"
     job_id = daemon.submit(query, **SLOW | {"database": "some"})["job_id"]
-    page.goto(f"{daemon.url}/jobs/{job_id}")
+    page.goto(f"{daemon.url}/jobs/{job_id}#descriptions")
     page.locator("#panel .hrow", has_text="r0").wait_for(timeout=PATIENCE_MS)
     assert daemon.job(job_id)["status"] == "running"
     assert "so far" in (page.locator("#panel").text_content() or "")
@@ -158,7 +158,7 @@ def test_results_are_seen_while_the_search_runs(daemon: Daemon, tmp_path: Path, 
 
 def test_the_table_is_sorted_filtered_and_chosen_from(shared: tuple[Daemon, str], page: Page) -> None:
     daemon, job_id = shared
-    page.goto(f"{daemon.url}/jobs/{job_id}")
+    page.goto(f"{daemon.url}/jobs/{job_id}#descriptions")
     rows = page.locator("#panel .hrow")
     rows.nth(5).wait_for()
     head = page.locator(".hhead [data-key=identity] button")
@@ -188,7 +188,7 @@ def test_the_table_is_sorted_filtered_and_chosen_from(shared: tuple[Daemon, str]
 
 def test_W01_W09_the_table_is_a_real_one_and_the_address_is_the_view(shared: tuple[Daemon, str], page: Page) -> None:
     daemon, job_id = shared
-    page.goto(f"{daemon.url}/jobs/{job_id}")
+    page.goto(f"{daemon.url}/jobs/{job_id}#descriptions")
     rows = page.locator("#panel table.hits tbody tr.hrow")
     rows.nth(5).wait_for()
     assert not page.locator("#time").get_attribute("open"), "the result comes first"

@@ -298,21 +298,6 @@ class Results:
             found["statistics"] = await by_size(ready.stored_bytes, hits.statistics, index, wanted.query)
         return found
 
-    async def queries(
-        self, ready: ReadyResult, text: str | None, with_hits: bool | None, limit: int, cursor: str | None
-    ) -> dict[str, Any]:
-        """Return a page of the queries and what each found. Raises Invalid."""
-        index, offset = await self.indices.of(ready), offset_of(cursor)
-        total, rows = await by_size(ready.stored_bytes, hits.queries, index, text, with_hits, limit, offset)
-        for row in rows:
-            row["warnings"] = [warned.text for warned in ready.job.warnings if warned.query == row["query"]]
-        return {
-            "complete": ready.complete,
-            "total": total,
-            "queries": rows,
-            "page": page_of(limit, offset, len(rows), total),
-        }
-
     async def statistics(self, ready: ReadyResult, query: int | None) -> dict[str, Any]:
         """Return numbers and histograms over all hits or those of one query."""
         return await by_size(ready.stored_bytes, hits.statistics, await self.indices.of(ready), query)

@@ -7,13 +7,14 @@ import { Hits } from './hits.js'
 
 const PAGE = 500 // rows of a page: laid out in a tenth of a second
 const MOST_SELECTED = 10000
+export const EMPTY = { sort: '', order: '', q: '', max_evalue: '', min_identity: '', min_coverage: '' }
 const FILTERS = ['q', 'max_evalue', 'min_identity', 'min_coverage']
 
 const keyOf = row => `${row.query} ${row.subject}`
 
 export function descriptions(panel, context) {
   const { job, query, partial } = context
-  context.memory.descriptions ??= { sort: '', order: '', q: '', max_evalue: '', min_identity: '', min_coverage: '' }
+  context.memory.descriptions ??= { ...EMPTY }
   context.memory.picked ??= new Map()
   const { descriptions: memory, picked } = context.memory
   const columns = chosenColumns(job.program)
@@ -36,6 +37,7 @@ export function descriptions(panel, context) {
         on: {
           input: debounce(300, event => {
             memory[properties.name] = event.target.value.trim()
+            context.changed(false)
             load()
           }),
         },
@@ -85,6 +87,7 @@ export function descriptions(panel, context) {
       ),
     ),
   )
+  const tables = h('details', { class: 'chooser' })
   const head = h('tr', { class: 'hhead' })
   const body = h('tbody', {})
   const table = h('table', { class: 'hits' }, h('caption', { class: 'sr' }, 'Subjects found'), h('thead', {}, head), body)
@@ -100,6 +103,7 @@ export function descriptions(panel, context) {
       field('d-c', 'Coverage at least, %', { name: 'min_coverage', inputMode: 'decimal', placeholder: 'any' }),
       h('span', { class: 'spring' }),
       chooser,
+      tables,
       copyIds,
       fasta,
       clear,
@@ -232,6 +236,7 @@ export function descriptions(panel, context) {
     else if (memory.order === standard) memory.order = other
     else Object.assign(memory, { sort: '', order: '' })
     announce(memory.sort ? `Sorted by ${name}, ${memory.order === 'asc' ? 'ascending' : 'descending'}` : 'In the order of BLAST')
+    context.changed(true)
     load()
   }
   function load() {
@@ -242,6 +247,21 @@ export function descriptions(panel, context) {
       return
     }
     hits = new Hits(job.job_id, { group: 'subject', query, partial, ...memory, limit: PAGE })
+    const values = Object.entries({ group: 'subject', query, partial, ...memory }).filter(([, value]) => value)
+    tables.replaceChildren(
+      h('summary', {}, 'Download this table'),
+      h(
+        'div',
+        { class: 'chooser-list' },
+        ['tsv', 'csv', 'xlsx'].map(format =>
+          h(
+            'a',
+            { href: url(`/api/blast/jobs/${job.job_id}/hits/table?${new URLSearchParams([...values, ['format', format]])}`), download: '' },
+            format.toUpperCase(),
+          ),
+        ),
+      ),
+    )
     pages.length = 0
     totals.textContent = 'Loading…'
     turn(0)

@@ -14,6 +14,7 @@ import {
   count,
   debounce,
   duration,
+  elapsed,
   failed,
   h,
   letters,
@@ -30,16 +31,19 @@ import {
   words,
 } from './base.js'
 import { alignments } from './alignments.js'
-import { descriptions } from './descriptions.js'
+import { Answer } from './answer.js'
+import { EMPTY as NO_FILTERS, descriptions } from './descriptions.js'
 import { graphic } from './graphic.js'
 import { downloads, logs, methods } from './outputs.js'
 import { plots } from './plots.js'
 import { Queries } from './queries.js'
+import { EMPTY as ALL_QUERIES, queryTable } from './query_table.js'
 import { timeline } from './timeline.js'
 
 const ident = $('job').dataset.id
 /** @type {[string, string, (panel: HTMLElement, context: any) => {stop: () => void, busy: () => boolean}][]} */
 const TABS = [
+  ['queries', 'Queries', queryTable],
   ['descriptions', 'Descriptions', descriptions],
   ['graphic', 'Graphic summary', graphic],
   ['alignments', 'Alignments', alignments],
@@ -48,9 +52,20 @@ const TABS = [
   ['log', 'Log', logs],
   ['methods', 'Methods', methods],
 ]
-const RESULTS = new Set(['descriptions', 'graphic', 'alignments', 'statistics'])
+const RESULTS = new Set(['queries', 'descriptions', 'graphic', 'alignments', 'statistics'])
 const state = { job: null, tab: '', query: null, view: null, subject: null, memory: {}, unitsShown: -1 }
 let queries = null
+// Sorts and filters of a tab, which are part of the address.
+const VIEWS = { queries: ALL_QUERIES, descriptions: NO_FILTERS }
+const answer = new Answer(
+  $('answer'),
+  values => {
+    state.memory.queries = { ...ALL_QUERIES, ...values }
+    pickTab('queries')
+  },
+  () => state.tab === 'queries' && paintTab(),
+)
+const offeredTabs = () => TABS.filter(([key]) => key !== 'queries' || many())
 
 // ---- head
 function paintHead() {
@@ -68,6 +83,7 @@ function paintHead() {
     fact('Program', job.task && job.task !== job.program ? `${job.program} (${job.task})` : job.program),
     fact('Database', job.database.join(', ')),
     fact('Query', `${plural(job.query.count, 'sequence')}, ${letters(job.query.letters, job.query.molecule)}`),
+    job.status === 'completed' ? fact('Took', duration(elapsed(job))) : '',
     fact('Submitted', `${ago(job.created_at)} by ${job.owner}`, when(job.created_at)),
     h(
       'span',
@@ -162,11 +178,6 @@ function paintState() {
         ),
       ),
     )
-  } else if (job.status === 'completed') {
-    parts.push(
-      h('strong', {}, job.hits === 0 ? 'No hits' : job.hits ? `${plural(job.hits, 'alignment')} found` : 'Completed'),
-      h('span', { class: 'dim' }, ` in ${duration(Date.parse(job.finished_at) - Date.parse(job.created_at))}`),
-    )
   }
   const box = $('state')
   const key = parts.map(part => part.textContent).join('|')
@@ -197,22 +208,11 @@ function paintNotes() {
         job.stale_reason ?? "The engine can't be asked at present; nothing is lost.",
       ),
     )
-  if (job.limit_reached)
-    notes.push(
-      h(
-        'p',
-        { class: 'note warn' },
-        h('strong', {}, `${plural(job.limit_reached, 'query', 'queries')} reached the limit of subjects. `),
-        'There may be more matches than are listed. ',
-        h('a', { href: url(`/search?from=${job.job_id}&more=1`) }, 'Search again with more subjects'),
-        '.',
-      ),
-    )
   if (job.warnings?.length)
     notes.push(
       h(
         'details',
-        { class: 'note warn', open: job.warnings.length < 4 },
+        { class: 'note warn', open: job.warnings.length < 4 && job.status !== 'completed' },
         h('summary', {}, plural(job.warnings.length, 'warning')),
         h(
           'ul',
@@ -269,10 +269,28 @@ function waitingPanel() {
 function openTab(key) {
   state.tab = key
   paintTab()
-  const wanted = `#${key}${state.query ? `/${state.query.query}` : ''}${state.subject ? `/${state.subject.rank}` : ''}`
+  keepAddress(state.begun)
+}
+// A step (push) is one that Back undoes; typing into a filter is none.
+function keepAddress(push) {
+  const { tab, query, subject } = state
+  const numbers = tab === 'queries' ? '' : `${query ? `/${query.query}` : ''}${subject ? `/${subject.rank}` : ''}`
+  const values = new URLSearchParams(Object.entries(state.memory[tab] ?? {}).filter(([name, value]) => value && name in (VIEWS[tab] ?? {})))
+  const wanted = `#${tab}${numbers}${values.size ? `?${values}` : ''}`
   if (location.hash === wanted) return
-  if (state.begun) history.pushState(null, '', wanted)
+  if (push) history.pushState(null, '', wanted)
   else history.replaceState(null, '', wanted)
+}
+// The tab, the numbers of query and subject, and the filters that the address names.
+function readAddress() {
+  const [path, values] = location.hash.slice(1).split('?')
+  const [tab, number, rank] = path.split('/')
+  const empty = VIEWS[tab]
+  if (empty) {
+    const given = [...new URLSearchParams(values ?? '')].filter(([name]) => name in empty)
+    state.memory[tab] = { ...empty, ...Object.fromEntries(given) }
+  }
+  return { tab, number: Number(number) || null, rank: Number(rank) || null }
 }
 function paintTab() {
   state.view?.stop()
@@ -297,6 +315,18 @@ function paintTab() {
     memory: state.memory,
     subject: state.subject,
     openSubject,
+    answer: () => answer.found,
+    changed: keepAddress,
+    openQuery: row => {
+      state.query = row
+      state.subject = null
+      if (queries) {
+        queries.current = row
+        queries.list.refresh()
+        queries.show()
+      }
+      pickTab('descriptions')
+    },
   }
   state.view = TABS.find(([key]) => key === tab)[2]($('panel'), context)
 }
@@ -307,7 +337,8 @@ function openSubject(row) {
   $('tabs').scrollIntoView({ block: 'nearest' })
 }
 function paintQueryBar() {
-  const visible = many() && RESULTS.has(state.tab)
+  const visible = many() && RESULTS.has(state.tab) && state.tab !== 'queries'
+  show($('queries'), Boolean(queries) && state.tab !== 'queries')
   show($('query-bar'), visible)
   if (!visible) return
   const row = state.query
@@ -347,7 +378,7 @@ async function beginQueries() {
   queries.mount()
   show($('queries'))
   await queries.load()
-  const wanted = Number(location.hash.split('/')[1]) || null
+  const wanted = readAddress().number
   const row = (wanted ? await queries.reach(wanted) : null) ?? queries.rows.find(one => one.hits > 0) ?? queries.rows[0]
   if (row) {
     state.query = row
@@ -357,6 +388,7 @@ async function beginQueries() {
   }
 }
 const moreResults = debounce(700, async () => {
+  await answer.load(state.job)
   await (queries ? queries.load(true) : beginQueries().catch(failed))
   const current = queries?.current
   if (current) state.query = current
@@ -379,6 +411,7 @@ async function take(job) {
     else stream?.close()
     detailSoon()
     if (job.status === 'completed') {
+      await answer.load(state.job)
       await queries?.load(true)
       state.query = queries?.current ?? state.query
       if (!state.query && many()) await beginQueries()
@@ -430,17 +463,19 @@ async function begin() {
   pickTab = tabs(
     $('tabs'),
     $('panel'),
-    TABS.map(([key, name]) => [key, name]),
+    offeredTabs().map(([key, name]) => [key, name]),
     key => {
       if (key !== 'alignments') state.subject = null
       openTab(key)
     },
   )
-  const wanted = location.hash.slice(1).split('/')[0]
-  const start = TABS.some(([key]) => key === wanted) ? wanted : state.job.status === 'failed' ? 'log' : 'descriptions'
-  if (many()) await beginQueries().catch(failed)
-  const [, , rank] = location.hash.slice(1).split('/')
-  if (start === 'alignments' && Number(rank)) state.subject = { query: state.query?.query ?? 1, rank: Number(rank) }
+  const { tab: wanted, rank } = readAddress()
+  const first = many() ? 'queries' : 'descriptions'
+  const start = offeredTabs().some(([key]) => key === wanted) ? wanted : state.job.status === 'failed' ? 'log' : first
+  await answer.load(state.job)
+  const queriesKnown = many() ? beginQueries().catch(failed) : null
+  if (start !== 'queries') await queriesKnown
+  if (start === 'alignments' && rank) state.subject = { query: state.query?.query ?? 1, rank }
   pickTab(start)
   state.begun = true
   stream = live(
@@ -467,15 +502,16 @@ async function begin() {
 }
 // An address that was typed or pasted over this one: its tab, and its query.
 addEventListener('hashchange', async () => {
-  const [tab, number, rank] = location.hash.slice(1).split('/')
-  if (!pickTab || !TABS.some(([key]) => key === tab)) return
-  const row = Number(number) ? await queries?.reach(Number(number)) : null
+  if (!pickTab) return
+  const { tab, number, rank } = readAddress()
+  if (!offeredTabs().some(([key]) => key === tab)) return
+  const row = number ? await queries?.reach(number) : null
   if (row) {
     state.query = queries.current = row
     queries.list.refresh()
     queries.show()
   }
-  state.subject = Number(rank) ? { query: state.query?.query ?? 1, rank: Number(rank) } : null
+  state.subject = rank ? { query: state.query?.query ?? 1, rank } : null
   pickTab(tab)
 })
 document.addEventListener('keydown', (/** @type {any} */ event) => {

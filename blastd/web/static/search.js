@@ -563,6 +563,8 @@ const pick = tabs(
 )
 $('snip-copy').addEventListener('click', () => copy($('snip-code').textContent))
 
+// What narrows the queries of a search that is searched again.
+const ONLY = new Set(['verdict', 'limit_reached', 'warned', 'identity', 'coverage', 'query'])
 async function again(id) {
   // edit and resubmit
   const job = await api(`/blast/jobs/${encodeURIComponent(id)}`)
@@ -591,7 +593,10 @@ async function again(id) {
     `. Change what you like${came ? ', give the sequences to search in once more,' : ''} and search again.`,
   )
   show($('origin'))
-  const response = await fetch(url(`/api/blast/jobs/${encodeURIComponent(job.job_id)}/query`), {
+  const asked = new URLSearchParams(location.search)
+  const only = new URLSearchParams([...asked].filter(([name]) => ONLY.has(name)))
+  if (asked.get('task')) state.task = asked.get('task')
+  const response = await fetch(url(`/api/blast/jobs/${encodeURIComponent(job.job_id)}/query?${only}`), {
     headers: { 'X-Requested-With': 'blastd' },
   })
   if (!response.ok) {

@@ -91,16 +91,6 @@ class AlignmentsView(Wire, frozen=True, kw_only=True):
     cut: bool
 
 
-class QueriesQuery(Request, frozen=True, kw_only=True):
-    """Which queries of a job."""
-
-    q: Annotated[str, Meta(max_length=200)] | None = None
-    with_hits: bool | None = None
-    partial: bool = False
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-    cursor: str | None = None
-
-
 class StatisticsQuery(Request, frozen=True, kw_only=True):
     """Of which query; of all if absent."""
 
