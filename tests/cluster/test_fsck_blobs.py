@@ -12,6 +12,8 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from blastd.cli.main import main
+from blastd.core.ids import JobId
+from blastd.store import jobs, leftovers
 from blastd.store.lock import try_hold
 from blastd.store.sqlite import open_sync
 from tests.cluster.parts import Emulator
@@ -159,11 +161,9 @@ def test_leftovers_are_removed_and_nothing_else(whole: Account, ids: Ids, fsck: 
     for path in ours | strange | {told}:
         whole.put(path)
     with closing(open_sync(state / "blastd.sqlite")) as db:  # the daemon is going to remove what it notes here
-        old = sqlite3.connect(":memory:")
-        old.executescript((KEPT / "store.sql").read_text())
-        row = json.loads(old.execute("SELECT row FROM leftover").fetchone()[0]) | {"job_id": ids["failed"]}
-        old.close()
-        db.execute("INSERT INTO leftover VALUES (?, 'kubernetes', ?, 0, 0)", (ids["failed"], json.dumps(row)))
+        failed = jobs.get(db, JobId(ids["failed"]))
+        assert failed is not None
+        leftovers.add(db, failed, failed.created_at)
     wanted = {("blob_leftover", f"blob:{path}") for path in ours} | {
         ("blob_unowned", f"blob:{path}") for path in strange
     }

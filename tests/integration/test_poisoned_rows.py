@@ -76,7 +76,10 @@ async def test_U04_what_can_not_be_told_is_given_up_and_the_next_is_told(databas
                 (event_id, job_id, url, host, due),
             )
         for number, row in enumerate(("7", "[]", json.dumps({"job_id": 1}))):
-            db.execute("INSERT INTO leftover VALUES (?, 'kubernetes', ?, 0, 0)", (f"left{number}", row))
+            db.execute(
+                "INSERT INTO leftover (job_id, engine, row, created_at) VALUES (?, 'kubernetes', ?, 0)",
+                (f"left{number}", row),
+            )
     async with serving(state, [database_folder], **flags) as service:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while await service.store.read(outbox.count):
