@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import cli_reference
 from tests.daemon import Daemon, cli
 from tests.databases import make
 from tests.patience import PATIENCE_SECONDS
@@ -46,7 +47,10 @@ ELSEWHERE = {
 def blocks(page: Path) -> Iterator[list[str]]:
     """Yield the indented blocks of a page."""
     block: list[str] = []
-    for line in [*page.read_text("utf-8").splitlines(), ""]:
+    text = page.read_text("utf-8").partition(cli_reference.BEGIN)[
+        0
+    ]  # test_cli_examples runs what is made of the parser
+    for line in [*text.splitlines(), ""]:
         if re.match(r" {4,}\S", line) and (block or not line.lstrip().startswith(("-", "*"))):
             block.append(line.strip() if not block else line)
         elif block:
@@ -69,6 +73,9 @@ class Reader:
         for name in ("query.fa", "mine.fa"):
             shutil.copy(ROOT / "config" / "demo" / "query.fa", folder / name)
         (folder / "backup").mkdir()
+        (folder / "token.txt").touch()
+        for name in ("share/bash-completion/completions", "share/man/man1"):
+            (folder / ".local" / name).mkdir(parents=True)
         assert cli("migrate", "--state-dir", str(self.other)).returncode == 0
 
     def type(self, block: list[str]) -> None:
@@ -87,6 +94,7 @@ class Reader:
         quiet = text.startswith("blastd token") or "--mend" in text  # would change who may ask the shared daemon
         places = {
             SHOWN_ADDRESS: self.daemon.url,
+            "https://blast.example.org": self.daemon.url,
             "OTHER_STATE": str(self.other),
             "TOKEN_ID": self._token_id() if "TOKEN_ID" in text else "",
             "STATE": str(self.other if quiet else self.daemon.state),
@@ -106,7 +114,8 @@ class Reader:
         done = subprocess.run(
             argv,
             cwd=self.folder,
-            env=os.environ | {"BLASTD_URL": self.daemon.url, "PATH": path},
+            env=os.environ
+            | {"BLASTD_URL": self.daemon.url, "PATH": path, "HOME": str(self.folder), "XDG_CONFIG_HOME": ""},
             capture_output=True,
             text=True,
             timeout=PATIENCE_SECONDS,
