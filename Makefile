@@ -8,7 +8,7 @@ FIGURES := tests/benchmarks/figures.json
 # On the disk of this folder: /tmp may be memory, where a flush costs nothing, or crowded, where each new file costs half a millisecond.
 BENCH := $(CURDIR)/.bench
 
-.PHONY: help run demo test hammer schedules slow versions check floor pythons audit table page browser cluster crash storm faults bench bench-smoke bench-cluster load system install dev clean
+.PHONY: clients help run demo test hammer schedules slow versions check floor pythons audit table page browser cluster crash storm faults bench bench-smoke bench-cluster load system install dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -72,6 +72,10 @@ page: tests/page/node_modules/.package-lock.json ## types (TypeScript's checker 
 browser: dev ## stories in a real browser (installs chromium and nginx if they are missing)
 	@sh config/system.sh chromium nginx
 	$(PYTEST) -n 2 --dist loadfile tests/browser
+
+clients: system dev ## real clients of others, from their registries (kept in .museum), against a real daemon; generated ones; linters
+	@sh config/museum.sh
+	$(PYTEST) tests/clients
 
 CLUSTER ?= -m "not slow"
 cluster: dev $(AZURITE) ## tests on a real cluster; tests/cluster/parts.py says which variables name it; CLUSTER= runs all

@@ -129,5 +129,5 @@ def openapi(_given: argparse.Namespace) -> int:
     from blastd.web.app import ROUTES  # noqa: PLC0415
     from blastd.web.openapi import document  # noqa: PLC0415
 
-    print(json.dumps(document(ROUTES, __version__), indent=2))
+    print(json.dumps(document(ROUTES, __version__, "http://127.0.0.1:8470"), indent=2))
     return ExitCode.OK

@@ -22,10 +22,11 @@ from blastd.web import (
     system,
     taxa,
 )
+from blastd.web.api_reference import reference
 from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
 from blastd.web.openapi import Route, document
 from blastd.web.packing import pack
-from blastd.web.pages import Pages, PageSettings, page_routes
+from blastd.web.pages import API_PAGE, Pages, PageSettings, page_routes
 from blastd.web.problems import GONE, NOWHERE, Handler, problems
 from blastd.web.rows import base_of
 from blastd.web.stalls import STALLS, StallRunner, Stalls
@@ -67,9 +68,10 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app[SERVICES] = services
     app[STALLS] = Stalls(settings.server.stall_seconds)
     app[GONE] = services.system.gone
-    app[OPEN_PATHS] = frozenset(route.path for route in ROUTES if route.open)
+    app[OPEN_PATHS] = frozenset({API_PAGE, *(route.path for route in ROUTES if route.open)})
     app[events.STREAMS] = events.Streams()
-    app[system.DOCUMENT] = msgspec.json.encode(document(ROUTES, services.version))
+    described = document(ROUTES, services.version, settings.server.base_path)
+    app[system.DOCUMENT] = msgspec.json.encode(described)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
         if route.method == "GET":
@@ -80,7 +82,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
         tokens=not settings.server.loopback,
         session_seconds=settings.server.session_hours * 3600,
     )
-    pages = Pages(page_settings, services.access.valid)
+    pages = Pages(page_settings, services.access.valid, reference(described))
     app[NOWHERE] = pages.nowhere
     app.router.add_routes(page_routes(pages))
     app.router.add_routes(ncbi.routes())

@@ -255,6 +255,11 @@ def block(view: wire.EventView) -> bytes:
     return b"id: %d\nevent: job\ndata: %s\n\n" % (view.event_id, msgspec.json.encode(view))
 
 
+STREAM = {
+    "type": "string",
+    "description": "Server-sent events with `Accept: text/event-stream`: each has an id, the name job, and an EventView as its data.",
+}
+ANSWER = {"application/json": wire.EventPage, "text/event-stream": STREAM}
 RESUME = (("Last-Event-ID", "Events after this one: how a stream goes on where it was."),)
 ROUTES = (
     Route(
@@ -264,7 +269,7 @@ ROUTES = (
         tag="events",
         summary="Events of all jobs",
         query=wire.EventsQuery,
-        answers={200: wire.EventPage},
+        answers={200: ANSWER},
         errors=(429,),
         headers=RESUME,
     ),
@@ -275,7 +280,7 @@ ROUTES = (
         tag="events",
         summary="Events of one job",
         query=wire.EventsQuery,
-        answers={200: wire.EventPage, 204: None},
+        answers={200: ANSWER, 204: None},
         errors=(404, 409, 410, 429),
         headers=RESUME,
     ),

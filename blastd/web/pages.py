@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 
 from blastd.web import bodies
+from blastd.web.api_reference import Reference
 from blastd.web.session import base_path, end_session, local_target, same_site, set_session
 
 HERE = Path(__file__).parent
@@ -38,6 +39,7 @@ PAGES = {
     "/system": ("system.html", "System"),
 }
 NAV = (("/search", "Search"), ("/jobs", "Jobs"), ("/databases", "Databases"), ("/system", "System"))
+API_PAGE = "/api/docs"
 FORM_BYTES = 64 * 1024
 """The login form: a token, and where to go."""
 WORTH_PACKING_BYTES = 1000
@@ -113,9 +115,12 @@ class Assets:
 class Pages:
     """The handlers of the pages."""
 
-    def __init__(self, settings: PageSettings, check_token: CheckToken) -> None:
-        """Read and compile all templates and static files; *check_token* tells whether a token is good."""
-        self.settings = settings
+    def __init__(self, settings: PageSettings, check_token: CheckToken, told: Reference) -> None:
+        """Read and compile all templates and static files.
+
+        *check_token* tells whether a token is good, *told* is what the page about the HTTP API says.
+        """
+        self.settings, self.told = settings, told
         self.check_token = check_token
         self.assets = Assets(HERE / "static")
         loader = jinja2.FileSystemLoader(HERE / "templates")
@@ -161,6 +166,10 @@ class Pages:
     def nowhere(self, request: web.Request) -> web.Response:
         """Show that an address leads nowhere."""
         return self.render(request, "nowhere.html", {"title": "Not found", "here": "", "path": request.path[:200]}, 404)
+
+    async def api(self, request: web.Request) -> web.Response:
+        """Show what the HTTP API is; all of it is in this page, nothing comes from elsewhere."""
+        return self.render(request, "api.html", {"title": "HTTP API", "here": "", "told": self.told})
 
     async def start(self, request: web.Request) -> web.Response:
         """Send the browser from the bare address to the search page."""
@@ -213,6 +222,7 @@ def page_routes(pages: Pages) -> list[web.RouteDef]:
     return [
         *routes,
         web.get("/", pages.start),
+        web.get(API_PAGE, pages.api),
         web.get("/login", pages.login_form),
         web.post("/login", pages.login),
         web.post("/logout", pages.logout),

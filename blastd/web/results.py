@@ -156,17 +156,8 @@ async def get_hits(request: web.Request) -> web.Response:
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
     ready: ReadyResult = await services.results.ready(job, partial=query.partial)
     wanted = hits_request(query)
-    return reply_json(await services.results.hits(ready, wanted, statistics=query.statistics))
-
-
-def reply_json(payload: object) -> web.Response:
-    """Answer what the hit index gives; its types are described in `results/hits.py`."""
-    return web.Response(
-        body=msgspec.json.encode(payload),
-        headers={"Cache-Control": "no-store"},
-        content_type="application/json",
-        charset="utf-8",
-    )
+    found = await services.results.hits(ready, wanted, statistics=query.statistics)
+    return reply(msgspec.convert(found, wire.HitsPage))
 
 
 async def get_alignments(request: web.Request) -> web.Response:
@@ -193,10 +184,10 @@ async def get_statistics(request: web.Request) -> web.Response:
     query = wire.decode_query(wire.StatisticsQuery, request.query, request.query.items())
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
     ready = await services.results.ready(job, partial=query.partial)
-    return reply_json(await services.results.statistics(ready, query.query))
+    found = await services.results.statistics(ready, query.query)
+    return reply(msgspec.convert(found, wire.StatisticsView))
 
 
-OBJECT = {"type": "object"}
 FILES = "text/plain, text/tab-separated-values, text/csv, application/xml, application/json, application/octet-stream"
 WHEN = (404, 409, 410, 416, 422)
 ROUTES = (
@@ -239,7 +230,7 @@ ROUTES = (
         tag="results",
         summary="Hits as JSON",
         query=wire.HitsQuery,
-        answers={200: OBJECT},
+        answers={200: wire.HitsPage},
         errors=WHEN,
     ),
     Route(
@@ -259,7 +250,7 @@ ROUTES = (
         tag="results",
         summary="Numbers over all hits",
         query=wire.StatisticsQuery,
-        answers={200: OBJECT},
+        answers={200: wire.StatisticsView},
         errors=WHEN,
     ),
 )

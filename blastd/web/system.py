@@ -221,7 +221,7 @@ ROUTES = (
         handler=openapi,
         tag="system",
         summary="This description",
-        answers={200: {"type": "object"}},
+        answers={200: {"application/json": {"type": "object"}}},
         open=True,
     ),
 )

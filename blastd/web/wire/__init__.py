@@ -19,6 +19,7 @@ from blastd.web.wire.databases import (
 from blastd.web.wire.decode import T, add_unknown, decode, decode_json, decode_query, gather, pointer, query_values
 from blastd.web.wire.events import EventPage, EventsQuery, EventView
 from blastd.web.wire.jobs import (
+    AddressedSearch,
     ArtifactView,
     AttemptView,
     Deleted,
@@ -53,10 +54,14 @@ from blastd.web.wire.query_tables import (
 from blastd.web.wire.results import (
     AlignmentsQuery,
     AlignmentsView,
+    Bin,
+    HitRow,
+    HitsPage,
     HitsQuery,
     MakingView,
     ResultsQuery,
     StatisticsQuery,
+    StatisticsView,
     SubjectsBody,
     SubjectView,
 )
@@ -88,12 +93,14 @@ from blastd.web.wire.taxa import TaxaQuery, TaxaView, TaxonomyView, TaxonView
 from blastd.web.wire.texts import text_fault
 
 __all__ = [
+    "AddressedSearch",
     "AlignmentsQuery",
     "AlignmentsView",
     "ArtifactView",
     "AttemptView",
     "AvailableQuery",
     "BestHitView",
+    "Bin",
     "ComponentView",
     "DatabaseBody",
     "DatabaseList",
@@ -110,7 +117,9 @@ __all__ = [
     "HealthView",
     "HistoryList",
     "HistoryView",
+    "HitRow",
     "HitTableQuery",
+    "HitsPage",
     "HitsQuery",
     "JobDetail",
     "JobPage",
@@ -150,6 +159,7 @@ __all__ = [
     "SearchView",
     "SearchedDatabase",
     "StatisticsQuery",
+    "StatisticsView",
     "StepView",
     "SubjectView",
     "SubjectsBody",

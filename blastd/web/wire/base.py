@@ -1,5 +1,6 @@
 """What all wire types share: their two bases, times, errors, and where a list stands."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
@@ -16,6 +17,11 @@ class Request(Wire, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 Moment = Annotated[str, Meta(description="UTC, RFC 3339 with milliseconds", extra_json_schema={"format": "date-time"})]
+
+
+def one_of(names: Iterable[str]) -> Meta:
+    """Return a note that a text is one of *names*, for the description; what is received is checked where it is used."""
+    return Meta(extra_json_schema={"enum": [str(name) for name in names]})
 
 
 MOST = 2**53 - 1

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from blastd.web.wire.base import MOST, Moment, Request, Wire
+from blastd.core.model import Phase, Status
+from blastd.web.wire.base import MOST, Moment, Request, Wire, one_of
 from blastd.web.wire.jobs import JobRow
 
 
@@ -22,8 +23,8 @@ class EventView(Wire, frozen=True, kw_only=True):
     job_id: str
     at: Moment
     kind: str
-    status: str
-    phase: str
+    status: Annotated[str, one_of(Status)]
+    phase: Annotated[str, one_of(Phase)]
     data: dict[str, Any]
     job: JobRow | None = None
 

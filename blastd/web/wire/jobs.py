@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from blastd.web.wire.base import Moment, Page, Request, Wire
+from blastd.core.model import Phase, Status, UnitState
+from blastd.web.wire.base import Moment, Page, Request, Wire, one_of
 
 DATABASES = 100
 """Of one search."""
@@ -53,6 +54,27 @@ class SearchBody(Request, frozen=True, kw_only=True):
     molecule_check: Annotated[
         bool, Meta(description="Whether queries that look like the other kind of molecule are refused.")
     ] = True
+
+
+class AddressedSearch(Request, frozen=True, kw_only=True):
+    """A search in the address, with a FASTA or form body; JSON has it in itself. Any other name is a search option.
+
+    No field has a default: generated clients would send it, beside a JSON body, too.
+    """
+
+    program: Annotated[str | UnsetType, Meta(description="As `program` of the JSON body.")] = UNSET
+    database: Annotated[list[str] | UnsetType, Meta(description="May be repeated.")] = UNSET
+    task: str | UnsetType = UNSET
+    options: Annotated[
+        str | UnsetType, Meta(description="Search options as a JSON object; or each by its own name.")
+    ] = UNSET
+    title: str | UnsetType = UNSET
+    engine: str | UnsetType = UNSET
+    priority: int | UnsetType = UNSET
+    query_loc: str | UnsetType = UNSET
+    reuse: bool | UnsetType = UNSET
+    webhook: str | UnsetType = UNSET
+    molecule_check: bool | UnsetType = UNSET
 
 
 class JobsQuery(Request, frozen=True, kw_only=True):
@@ -127,8 +149,8 @@ class JobRow(Wire, frozen=True, kw_only=True):
     database: list[str]
     engine: str
     priority: int
-    status: Annotated[str, Meta(extra_json_schema={"enum": ["queued", "running", "completed", "failed", "cancelled"]})]
-    phase: str
+    status: Annotated[str, one_of(Status)]
+    phase: Annotated[str, one_of(Phase)]
     waiting_for: str | None
     queue_position: int | None
     created_at: Moment
@@ -227,7 +249,7 @@ class AttemptView(Wire, frozen=True, kw_only=True):
 
     unit: int
     attempt: int
-    state: str
+    state: Annotated[str, one_of(UnitState)]
     started_at: Moment | None
     ended_at: Moment | None
     exit_code: int | None

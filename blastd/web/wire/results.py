@@ -2,9 +2,15 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType, field
 
-from blastd.web.wire.base import MOST, Request, Wire
+from blastd.web.wire.base import MOST, Page, Request, Wire, one_of
+
+SORTS = (
+    "query", "evalue", "bit_score", "score", "identity", "length", "coverage", "subject", "subject_length", "title",
+    "positives", "taxid", "total_bit_score", "hsps",
+)  # fmt: skip
+"""Orders of hits; the last two are of subjects."""
 
 
 class ResultsQuery(Request, frozen=True, kw_only=True):
@@ -52,7 +58,7 @@ class HitsQuery(Request, frozen=True, kw_only=True):
     """Which hits, in which order."""
 
     query: Annotated[int, Meta(ge=1, le=MOST)] | None = None
-    sort: str = "query"
+    sort: Annotated[str, one_of(SORTS)] = "query"
     order: Annotated[str, Meta(pattern="^(asc|desc)$")] | None = None
     min_identity: Annotated[float, Meta(ge=0, le=100)] | None = None
     max_evalue: Annotated[float, Meta(ge=0)] | None = None
@@ -96,3 +102,77 @@ class StatisticsQuery(Request, frozen=True, kw_only=True):
 
     query: Annotated[int, Meta(ge=1, le=MOST)] | None = None
     partial: bool = False
+
+
+class HitRow(Wire, frozen=True, kw_only=True):
+    """An HSP, or the best HSP of a subject (`group=subject`). Positions count from 1; start > end on the minus strand."""
+
+    query: Annotated[int, Meta(description="Number of the query, from 1.")]
+    query_id: str
+    query_length: int
+    rank: Annotated[int, Meta(description="Number of the subject among those of its query, from 1.")]
+    hsp: Annotated[int, Meta(description="Number of the HSP among those of its subject, from 1.")]
+    subject: Annotated[str, Meta(description="Accession with version, or the id.")]
+    subject_accession: str
+    subject_title: str
+    subject_length: int
+    taxids: list[int]
+    identity: Annotated[float | None, Meta(description="Per cent of the alignment.")]
+    positives: Annotated[float | None, Meta(description="Per cent of the alignment.")]
+    length: Annotated[int, Meta(description="Of the alignment, gaps included.")]
+    identical: int
+    mismatches: int
+    gap_opens: int
+    gaps: int
+    query_start: int
+    query_end: int
+    subject_start: int
+    subject_end: int
+    query_frame: int
+    subject_frame: int
+    evalue: float | None
+    evalue_text: Annotated[str, Meta(description="As BLAST+ wrote it.")]
+    bit_score: float | None
+    score: float | None
+    strand: str
+    query_coverage: Annotated[float | None, Meta(description="Per cent of the query that the subject's HSPs cover.")]
+    hsp_coverage: Annotated[float | None, Meta(description="Per cent of the query that this HSP covers.")]
+    query_sequence: Annotated[str | UnsetType, Meta(description="Aligned letters, with `sequences=true`.")] = UNSET
+    subject_sequence: Annotated[str | UnsetType, Meta(description="The same of the subject.")] = UNSET
+    hsps: Annotated[int | UnsetType, Meta(description="Of the subject, with `group=subject`.")] = UNSET
+    max_bit_score: Annotated[float | UnsetType | None, Meta(description="The same.")] = UNSET
+    total_bit_score: Annotated[float | UnsetType | None, Meta(description="The same.")] = UNSET
+
+
+class Bin(Wire, frozen=True, kw_only=True):
+    """A bar of a histogram: values from `from` up to `to`."""
+
+    from_: int = field(name="from")
+    to: int
+    count: int
+
+
+class StatisticsView(Wire, frozen=True, kw_only=True):
+    """Numbers over all hits, or those of one query."""
+
+    hsps: int
+    hits: int
+    queries: int
+    queries_with_hits: int
+    evalue_histogram: Annotated[list[Bin], Meta(description="By the decimal exponent; the first bin holds zero.")]
+    identity_histogram: Annotated[list[Bin], Meta(description="By whole per cents.")]
+    coverage_histogram: Annotated[list[Bin], Meta(description="By whole per cents.")]
+    identity_length: Annotated[
+        list[list[int]],
+        Meta(description="[per cent of identity, length of the alignment in steps of a fiftieth, count]."),
+    ]
+
+
+class HitsPage(Wire, frozen=True, kw_only=True):
+    """A page of hits. `complete` is false while the search runs; `total` counts all that match."""
+
+    complete: bool
+    total: int
+    hits: list[HitRow]
+    page: Page
+    statistics: Annotated[StatisticsView | UnsetType, Meta(description="With `statistics=true`.")] = UNSET

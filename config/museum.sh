@@ -1,0 +1,41 @@
+#!/bin/sh
+# Installs real clients of others from their registries into .museum, for `make clients`; what is there stays.
+# Each has its place: npm, two Python environments, Go. What the system's package manager has, it installs.
+set -eu
+museum=$(pwd)/.museum
+mkdir -p "$museum"
+sh config/system.sh npm golang-go libbio-tools-run-remoteblast-perl maven r-cran-httr r-cran-jsonlite curl
+
+if [ ! -e "$museum/npm/done" ]; then
+    echo "== clients from npm"
+    npm install --silent --no-fund --no-audit --prefix "$museum/npm" eventsource@4 standardwebhooks@1 @redocly/cli@2 \
+        @stoplight/spectral-cli@6 openapi-typescript@7 openapi-fetch typescript@5
+    touch "$museum/npm/done"
+fi
+if [ ! -e "$museum/py/done" ]; then
+    echo "== clients from PyPI"
+    python3 -m venv "$museum/py"
+    "$museum/py/bin/pip" install --quiet --disable-pip-version-check biopython gget webblast bioservices biotite cblaster \
+        httpx-sse sseclient-py aiohttp-sse-client standardwebhooks pandas
+    touch "$museum/py/done"
+fi
+if [ ! -e "$museum/gen/done" ]; then
+    echo "== openapi-python-client"
+    python3 -m venv "$museum/gen"
+    "$museum/gen/bin/pip" install --quiet --disable-pip-version-check openapi-python-client ruff
+    touch "$museum/gen/done"
+fi
+if [ ! -e "$museum/go/done" ]; then
+    echo "== oapi-codegen, and what its clients need"
+    mkdir -p "$museum/go"
+    GOPATH=$museum/go GOBIN=$museum/bin GOFLAGS=-modcacherw \
+        go install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2
+    (
+        cd "$museum/go"
+        export GOPATH="$museum/go" GOFLAGS=-modcacherw
+        rm -f go.mod go.sum
+        go mod init example.org/search
+        go get github.com/oapi-codegen/runtime@v1
+    )
+    touch "$museum/go/done"
+fi
