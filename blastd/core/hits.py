@@ -8,6 +8,8 @@ class HitsRequest(Frozen, frozen=True, kw_only=True):
     """Which hits, in which order; `cursor` is where the page begins, as the page before named it."""
 
     query: int | None = None
+    rank: int | None = None
+    """Of one subject: its place in the order of BLAST+, from 1."""
     sort: str = "query"
     order: str | None = None
     min_identity: float | None = None

@@ -239,6 +239,7 @@ def _where(request: HitsRequest) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {}
     for name, condition, value in (
         ("query", "query = :query", request.query),
+        ("rank", "rank = :rank", request.rank),
         ("min_identity", "identity >= :min_identity", request.min_identity),
         ("max_evalue", "evalue <= :max_evalue", request.max_evalue),
         ("min_coverage", "query_coverage >= :min_coverage", request.min_coverage),

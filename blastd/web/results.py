@@ -136,6 +136,7 @@ def hits_request(query: wire.HitsQuery) -> HitsRequest:
     """Return what is asked of hits."""
     return HitsRequest(
         query=query.query,
+        rank=query.rank,
         sort=query.sort,
         order=query.order,
         min_identity=query.min_identity,

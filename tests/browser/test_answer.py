@@ -1,6 +1,7 @@
 """W02, W09, W23: the answer of a search of several queries: its sentence, what its numbers lead to, and the way back."""
 
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -59,3 +60,27 @@ def test_W02_W09_W23_numbers_of_the_sentence_filter_and_the_view_is_in_the_addre
     page.get_by_role("button", name="MARCH1").click()
     expect(page.locator("table.hits:not(.qtable) tbody tr")).to_have_count(1)
     assert "#descriptions/1" in page.url
+
+
+def test_W04_W06_matches_are_mapped_to_scale_and_the_picture_is_saved_with_its_caption(
+    daemon: Daemon, job: str, page: Page
+) -> None:
+    page.goto(f"{daemon.url}/jobs/{job}#descriptions/4")
+    page.locator("button.open").first.click()
+    bands = page.locator(".maps polygon.band")
+    expect(bands).to_have_count(2)
+    first = [float(place) for place in (bands.last.get_attribute("points") or "").replace(",", " ").split()]
+    hsps = daemon.get(f"/api/blast/jobs/{job}/hits?query=4&rank=1").json["hits"]
+    at = 90 + (hsps[0]["query_start"] - 1) / (960 - 1) * (888 - 90)
+    assert abs(first[0] - at) < 0.01
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save the figure as SVG").first.click()
+    picture = ET.parse(saved.value.path()).getroot()
+    assert saved.value.suggested_filename.endswith("-other-map.svg")
+    words = " ".join("".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text"))
+    assert "2 matches between interrupted (960 letters) and other (900 letters)" in words
+    assert "against own" in words and "blastd" in words
+    assert {band.get("fill") for band in picture.iter("{http://www.w3.org/2000/svg}polygon")} == {"rgb(10, 99, 88)"}
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save the figure as PNG").first.click()
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")

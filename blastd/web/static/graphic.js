@@ -1,6 +1,7 @@
 // Hits on the query axis, coloured by score as biologists know it: red, magenta, green, blue, black.
 
 import { count, evalue, failed, fixed, h, plural, s, scoreClass } from './base.js'
+import { captionOf, exports } from './figure.js'
 import { Hits, plainTitle } from './hits.js'
 
 export const CLASSES = [
@@ -44,7 +45,18 @@ export function graphic(panel, context) {
     },
     `Show ${STEP} more`,
   )
-  panel.replaceChildren(scoreKey(), box, info, button)
+  const caption = captionOf(job, `Hits on the query${context.queryId ? ` ${context.queryId}` : ''}.`)
+  panel.replaceChildren(
+    h(
+      'div',
+      { class: 'key-row' },
+      scoreKey(),
+      exports(() => box.querySelector('svg'), `${job.short_id}-hits`, caption),
+    ),
+    box,
+    info,
+    button,
+  )
   const hits = new Hits(job.job_id, { query, limit: 500, partial })
   let shown = STEP
   async function load() {

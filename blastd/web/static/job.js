@@ -310,6 +310,7 @@ function paintTab() {
     job,
     many: many(),
     query: state.query?.query ?? (many() ? null : 1),
+    queryId: state.query?.id ?? (many() ? null : job.query.first_id),
     queryLength: state.query?.length ?? (many() ? null : job.query.letters),
     partial: partial(),
     memory: state.memory,

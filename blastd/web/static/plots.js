@@ -1,6 +1,7 @@
 // Statistics of the hits, drawn: identity against length, E-values, coverage, identity.
 
 import { api, count, failed, h, plural, s } from './base.js'
+import { captionOf, exports } from './figure.js'
 import { niceStep } from './graphic.js'
 
 const W = 460
@@ -18,7 +19,8 @@ function frame(title, xLabel, yLabel, describe) {
     s('text', { x: (L + R) / 2, y: H - 6, 'text-anchor': 'middle' }, xLabel),
     s('text', { x: 4, y: T - 2 + 8 }, yLabel),
   )
-  return [svg, h('figure', { class: 'plot' }, h('figcaption', {}, h('h3', {}, title)), svg)]
+  const figure = h('figure', { class: 'plot', data: { title } }, h('figcaption', {}, h('h3', {}, title)), svg)
+  return [svg, figure]
 }
 function axisY(svg, max) {
   const step = Math.max(1, niceStep(max, 4))
@@ -130,6 +132,12 @@ export function plots(panel, context) {
       if (c.some(bin => bin.count)) drawn.push(bars('Query coverage', '% of the query', c, percent))
       const i = filled(binsOf(found.identity_histogram))
       if (i.some(bin => bin.count)) drawn.push(bars('Identity', '% identity', i, percent))
+      for (const figure of drawn) {
+        const { title } = figure.dataset
+        const name = `${job.short_id}-${title.toLowerCase().replace(/\W+/g, '-')}`
+        const of = query ? ` of query ${context.queryId ?? query}` : ''
+        figure.firstChild.append(exports(() => figure.querySelector('svg'), name, captionOf(job, `${title}${of}.`)))
+      }
       panel.replaceChildren(
         h(
           'div',

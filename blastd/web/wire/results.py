@@ -58,6 +58,9 @@ class HitsQuery(Request, frozen=True, kw_only=True):
     """Which hits, in which order."""
 
     query: Annotated[int, Meta(ge=1, le=MOST)] | None = None
+    rank: (
+        Annotated[int, Meta(ge=1, le=MOST, description="Only the subject of this place in the order of BLAST+.")] | None
+    ) = None
     sort: Annotated[str, one_of(SORTS)] = "query"
     order: Annotated[str, Meta(pattern="^(asc|desc)$")] | None = None
     min_identity: Annotated[float, Meta(ge=0, le=100)] | None = None
