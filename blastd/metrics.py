@@ -33,6 +33,11 @@ class Metrics:
         """Make every metric at zero."""
         self.registry = CollectorRegistry()
         self.table: list[Described] = []
+        self._of_work()
+        self._of_service()
+        self._of_http()
+
+    def _of_work(self) -> None:
         self.jobs = self._gauge("blastd_jobs", "Jobs in the store.", "status")
         self.step_seconds = self._histogram(
             "blastd_step_seconds", "Length of a step of a job.", STEP_BUCKETS, "engine", "step"
@@ -57,15 +62,8 @@ class Metrics:
             "blastd_reconcile_seconds", "Length of a comparison of store and engines.", CALL_BUCKETS
         )
         self.reconcile_repairs = self._counter("blastd_reconcile_repairs_total", "What a comparison mended.", "kind")
-        self.requests = self._counter("blastd_http_requests_total", "Answered requests.", "route", "method", "status")
-        self.request_seconds = self._histogram(
-            "blastd_http_request_seconds",
-            "Time from request to the end of its answer.",
-            REQUEST_BUCKETS,
-            "route",
-            "method",
-        )
-        self.streams = self._gauge("blastd_event_streams", "Open event streams.")
+
+    def _of_service(self) -> None:
         self.events = self._counter("blastd_events_total", "Events of jobs: accepted, moved, failed and so on.", "kind")
         self.webhooks = self._counter("blastd_webhooks_total", "Tries to deliver a webhook.", "outcome")
         self.artifact_bytes = self._counter(
@@ -86,6 +84,17 @@ class Metrics:
         self.build = self._gauge(
             "blastd_build_info", "Always 1; the labels tell the versions.", "version", "blast_version"
         )
+
+    def _of_http(self) -> None:
+        self.requests = self._counter("blastd_http_requests_total", "Answered requests.", "route", "method", "status")
+        self.request_seconds = self._histogram(
+            "blastd_http_request_seconds",
+            "Time from request to the end of its answer.",
+            REQUEST_BUCKETS,
+            "route",
+            "method",
+        )
+        self.streams = self._gauge("blastd_event_streams", "Open event streams.")
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the text of all metrics and its media type: OpenMetrics if *accept* asks for it."""

@@ -4,22 +4,20 @@ The descriptions of the keys are repeated in `config/blastd.toml` (a test compar
 What a setting does is left to the module that takes its section.
 """
 
+from blastd.config.base import Secret
+from blastd.config.cluster import AzureSettings, KubernetesSettings, Toleration
 from blastd.config.load import DEFAULT_STATE, KEYS, SECTIONS, Loaded, gather, load, shown
 from blastd.config.sections import (
-    AzureSettings,
     BlastSettings,
     DatabasesSettings,
-    KubernetesSettings,
     LimitsSettings,
     LocalSettings,
     LoggingSettings,
     RetentionSettings,
-    Secret,
     ServerSettings,
     Settings,
     SourceSettings,
     StoreSettings,
-    Toleration,
     TrackingSettings,
     WebhooksSettings,
 )

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import msgspec
 
-from blastd.config.sections import Secret, Settings, SettingsSection
+from blastd.config.base import Secret, SettingsSection
+from blastd.config.sections import Settings
 from blastd.core import sources, webhook
 from blastd.errors import ConfigError
 

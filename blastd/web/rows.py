@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from blastd.core.model import Artifact, DatabaseRef, Job, Status, Step, Warned
+from blastd.core.model import Artifact, DatabaseRef, Job, QueryInfo, Status, Step, Warned
 from blastd.service.progress import progress
 from blastd.web import wire
 from blastd.web.middleware import SERVICES
@@ -51,13 +51,7 @@ def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
         "stale_since": wire.maybe(job.stale_since),
         "stale_reason": job.stale_reason,
         "owner": job.owner,
-        "query": wire.QueryView(
-            count=job.query.count,
-            letters=job.query.letters,
-            molecule=MOLECULES.get(job.query.molecule, job.query.molecule),
-            first_id=job.query.first_id,
-            sha256=job.query.sha256,
-        ),
+        "query": query_view(job.query),
         "progress": wire.Progress(
             units_done=far.units_done,
             units_total=far.units_total,
@@ -79,6 +73,17 @@ def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
         "reused_from": job.reused_from,
         "links": links(job, base),
     }
+
+
+def query_view(query: QueryInfo) -> wire.QueryView:
+    """Return what was submitted, as it goes over the wire."""
+    return wire.QueryView(
+        count=query.count,
+        letters=query.letters,
+        molecule=MOLECULES.get(query.molecule, query.molecule),
+        first_id=query.first_id,
+        sha256=query.sha256,
+    )
 
 
 def links(job: Job, base: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from blastd.blastplus.process import MARK
-from blastd.config.sections import STORE_NAME
+from blastd.config.base import STORE_NAME
 from blastd.store.lock import try_hold
 from blastd.upkeep.fsck import Finding, check
 from tests.crash.ledger import Entry, Ledger

@@ -6,7 +6,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from blastd.config.sections import STORE_NAME
+from blastd.config.base import STORE_NAME
 from blastd.store import migrate
 from tests.crash.lane import Lane
 from tests.crash.ledger import Entry

@@ -19,7 +19,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from blastd.clock import SystemClock
-from blastd.config.sections import STORE_NAME
+from blastd.config.base import STORE_NAME
 from blastd.core.ids import Owner
 from blastd.store import tokens
 from blastd.store.sqlite import open_sync
