@@ -16,14 +16,14 @@ from msgspec.structs import replace
 
 from blastd.aio import duty, offload
 from blastd.blastplus import organisms
-from blastd.blastplus.anatomy import SUFFIXES, VOLUME, Anatomy, anatomy
+from blastd.blastplus.anatomy import COLUMNS, SUFFIXES, VOLUME, Anatomy, anatomy
 from blastd.blastplus.fingerprint import fingerprint
 from blastd.blastplus.folders import SeenDatabase, walk
 from blastd.blastplus.indexfile import Index, read_index
 from blastd.blastplus.organisms import Taxonomy
 from blastd.blastplus.regular import BoundedReader, Part, part, printed
 from blastd.blastplus.tools import Tools
-from blastd.core.model import Frozen
+from blastd.core.model import Frozen, Masking
 from blastd.errors import DatabaseBroken, Exhausted, ToolFailed
 
 log = structlog.get_logger()
@@ -35,6 +35,8 @@ ASK_SECONDS = 30.0
 TITLE_LETTERS = 1000
 INFO = re.compile(r"([\d,]+) sequences?; ([\d,]+) total")
 LONGEST = re.compile(r"Longest sequence: ([\d,]+)")
+MASKS = "filtering algorithms applied to database sequences:"
+MASKING = re.compile(r"^(\d+)\s+(\S+)(?:[ \t]+(\S.*?))?[ \t]*$", re.MULTILINE)
 PROFILES = "it holds profiles for rpsblast and rpstblastn; blastn, blastp, blastx, tblastn and tblastx search sequences"
 
 
@@ -72,6 +74,7 @@ class BlastDatabase(Frozen, frozen=True, kw_only=True):
     state: str = "ready"
     reason: str = ""
     alias: bool = False
+    maskings: tuple[Masking, ...] = ()
 
     @property
     def has_taxonomy_names(self) -> bool:
@@ -134,6 +137,8 @@ async def inspect(
         database = await offload(_checked if itself is not None else _read, itself or blank, shape)
         if itself is None and shape.selects:
             database = await _totals(database, tools)
+        if itself is None and any(Path(each.path).suffix[2:] in COLUMNS for each in shape.parts):
+            database = replace(database, maskings=maskings(await _told(database, tools)))
         files = await duty(beside.of, Path(found.path).parent)
         return replace(database, name=found.name, taxonomy=files)
     except (DatabaseBroken, ToolFailed) as error:
@@ -223,12 +228,24 @@ def unchanged(database: BlastDatabase) -> bool:
         return False
 
 
-async def _totals(database: BlastDatabase, tools: Tools) -> BlastDatabase:
-    """Take an alias's numbers from BLAST+, since its lists of ids may hide sequences. Raises DatabaseBroken, ToolFailed."""
+async def _told(database: BlastDatabase, tools: Tools) -> str:
+    """Return what blastdbcmd tells of a database. Raises ToolFailed."""
     base = Path(database.path)
     words = ["-db", quoted(base.name), "-dbtype", database.molecule, "-info"]
-    ran = await tools.run("blastdbcmd", words, cwd=base.parent, seconds=ASK_SECONDS)
-    text = ran.text()
+    return (await tools.run("blastdbcmd", words, cwd=base.parent, seconds=ASK_SECONDS)).text()
+
+
+def maskings(text: str) -> tuple[Masking, ...]:
+    """Return the maskings that `blastdbcmd -info` lists."""
+    table = text.partition(MASKS)[2].partition("Volumes:")[0]
+    return tuple(
+        Masking(id=int(match[1]), algorithm=match[2], options=match[3] or "") for match in MASKING.finditer(table)
+    )
+
+
+async def _totals(database: BlastDatabase, tools: Tools) -> BlastDatabase:
+    """Take an alias's numbers from BLAST+, since its lists of ids may hide sequences. Raises DatabaseBroken, ToolFailed."""
+    base, text = Path(database.path), await _told(database, tools)
     totals, longest = INFO.search(text), LONGEST.search(text)
     if totals is None:
         raise DatabaseBroken(f"{printed(base.name)}: blastdbcmd does not say its size")

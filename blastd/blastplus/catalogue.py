@@ -16,7 +16,7 @@ from blastd.errors import DatabaseBroken
 
 log = structlog.get_logger()
 
-FORM = 1
+FORM = 2
 """Counts up whenever what is found of the same files changes."""
 MOST_BYTES = 512 << 20
 

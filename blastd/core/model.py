@@ -186,6 +186,14 @@ class Artifact(Frozen, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class Masking(Frozen, frozen=True, kw_only=True):
+    """A masking that a database holds: what db_soft_mask and db_hard_mask call it, how it was made, with which options."""
+
+    id: int
+    algorithm: str
+    options: str = ""
+
+
 class Warned(Frozen, frozen=True, kw_only=True):
     """A warning that stays with the job: of blastd or BLAST+, for one query (its number from 1) or all (None)."""
 

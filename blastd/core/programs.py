@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from blastd.core.model import Frozen
+from blastd.core.model import Frozen, Masking
 from blastd.core.near import Nearest, near
 from blastd.core.options import SHOWN, Option, Value, check_value
 from blastd.core.program_table import INSTEAD, TASK_HELP, TASK_TITLES, TASKS, TITLES, UNUSABLE, WORDS
@@ -59,6 +59,9 @@ class Catalogue(Frozen, frozen=True, kw_only=True):
     programs: Mapping[str, Program]
 
 
+MASKS = frozenset({"db_soft_mask", "db_hard_mask"})
+
+
 class DatabaseFacts(Frozen, frozen=True, kw_only=True):
     """What a search needs to know of a database; `taxids` are those that it holds, None if that is not known."""
 
@@ -70,6 +73,7 @@ class DatabaseFacts(Frozen, frozen=True, kw_only=True):
     has_taxonomy: bool
     has_ids: bool
     taxids: frozenset[int] | None = None
+    maskings: tuple[Masking, ...] = ()
 
 
 # ---------------------------------------------------------------- catalogue
@@ -293,6 +297,19 @@ def check_databases(arguments: Arguments, facts: Sequence[DatabaseFacts]) -> lis
     for name in arguments.options:
         if name.endswith("taxids") or name in NEEDS_INDEXED:
             faults += _filter_faults(name, arguments.options[name], facts)
+        elif name in MASKS:
+            faults += _mask_faults(name, arguments.options[name], facts)
+    return faults
+
+
+def _mask_faults(name: str, value: Value, facts: Sequence[DatabaseFacts]) -> list[Fault]:
+    """Return the databases without this masking: BLAST+ fails for a number it does not know, and ignores a word."""
+    faults = list[Fault]()
+    for fact in facts:
+        if str(value) not in {str(masking.id) for masking in fact.maskings}:
+            held = ", ".join(f"{masking.id} ({masking.algorithm})" for masking in fact.maskings)
+            there = f"it has {held}" if held else "it has none (makeblastdb -mask_data adds some)"
+            faults.append((_pointer(name), f"database {fact.name} has no masking {str(value)[:40]}: {there}."))
     return faults
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol, runtime_checkable
 
@@ -24,7 +24,7 @@ from blastd.service.databases.catalogue import Databases, Listed
 from blastd.service.databases.changes import Changes
 from blastd.service.databases.fetches import Admit, Fetches
 from blastd.service.databases.makings import Makings
-from blastd.service.databases.offers import Offers
+from blastd.service.databases.offers import Offers, Told
 from blastd.service.databases.tasks import DatabaseTasks
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.posting import Posting
@@ -105,7 +105,7 @@ class Services:
             turns=turns,
             floor=settings.retention.disk_floor_bytes,
         )
-        offers = Offers(databases=databases, settings=settings.databases, clock=clock)
+        offers = Offers(databases=databases, store=store, settings=settings.databases, clock=clock)
         fetches = Fetches(
             offers=offers,
             databases=databases,
@@ -231,6 +231,10 @@ class Services:
         made = await self._pins.pin(database)
         begun = await self._warmer.warm(located(database, made))
         return list(self._warmer.warm_nodes(database.fingerprint)), begun
+
+    async def told(self, listed: Sequence[Listed]) -> list[Told]:
+        """Return databases with what is known of where they came from."""
+        return await self.offers.told(listed)
 
     def admit_fetch(self, who: Identity) -> Admit:
         """Return what refuses a fetch beyond the limits of its owner; those on bytes hold for users only."""

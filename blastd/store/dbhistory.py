@@ -12,6 +12,8 @@ ADD = """INSERT INTO database_history (name, molecule, at, kind, owner, task_id,
 OF = "SELECT * FROM database_history WHERE name = :name ORDER BY history_id DESC LIMIT :limit"
 SERVES = """SELECT coalesce(sum(finished_at IS NULL), 0) AS active, coalesce(sum(finished_at IS NOT NULL), 0) AS stored
             FROM job WHERE instr(databases, :fingerprint) > 0"""
+FAILURES = """SELECT name, molecule, detail FROM database_history WHERE kind = 'update_failed' AND history_id IN
+              (SELECT max(history_id) FROM database_history GROUP BY name, molecule) LIMIT 10000"""
 RENAME = "UPDATE database_history SET name = :new WHERE name = :name AND molecule = :molecule"
 FORGET = """DELETE FROM database_history WHERE history_id IN
             (SELECT history_id FROM database_history WHERE at < :before ORDER BY history_id LIMIT :limit)"""
@@ -62,6 +64,11 @@ def of(db: sqlite3.Connection, name: str, limit: int = 100) -> list[HistoryLine]
         )
         for row in db.execute(OF, {"name": name, "limit": limit})
     ]
+
+
+def failures(db: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """Return why the last update failed, by name and molecule, of databases whose last change is that failure."""
+    return {(row["name"], row["molecule"]): row["detail"] for row in db.execute(FAILURES)}
 
 
 def serves(db: sqlite3.Connection, fingerprint: str) -> tuple[int, int]:

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from blastd.aio import duty
 from blastd.core.options import Option
 from blastd.core.programs import Program
 from blastd.errors import BadRequest, Invalid
+from blastd.service.databases.offers import Told
 from blastd.service.databases.orders import Listed, NewDatabase
 from blastd.web import bodies, rows, wire
 from blastd.web.database_tasks import accepted
@@ -29,7 +31,7 @@ async def list_databases(request: web.Request) -> web.Response:
     found, problems = await databases.listed()
     return reply(
         wire.DatabaseList(
-            databases=[database_view(one) for one in found],
+            databases=[database_view(one) for one in await request.app[SERVICES].told(found)],
             problems=list(problems),
             scanning=not databases.scanned.is_set(),
         )
@@ -38,7 +40,9 @@ async def list_databases(request: web.Request) -> web.Response:
 
 async def get_database(request: web.Request) -> web.Response:
     """Answer one database."""
-    return reply(database_view(await named(request)))
+    services, found = request.app[SERVICES], await named(request)
+    (told,) = await services.told([found])
+    return reply(replace(database_view(told), metadata=await services.databases.metadata(found.database)))
 
 
 async def named(request: web.Request) -> Listed:
@@ -59,8 +63,9 @@ def letters_of(molecule: str) -> str:
     return letters
 
 
-def database_view(one: Listed) -> wire.DatabaseView:
+def database_view(told: Told) -> wire.DatabaseView:
     """Return a database."""
+    one, record = told.listed, told.installed
     database = one.database
     return wire.DatabaseView(
         name=database.name,
@@ -79,6 +84,13 @@ def database_view(one: Listed) -> wire.DatabaseView:
         reason=database.reason,
         size_bytes=database.bytes,
         warm_on=list(one.warm_on),
+        maskings=[
+            wire.MaskingView(id=each.id, algorithm=each.algorithm, options=each.options) for each in database.maskings
+        ],
+        own=told.own,
+        source=record.source if record is not None else None,
+        source_version=record.version if record is not None else None,
+        update_error=told.update_error,
     )
 
 

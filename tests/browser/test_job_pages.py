@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests import mirror
 from tests.daemon import Daemon
 from tests.databases import DB, LAMBDA_QUERY, SLOW, SLOW_QUERY, make, random_dna
 from tests.patience import PATIENCE_MS
@@ -299,3 +300,31 @@ def test_the_system_page_tells_of_queue_slots_disk_and_versions(shared: tuple[Da
         page.locator("main").get_by_text(text).first.wait_for()
     words = (page.locator("main").text_content() or "").lower()
     assert [word for word in ("slot", "disk", "waiting", "free") if word not in words] == []
+
+
+def test_W19_a_database_is_fetched_updated_renamed_and_removed(tmp_path: Path, daemon: Daemon, page: Page) -> None:
+    first, second = (mirror.build(tmp_path, version) for version in (1, 2))
+    with mirror.mirroring(first) as source:
+        daemon.environ["BLASTD_DATABASES__SOURCES"] = json.dumps(
+            [{"name": "ncbi", "layout": "ncbi", "url": source.url}]
+        )
+        daemon.start()
+        page.goto(f"{daemon.url}/databases")
+        page.get_by_text("Fetch a database from a source").click()
+        page.get_by_role("button", name="Fetch mini").click()
+        page.get_by_role("button", name="Fetch", exact=True).click()
+        card = page.locator(".db", has=page.get_by_role("heading", name="mini"))
+        card.get_by_text("from ncbi, 2026-01-01").wait_for()
+        source.folder = second
+        page.get_by_role("button", name="Ask again").click()
+        page.locator(".offers").get_by_role("button", name="Update mini").click()
+        card.get_by_text("from ncbi, 2026-01-02").wait_for()
+        card.get_by_role("button", name="Rename mini").click()
+        page.get_by_label("New name").fill("ours")
+        page.get_by_role("button", name="Rename", exact=True).click()
+        card = page.locator(".db", has=page.get_by_role("heading", name="ours"))
+        card.get_by_role("button", name="Remove ours").click()
+        page.get_by_text("It serves 0 searches in work").wait_for()
+        page.get_by_role("button", name="Remove", exact=True).click()
+        card.wait_for(state="detached")
+        assert daemon.get("/api/blast/databases/ours").status == 404

@@ -14,7 +14,7 @@ from blastd.blastplus.position import position
 from blastd.core.ids import Owner
 from blastd.core.task_order import OpenTask, next_ones
 from blastd.service.databases.carrying import TaskProgress
-from tests.databases import LAMBDA_QUERY, random_dna
+from tests.databases import LAMBDA_QUERY, make, random_dna
 from tests.mounts import possible, small
 from tests.patience import eventually, until
 from tests.service import Service, serving
@@ -189,3 +189,36 @@ def test_Y07_time_left_follows_the_rate_of_late() -> None:
     progress.begin("checking")
     progress.mark(60.0)
     assert progress.seconds_left() is None
+
+
+@pytest.fixture
+def masked(tmp_path: Path) -> Path:
+    """A folder with a database that is masked by dust, and one without a mask."""
+    folder = tmp_path / "db"
+    folder.mkdir()
+    fasta = folder / "x.fa"
+    fasta.write_text(f">a\n{random_dna(400, 1)}{'A' * 200}{random_dna(400, 2)}\n")
+    words = ("-in", "plain", "-infmt", "blastdb", "-parse_seqids", "-outfmt", "maskinfo_asn1_bin", "-out", "mask")
+    make(folder, fasta, "plain", "nucl", "-parse_seqids")
+    subprocess.run(["dustmasker", *words], cwd=folder, check=True, capture_output=True)
+    make(folder, fasta, "masked", "nucl", "-parse_seqids", "-mask_data", "mask")
+    (folder / "masked.njs").write_text('{"dbname": "masked", "last-updated": "2026-01-01T00:00:00"}')
+    return folder
+
+
+async def test_R03_maskings_are_listed_and_unknown_ones_are_refused(tmp_path: Path, masked: Path) -> None:
+    async with serving(tmp_path / "state", [masked]) as service:
+        shown = (await service.get("/api/blast/databases/masked")).json
+        assert [(one["id"], one["algorithm"]) for one in shown["maskings"]] == [(11, "dust")]
+        assert shown["metadata"]["last-updated"] == "2026-01-01T00:00:00"
+        search = {"program": "blastn", "query": f">q\n{random_dna(400, 1)}\n"}
+        for name, mask, held in (
+            ("masked", "40", "11 (dust)"),
+            ("masked", "dust", "11 (dust)"),
+            ("plain", "11", "none"),
+        ):
+            body = search | {"database": name, "options": {"db_soft_mask": mask}}
+            refused = await service.post("/api/blast/jobs", body)
+            assert (refused.status, held in refused.text) == (422, True), refused.text
+        row = await service.run(search["query"], database="masked", options={"db_soft_mask": "11"})
+        assert (row["status"], row["hits"]) == ("completed", 1)

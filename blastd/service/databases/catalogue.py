@@ -7,12 +7,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
 from blastd.aio import duty, offload
-from blastd.blastplus import blastdb, catalogue, entries, makedb, taxonomy
+from blastd.blastplus import blastdb, catalogue, entries, makedb, regular, taxonomy
 from blastd.blastplus.blastdb import BlastDatabase, Scan
 from blastd.blastplus.derived import Derived
 from blastd.blastplus.folders import SeenDatabase
@@ -23,6 +25,7 @@ from blastd.blastplus.tools import Tools
 from blastd.clock import Clock, to_ms
 from blastd.errors import (
     Conflict,
+    DatabaseBroken,
     Invalid,
     NotFound,
     ToolFailed,
@@ -36,6 +39,7 @@ log = structlog.get_logger()
 
 MOST_ACCESSIONS = 100
 """Of one query; more are better sent as FASTA."""
+NJS_BYTES = 1 << 20
 AGAIN_SECONDS = 5.0  # while the store can't be written
 
 
@@ -231,6 +235,10 @@ class Databases:
         """Tell whether the service made or fetched a database, so that it may replace, rename and remove it."""
         return bool(database.path) and Path(database.path).is_relative_to(self._files.databases)
 
+    async def metadata(self, database: BlastDatabase) -> dict[str, Any] | None:
+        """Return what the .njs file beside a database says (makeblastdb 2.13 and later, NCBI's own), None where none is."""
+        return await duty(_metadata, Path(database.path)) if database.path else None
+
     def own(self) -> list[tuple[BlastDatabase, Path]]:
         """Return the databases that are the service's own, each with its folder."""
         return [(one, self.home(one)) for one in self._scan.databases if self.is_own(one)]
@@ -254,6 +262,14 @@ class Databases:
         await self._try_rescan()
         current = self.held(name, molecule)
         return current.fingerprint if current is not None else ""
+
+
+def _metadata(base: Path) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(regular.read(base.with_name(f"{base.name}.njs"), NJS_BYTES))
+    except (DatabaseBroken, OSError, ValueError):  # msgspec's errors are ValueErrors
+        return None
+    return found if isinstance(found, dict) else None
 
 
 __all__ = ["Databases", "Listed"]

@@ -1,7 +1,7 @@
 """What the configured sources offer, beside what is here; asked when somebody wants to know, and remembered for a minute."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -19,6 +19,9 @@ from blastd.fetching.transport import opened
 from blastd.service.databases import installed
 from blastd.service.databases.catalogue import Databases
 from blastd.service.databases.installed import Installed
+from blastd.service.databases.orders import Listed
+from blastd.store import dbhistory
+from blastd.store.sqlite import Store
 
 log = structlog.get_logger()
 
@@ -41,11 +44,21 @@ class Offered(Frozen, frozen=True, kw_only=True):
         return self.installed is not None and newer(self.offer.version, self.installed.version)
 
 
+class Told(Frozen, frozen=True, kw_only=True):
+    """A database of the catalogue with where it came from, and why its last update failed."""
+
+    listed: Listed
+    own: bool = False
+    installed: Installed | None = None
+    update_error: str | None = None
+
+
 class Offers:
     """Asks sources."""
 
-    def __init__(self, *, databases: Databases, settings: DatabasesSettings, clock: Clock) -> None:
+    def __init__(self, *, databases: Databases, store: Store, settings: DatabasesSettings, clock: Clock) -> None:
         """Take the parts; nobody is asked before somebody asks."""
+        self._store = store
         self._databases, self._settings, self._clock = databases, settings, clock
         self.sources: Mapping[str, SourceSettings] = {source.name: source for source in settings.sources}
         self._known: dict[str, tuple[float, tuple[Offer, ...]]] = {}
@@ -104,6 +117,21 @@ class Offers:
     ) -> Offered:
         database, record = here.get((source, offer.name, offer.molecule), (None, None))
         return Offered(source=source, offer=offer, here=database, installed=record)
+
+    async def told(self, listed: Sequence[Listed]) -> list[Told]:
+        """Return databases with what is known of where they came from."""
+        own = [one for one in listed if self._databases.is_own(one.database)]
+        homes = [self._databases.home(one.database) for one in own]
+        records = await duty(lambda: [installed.read(home) for home in homes])
+        failures = await self._store.read(dbhistory.failures) if own else {}
+        known = {
+            id(one): Told(
+                listed=one, own=True, installed=record,
+                update_error=failures.get((one.database.name, one.database.molecule)),
+            )
+            for one, record in zip(own, records, strict=True)
+        }  # fmt: skip
+        return [known.get(id(one), Told(listed=one)) for one in listed]
 
     async def here(self) -> dict[tuple[str, str, str], tuple[BlastDatabase, Installed]]:
         """Return the databases that were fetched, by source, name there and molecule."""

@@ -184,6 +184,7 @@ class Checks:
             letters=database.letters,
             has_taxonomy=database.has_taxonomy,
             has_ids=database.has_ids,
+            maskings=database.maskings,
             taxids=await self._databases.taxids(database) if filtered and database.has_taxonomy else None,
         )
 

@@ -20,6 +20,7 @@ import {
   url,
 } from './base.js'
 import { scan } from './fasta.js'
+import { begin, buttons, tasks } from './sources.js'
 
 let databases = []
 let seen = null
@@ -79,15 +80,21 @@ function card(one) {
       one.version ? h('span', {}, `version ${one.version}`) : '',
       one.taxonomy !== undefined && one.state === 'ready' ? h('span', {}, one.taxonomy ? 'with taxonomy' : 'without taxonomy') : '',
       warm.length ? h('span', {}, `warm on ${warm.join(', ')}`) : '',
+      one.source ? h('span', {}, `from ${one.source}${one.source_version ? `, ${one.source_version.slice(0, 19)}` : ''}`) : '',
+      one.maskings?.length
+        ? h('span', {}, `masked by ${one.maskings.map(each => `${each.algorithm} (${each.id})`).join(', ')}`)
+        : '',
     ),
     one.fingerprint
       ? h('p', { class: 'facts' }, h('span', {}, 'Fingerprint ', h('code', { title: one.fingerprint }, one.fingerprint.slice(0, 16))))
       : '',
-    one.state === 'ready'
+    one.update_error ? h('p', { class: 'note bad' }, `The last update failed: ${one.update_error}`) : '',
+    one.state === 'ready' || one.own
       ? h(
           'div',
           { class: 'end' },
-          h('a', { class: 'button small', href: url(`/search?database=${encodeURIComponent(one.name)}`) }, 'Search it'),
+          ...buttons(one),
+          one.state === 'ready' && h('a', { class: 'button small', href: url(`/search?database=${encodeURIComponent(one.name)}`) }, 'Search it'),
         )
       : '',
   )
@@ -222,6 +229,7 @@ $('make').addEventListener('submit', async event => {
     })
     const task = answer.task ?? answer
     load()
+    tasks()
     await follow(task, say)
   } catch (error) {
     if (error instanceof Problem) problemBox($('problem'), error)
@@ -235,23 +243,27 @@ async function follow(task, say) {
   const path =
     task.links?.self?.replace(/^.*?\/api/, '') ?? (task.task_id || task.id ? `/blast/database-tasks/${task.task_id ?? task.id}` : null)
   let now = task
-  while (path && !['completed', 'failed', 'done'].includes(now.status)) {
+  while (path && !['completed', 'failed', 'cancelled'].includes(now.status)) {
     say(now.progress ?? null, `makeblastdb: ${now.status}`)
     await new Promise(resolve => setTimeout(resolve, 500))
     const answer = await api(path)
     now = answer.task ?? answer
   }
   await load()
+  if (now.status === 'cancelled') return
   if (now.status === 'failed') throw new Problem(422, { detail: now.error ?? 'makeblastdb failed.', code: now.error_code })
   const said = now.warnings ?? []
-  $('task-warnings').replaceChildren(
-    h('p', {}, `${task.name} is ready, with ${plural(said.length, 'warning')}:`),
-    h('ul', {}, ...said.slice(0, 50).map(one => h('li', {}, one.text))),
-  )
+  $('task-warnings').replaceChildren()
+  if (said.length)
+    $('task-warnings').append(
+      h('p', {}, `${task.name} is ready, with ${plural(said.length, 'warning')}:`),
+      h('ul', {}, ...said.slice(0, 50).map(one => h('li', {}, one.text))),
+    )
   show($('task-warnings'), said.length > 0)
   toast(`${task.name} is ready`)
   $('make').reset()
   seen = null
   $('file-seen').textContent = ''
 }
+begin(load)
 load().then(check)

@@ -1,11 +1,19 @@
 """Databases on the wire: the catalogue, and the making of one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from blastd.web.wire.base import Moment, Request, Wire
 from blastd.web.wire.jobs import WarningView
+
+
+class MaskingView(Wire, frozen=True, kw_only=True):
+    """A masking that a database holds; its id goes into db_soft_mask or db_hard_mask."""
+
+    id: int
+    algorithm: str
+    options: str
 
 
 class DatabaseView(Wire, frozen=True, kw_only=True):
@@ -27,6 +35,15 @@ class DatabaseView(Wire, frozen=True, kw_only=True):
     reason: str
     size_bytes: int
     warm_on: Annotated[list[str], Meta(description="Nodes that hold this content complete.")]
+    maskings: Annotated[list[MaskingView], Meta(description="What db_soft_mask and db_hard_mask may name.")]
+    own: Annotated[bool, Meta(description="Whether the service made or fetched it, so that it can be changed here.")]
+    source: Annotated[str | None, Meta(description="The source that it was fetched from.")]
+    source_version: str | None
+    update_error: Annotated[str | None, Meta(description="Why its last update failed; null once one went well.")]
+    metadata: Annotated[
+        dict[str, Any] | None,
+        Meta(description="What its .njs file says, of one database asked by name; null: it has none."),
+    ] = None
 
 
 class DatabaseList(Wire, frozen=True, kw_only=True):
