@@ -310,7 +310,7 @@ async def _engines(
     engines: dict[str, Engine] = {}
     if settings.kubernetes.enabled:
         # Imported here, so that a daemon without a cluster does not hold these libraries in memory.
-        from blastd.engines.kubernetes.engine import open_kubernetes  # noqa: PLC0415
+        from blastd.engines.kubernetes.opening import open_kubernetes  # noqa: PLC0415
 
         engines["kubernetes"] = await stack.enter_async_context(
             open_kubernetes(

@@ -5,17 +5,16 @@ count as done only when their output lies in the job's folder. `core.engine.Engi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 import structlog
 
-from blastd.aio import News, Tasks, duty, every, owning_tasks
+from blastd.aio import News, Tasks, every, owning_tasks
 from blastd.chance import Chance
 from blastd.clock import Clock
-from blastd.config import AzureSettings, KubernetesSettings
+from blastd.config import KubernetesSettings
 from blastd.core.engine import (
     Absent,
     Capacity,
@@ -30,16 +29,15 @@ from blastd.core.engine import (
     Work,
 )
 from blastd.core.ids import JobId
-from blastd.core.intervals import Intervals
 from blastd.core.model import Job, Phase, StepName
 from blastd.engines.kubernetes import causes, external, manifests
 from blastd.engines.kubernetes.account import Account
-from blastd.engines.kubernetes.blob import BlobFailure, Blobs, open_blobs
+from blastd.engines.kubernetes.blob import BlobFailure, Blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap, units_in
-from blastd.engines.kubernetes.client import ClusterAccess, ClusterClient, open_client
+from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.clusterview import ClusterView
 from blastd.engines.kubernetes.databases import ClusterDatabases
-from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown, ObjectMissing
+from blastd.engines.kubernetes.failures import ClusterFailure, ObjectMissing
 from blastd.engines.kubernetes.holdings import Holdings
 from blastd.engines.kubernetes.nodes import Nodes
 from blastd.engines.kubernetes.objects import JobObject
@@ -63,7 +61,7 @@ WOKEN = 4  # searches that try a cluster that may be back
 
 
 class KubernetesEngine:
-    """Runs units as pods; made by `open_kubernetes`, used through `core.engine.Engine`."""
+    """Runs units as pods; made by `opening.open_kubernetes`, used through `core.engine.Engine`."""
 
     name = "kubernetes"
     outlives = True
@@ -381,26 +379,3 @@ class KubernetesEngine:
         """Let every job look again: rows turn stale, or true again, at once."""
         for job_id in {*self._holdings, *self._waiting}:
             self._tell(job_id)
-
-
-@asynccontextmanager
-async def open_kubernetes(
-    kubernetes: KubernetesSettings,
-    azure: AzureSettings,
-    *,
-    kubeconfig: Path | None,
-    jobs_folder: Path,
-    clock: Clock,
-    chance: Chance,
-    blast_version: str = "",
-) -> AsyncIterator[KubernetesEngine]:
-    """Give the engine; nothing is asked of the cluster yet. *kubeconfig* None: the in-cluster account. Raises ConfigError."""
-    access = ClusterAccess(
-        kubeconfig=kubeconfig,
-        context=kubernetes.context,
-        namespace=kubernetes.namespace,
-        request_seconds=kubernetes.request_seconds,
-    )
-    cool = CoolDown(clock, Intervals(), chance.share)
-    async with open_client(access, clock, cool) as client, open_blobs(azure) as blobs:
-        yield KubernetesEngine(client, blobs, kubernetes, await duty(jobs_folder.resolve), clock, chance, blast_version)

@@ -1,0 +1,38 @@
+"""Opens the Kubernetes engine with its clients, and closes them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from blastd.aio import duty
+from blastd.chance import Chance
+from blastd.clock import Clock
+from blastd.config import AzureSettings, KubernetesSettings
+from blastd.core.intervals import Intervals
+from blastd.engines.kubernetes.blob import open_blobs
+from blastd.engines.kubernetes.client import ClusterAccess, open_client
+from blastd.engines.kubernetes.engine import KubernetesEngine
+from blastd.engines.kubernetes.failures import CoolDown
+
+
+@asynccontextmanager
+async def open_kubernetes(
+    kubernetes: KubernetesSettings,
+    azure: AzureSettings,
+    *,
+    kubeconfig: Path | None,
+    jobs_folder: Path,
+    clock: Clock,
+    chance: Chance,
+    blast_version: str = "",
+) -> AsyncIterator[KubernetesEngine]:
+    """Give the engine; nothing is asked of the cluster yet. *kubeconfig* None: the in-cluster account. Raises ConfigError."""
+    access = ClusterAccess(
+        kubeconfig=kubeconfig,
+        context=kubernetes.context,
+        namespace=kubernetes.namespace,
+        request_seconds=kubernetes.request_seconds,
+    )
+    cool = CoolDown(clock, Intervals(), chance.share)
+    async with open_client(access, clock, cool) as client, open_blobs(azure) as blobs:
+        yield KubernetesEngine(client, blobs, kubernetes, await duty(jobs_folder.resolve), clock, chance, blast_version)
