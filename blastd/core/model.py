@@ -202,6 +202,30 @@ class Warned(Frozen, frozen=True, kw_only=True):
     source: str = "blastd"
 
 
+class FilterTaxon(Frozen, frozen=True, kw_only=True):
+    """A taxon that a search was limited to or that it left out: as it was asked for, and what that is.
+
+    `taxa` are the taxonomy ids of the databases that it stands for, of `sequences` sequences.
+    """
+
+    asked: str
+    taxid: int
+    name: str = ""
+    rank: str = ""
+    taxa: int = 0
+    sequences: int = 0
+
+
+class OrganismFilter(Frozen, frozen=True, kw_only=True):
+    """Where the ids of a taxonomic filter come from; empty: the search has none, or its ids were given one by one."""
+
+    include: tuple[FilterTaxon, ...] = ()
+    exclude: tuple[FilterTaxon, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.include or self.exclude)
+
+
 class Job(Frozen, frozen=True, kw_only=True):
     """A search as it was submitted, and where it stands: the row.
 
@@ -249,6 +273,7 @@ class Job(Frozen, frozen=True, kw_only=True):
     hits: int | None = None
     limit_reached: int | None = None
     standins: dict[str, str] = {}
+    organisms: OrganismFilter = OrganismFilter()
 
     @property
     def short_id(self) -> str:

@@ -17,6 +17,9 @@ class Search(Frozen, frozen=True, kw_only=True):
     options: Mapping[str, Any] = {}
     """By BLAST+'s names, with values as they came."""
     query_loc: str | None = None
+    organisms: tuple[str, ...] = ()
+    """Names or taxonomy ids of any rank, to which the search is limited; empty: it is not."""
+    exclude_organisms: tuple[str, ...] = ()
     title: str = ""
     engine: str | None = None
     """None: the service chooses."""

@@ -160,6 +160,7 @@ class Services:
                 databases=databases,
                 pins=pins,
                 tracker=tracker,
+                taxa=taxa,
                 memory_bytes=memory_of(settings),
             ),
             subjects=Subjects(tools, files, pins, chance),

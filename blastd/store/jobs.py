@@ -21,6 +21,7 @@ from blastd.core.model import (
     Job,
     Lost,
     Missed,
+    OrganismFilter,
     Phase,
     QueryInfo,
     Status,
@@ -40,6 +41,7 @@ JSON_COLUMNS: dict[str, msgspec.json.Decoder[Any]] = {
     "engine_ref": msgspec.json.Decoder(dict[str, Any]),
     "warnings": msgspec.json.Decoder(tuple[Warned, ...]),
     "plan_why": msgspec.json.Decoder(tuple[str, ...]),
+    "organisms": msgspec.json.Decoder(OrganismFilter),
     "standins": msgspec.json.Decoder(dict[str, str]),
 }
 TIME_COLUMNS = frozenset({"created_at", "updated_at", "started_at", "finished_at", "observed_at", "stale_since"})
@@ -53,6 +55,7 @@ CHANGEABLE = frozenset(COLUMNS) - {
     "created_at",
     "query",
     "options",
+    "organisms",
 }
 
 INSERT = f"""INSERT INTO job ({", ".join(COLUMNS)}, database_names)

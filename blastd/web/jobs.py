@@ -6,6 +6,7 @@ from aiohttp import web
 
 from blastd.core.ids import Owner
 from blastd.core.model import Job, Phase, Status
+from blastd.core.organisms import without_filter
 from blastd.errors import Invalid
 from blastd.service.jobs import JobFilter, JobParts
 from blastd.web import rows, wire
@@ -112,7 +113,7 @@ def detail(request: web.Request, parts: JobParts) -> wire.JobDetail:
             program=job.program,
             task=job.task,
             database=[database.name for database in job.databases],
-            options=job.options,
+            options=without_filter(job.options, job.organisms),
             query_loc=job.query_loc,
             command=lines.command,
             argv=[list(argv) for argv in lines.argv],

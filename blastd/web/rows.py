@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from blastd.core.model import Artifact, DatabaseRef, Job, QueryInfo, Status, Step, Warned
+from blastd.core.model import Artifact, DatabaseRef, FilterTaxon, Job, QueryInfo, Status, Step, Warned
 from blastd.service.progress import progress
 from blastd.web import wire
 from blastd.web.middleware import SERVICES
@@ -52,6 +52,8 @@ def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
         "stale_reason": job.stale_reason,
         "owner": job.owner,
         "query": query_view(job.query),
+        "organisms": [organism_view(taxon) for taxon in job.organisms.include],
+        "exclude_organisms": [organism_view(taxon) for taxon in job.organisms.exclude],
         "progress": wire.Progress(
             units_done=far.units_done,
             units_total=far.units_total,
@@ -116,6 +118,18 @@ def step_view(step: Step) -> wire.StepView:
         skip_reason=step.skip_reason,
         error=step.error,
         parts=step.parts,
+    )
+
+
+def organism_view(taxon: FilterTaxon) -> wire.OrganismView:
+    """Return an organism of a filter."""
+    return wire.OrganismView(
+        asked=taxon.asked,
+        taxid=taxon.taxid,
+        name=taxon.name,
+        rank=taxon.rank,
+        taxa=taxon.taxa,
+        sequences=taxon.sequences,
     )
 
 

@@ -3,7 +3,7 @@
 All three become one `core.search.Search` with its `Uploads`; what is right is decided by the service. The query goes to a file as it arrives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ SMALL_BYTES = 64 << 10
 FIELD_BYTES = 8 << 20
 """A part of a multipart body that is no file."""
 KEY_LETTERS = 255
+SEVERAL = frozenset({"database", "organisms", "exclude_organisms"})
+"""Fields of an address or a form that may be repeated."""
 FASTA_FIELDS = frozenset({"query", "subject"})
 FIELDS = frozenset(field.name for field in msgspec.structs.fields(wire.SearchBody))
 KNOWN_PARTS = FIELDS | {"search"}
@@ -102,8 +104,16 @@ def read(request: web.Request, body: wire.SearchBody, upload: Path | None = None
         molecule_check=body.molecule_check,
         source=source_of(request),
         webhook=body.webhook,
+        organisms=listed(body.organisms),
+        exclude_organisms=listed(body.exclude_organisms),
     )
     return search, Uploads(query=query, subject=subject)
+
+
+def listed(organisms: str | int | Sequence[str | int]) -> tuple[str, ...]:
+    """Return organisms as texts; what is empty is none."""
+    several = [organisms] if isinstance(organisms, str | int) else organisms
+    return tuple(dict.fromkeys(text for one in several if (text := " ".join(str(one).split()))))
 
 
 def source_of(request: web.Request) -> str:
@@ -167,7 +177,7 @@ def address_fields(request: web.Request) -> tuple[dict[str, object], Faults]:
     for name, text in request.query.items():
         repeats.setdefault(name, []).append(text)
     for name, texts in repeats.items():
-        if name == "database":
+        if name in SEVERAL:
             raw[name] = texts
         elif len(texts) > 1:
             faults.append((wire.pointer(name), f"'{name}' was given {len(texts)} times; give it once."))
@@ -256,9 +266,9 @@ def take_field(raw: dict[str, object], name: str, text: bytes, faults: Faults) -
         raw |= json_field("search", value, faults)
     elif name == "options":
         raw["options"] = json_field("options", value, faults)
-    elif name == "database":
-        known = raw.get("database")
-        raw["database"] = [*known, value] if isinstance(known, list) else [value]
+    elif name in SEVERAL:
+        known = raw.get(name)
+        raw[name] = [*known, value] if isinstance(known, list) else [value]
     else:
         raw[name] = plain_value(name, value)
 

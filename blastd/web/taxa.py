@@ -62,7 +62,7 @@ ROUTES = (
         summary="Taxa that begin as typed and that the databases hold",
         query=wire.TaxaQuery,
         answers={200: wire.TaxaView},
-        errors=(422, 503),
+        errors=(422, 431, 503),
     ),
     Route(
         method="GET",

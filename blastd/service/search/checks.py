@@ -17,7 +17,7 @@ from blastd.blastplus.tools import Tools
 from blastd.core import plan as planning
 from blastd.core import programs, taxids
 from blastd.core.ids import JobId
-from blastd.core.model import DatabaseRef, Frozen, Job, Unit
+from blastd.core.model import DatabaseRef, Frozen, Job, OrganismFilter, Unit
 from blastd.core.near import Nearest
 from blastd.core.plan import Plan
 from blastd.core.program_table import TITLES
@@ -28,6 +28,8 @@ from blastd.errors import Faults, Invalid, ToolFailed
 from blastd.service.databases.catalogue import Databases
 from blastd.service.databases.scanning import settled
 from blastd.service.search.query import QueryInput
+from blastd.service.taxonomy.organisms import limit
+from blastd.service.taxonomy.taxa import Taxa
 from blastd.tracking.tracker import Tracker
 
 BLAST_BYTES = 200 << 20
@@ -50,6 +52,9 @@ class Checked(Frozen, frozen=True, kw_only=True):
     plan: Plan
     warnings: tuple[str, ...]
     blast_version: str
+    organisms: OrganismFilter
+    taxa: str
+    """Names the taxonomy that serves it; empty: there is none."""
 
 
 class CommandLines(Frozen, frozen=True, kw_only=True):
@@ -70,11 +75,13 @@ class Checks:
         databases: Databases,
         pins: Pins,
         tracker: Tracker,
+        taxa: Taxa,
         memory_bytes: Mapping[str, int],
     ) -> None:
         """Take the parts; *memory_bytes* is what a search may take, by engine (absent: not known)."""
         self.offered, self._tools = offered, tools
         self._databases, self._pins, self._tracker, self._memory = databases, pins, tracker, memory_bytes
+        self._taxa = taxa
 
     async def check(
         self,
@@ -99,6 +106,12 @@ class Checks:
         wanted = TITLES[search.program][2] if search.program in TITLES else ""
         databases = list(own) if own is not None else await self._find(search.databases, wanted, faults)
         remarks: tuple[str, ...] = ()
+        organisms = OrganismFilter()
+        if arguments is not None and (search.organisms or search.exclude_organisms):
+            program = self.offered.programs[arguments.program]
+            limited = await limit(self._taxa, search, arguments, program, None if own is not None else databases)
+            arguments, organisms, remarks = limited.arguments, limited.organisms, limited.remarks
+            faults += limited.faults
         if arguments is not None:
             if not query_input.faults:
                 faults += programs.check_location(arguments.query_loc, query_input.letters)
@@ -106,7 +119,7 @@ class Checks:
             if taxids.expands(arguments, self.offered.programs[arguments.program]):
                 below = await self._databases.taxa_below(taxids.requested(arguments), databases)
                 spelled = taxids.spell(arguments, below, taxids.held(facts))
-                arguments, remarks = spelled.arguments, spelled.remarks
+                arguments, remarks = spelled.arguments, (*remarks, *spelled.remarks)
                 faults += spelled.faults
             faults += programs.check_databases(arguments, facts)
         if not faults:
@@ -121,6 +134,8 @@ class Checks:
             plan=self._plan(arguments, databases, query_input, engine),
             warnings=(*remarks, *programs.hints(arguments, all_short=query_input.all_short)),
             blast_version=await self._tools.version_of(arguments.program),
+            organisms=organisms,
+            taxa=await self._taxa.store_among(databases),
         )
 
     async def pin(self, checked: Checked) -> None:
@@ -248,8 +263,8 @@ class Checks:
         )
 
 
-def reference(database: BlastDatabase) -> DatabaseRef:
-    """Return what a job keeps of a database."""
+def reference(database: BlastDatabase, taxa: str) -> DatabaseRef:
+    """Return what a job keeps of a database; *taxa* names the taxonomy that serves it."""
     return DatabaseRef(
         name=database.name,
         fingerprint=database.fingerprint,
@@ -260,6 +275,7 @@ def reference(database: BlastDatabase) -> DatabaseRef:
         date=database.date,
         version=database.version,
         taxonomy=database.taxonomy.fingerprint,
+        taxa=taxa,
     )
 
 

@@ -84,7 +84,7 @@ class Received(Frozen, frozen=True, kw_only=True):
         search = self.search
         words = [
             search.program, search.databases, search.task, search.options, search.title, search.engine, search.priority,
-            search.query_loc, search.reuse, search.molecule_check, self.query_input.info.sha256, search.webhook,
+            search.query_loc, search.reuse, search.molecule_check, search.organisms, search.exclude_organisms, self.query_input.info.sha256, search.webhook,
             *([self.own.info.sha256] if self.own is not None else []),
         ]  # fmt: skip
         return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
@@ -308,9 +308,10 @@ class Submit:
             title=" ".join(search.title.split()),
             program=arguments.program,
             task=arguments.task,
-            databases=tuple(reference(database) for database in checked.databases),
+            databases=tuple(reference(database, checked.taxa) for database in checked.databases),
             options=dict(arguments.options),
             query_loc=arguments.query_loc,
+            organisms=checked.organisms,
             engine=checked.engine,
             priority=search.priority,
             owner=owner,

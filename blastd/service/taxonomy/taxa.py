@@ -144,10 +144,21 @@ class Taxa:
         """Return what the taxonomy of a database is read from: the taxdump of this machine, else what lies beside it."""
         return self._dump if self._dump is not None else sources.of_blast(database.taxonomy)
 
+    def store_path(self, fingerprint: str) -> Path:
+        """Return the store of this fingerprint."""
+        return self._shelf.store_path(fingerprint)
+
     async def store_of(self, database: BlastDatabase) -> str:
         """Return the fingerprint of the store for a database; empty while there is none."""
         source = self._source(database)
         return source.fingerprint if source is not None and await self._is_made(source) else ""
+
+    async def store_among(self, databases: Sequence[BlastDatabase]) -> str:
+        """Return the first store that one of *databases* has; empty if none has."""
+        for database in databases:
+            if store := await self.store_of(database):
+                return store
+        return ""
 
     def sweep(self, used: set[str]) -> int:
         """Remove what neither a database here nor a search in *used* needs; blocking. Returns how many files."""
@@ -221,8 +232,8 @@ class Taxa:
         if faults:
             raise Invalid(faults)
         await self._settled()
-        stores = [store for one in found if (store := await self.store_of(one))]
-        path = self._shelf.store_path(stores[0]) if stores else None
+        store = await self.store_among(found)
+        path = self._shelf.store_path(store) if store else None
         taxa = await duty(suggested, text, await self.counted(found), path, limit)
         return Suggested(taxa=taxa, names=path is not None)
 

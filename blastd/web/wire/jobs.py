@@ -13,6 +13,11 @@ DATABASES = 100
 DatabaseName = Annotated[str, Meta(max_length=1000)]
 
 
+ORGANISMS = 200
+"""Of one search, to be searched in or to be left out."""
+OrganismName = Annotated[str, Meta(max_length=300)] | Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
 class SearchBody(Request, frozen=True, kw_only=True):
     """A search. `query` is FASTA text; it may also be sent as a file (multipart) or as the whole body."""
 
@@ -40,6 +45,16 @@ class SearchBody(Request, frozen=True, kw_only=True):
     query_loc: (
         Annotated[str, Meta(max_length=100, description="Part of the query to search with, like 1-500.")] | None
     ) = None
+    organisms: Annotated[
+        OrganismName | Annotated[list[OrganismName], Meta(max_length=ORGANISMS)],
+        Meta(
+            description="Limits the search to organisms: names or taxonomy ids of any rank.", examples=["Escherichia"]
+        ),
+    ] = []
+    exclude_organisms: Annotated[
+        OrganismName | Annotated[list[OrganismName], Meta(max_length=ORGANISMS)],
+        Meta(description="Leaves organisms out, likewise."),
+    ] = []
     reuse: Annotated[bool, Meta(description="Whether the result of an equal search of yours may be the answer.")] = True
     webhook: (
         Annotated[
@@ -138,6 +153,17 @@ class WarningView(Wire, frozen=True, kw_only=True):
     source: str
 
 
+class OrganismView(Wire, frozen=True, kw_only=True):
+    """An organism that a search was limited to, or that it left out: as it was `asked` for, and what that was."""
+
+    asked: str
+    taxid: int
+    name: str
+    rank: str
+    taxa: Annotated[int, Meta(description="Taxonomy ids of the databases that it stands for.")]
+    sequences: int
+
+
 class JobRow(Wire, frozen=True, kw_only=True):
     """One job, as in lists, details, events and the command line."""
 
@@ -163,6 +189,8 @@ class JobRow(Wire, frozen=True, kw_only=True):
     stale_since: Moment | None
     stale_reason: str | None
     owner: str
+    organisms: list[OrganismView]
+    exclude_organisms: list[OrganismView]
     query: QueryView
     progress: Progress
     steps: list[StepView]
