@@ -65,7 +65,11 @@ def main() -> None:
         databases, state = Path(name) / "db", Path(name) / "state"
         databases.mkdir()
         build_all(databases)
-        daemon = Daemon(state, [databases], {"BLASTD_LOCAL__SLOTS": "1", "PYTHONPATH": str(given.code.absolute())})
+        daemon = Daemon(
+            state,
+            [databases],
+            {"BLASTD_LOCAL__SLOTS": "1", "BLASTD_LOCAL__EXPRESS": "0", "PYTHONPATH": str(given.code.absolute())},
+        )
         daemon.folder = given.code.absolute()
         try:
             fill(daemon.start())

@@ -38,3 +38,16 @@ class QueriesRequest(Frozen, frozen=True, kw_only=True):
     order: str | None = None
     limit: int = 100
     cursor: str | None = None
+
+
+class TaxonomyRequest(Frozen, frozen=True, kw_only=True):
+    """What hits say of organisms: by `organism`, by `lineage`, or by `query` with what its best hits have in common.
+
+    The best are those whose bit score is within `top` per cent of the query's highest.
+    """
+
+    by: str = "organism"
+    query: int | None = None
+    top: float = 10.0
+    limit: int = 100
+    cursor: str | None = None

@@ -137,6 +137,7 @@ class Services:
             tools=tools,
             clock=clock,
             intact=intact,
+            taxa=taxa,
             ids=databases.ids,
             turns=turns,
             completed=completed,

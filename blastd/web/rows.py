@@ -99,7 +99,7 @@ def links(job: Job, base: str) -> dict[str, str]:
         "logs": f"{home}/logs",
     }
     if job.status is Status.COMPLETED:
-        found |= {"results": f"{home}/results", "hits": f"{home}/hits"}
+        found |= {"results": f"{home}/results", "hits": f"{home}/hits", "taxonomy": f"{home}/taxonomy"}
     if not job.status.terminal:
         found["cancel"] = f"{home}/cancel"
     if job.status in (Status.FAILED, Status.CANCELLED):

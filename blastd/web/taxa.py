@@ -1,14 +1,20 @@
-"""Handlers of taxa: what is found while somebody types, and where the taxonomy stands."""
+"""Handlers of taxa: what is found while somebody types, where the taxonomy stands, what a result says of organisms."""
 
+from collections.abc import Sequence
+
+import msgspec
 from aiohttp import web
 
+from blastd.core.hits import TaxonomyRequest
 from blastd.errors import Invalid
+from blastd.service.results.taxonomy import taxonomy
 from blastd.service.taxonomy.taxa import SuggestedTaxon
 from blastd.web import wire
 from blastd.web.databases import letters_of
 from blastd.web.middleware import SERVICES
 from blastd.web.openapi import Route
 from blastd.web.replies import reply
+from blastd.web.results import reply_json
 
 
 async def suggest_taxa(request: web.Request) -> web.Response:
@@ -53,7 +59,43 @@ async def get_taxonomy(request: web.Request) -> web.Response:
     )
 
 
+async def get_taxonomy_report(request: web.Request) -> web.Response:
+    """Answer what the hits say of organisms, as JSON or as a table."""
+    services = request.app[SERVICES]
+    query = wire.decode_query(wire.TaxonomyQuery, request.query, request.query.items())
+    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    ready = await services.results.ready(job, partial=query.partial)
+    wanted = TaxonomyRequest(by=query.by, query=query.query, top=query.top, limit=query.limit, cursor=query.cursor)
+    found = await taxonomy(services.results.indices, services.taxa, ready, wanted)
+    return tab_separated(found["rows"]) if query.format == "tsv" else reply_json(found)
+
+
+def tab_separated(rows: Sequence[msgspec.Struct]) -> web.Response:
+    """Answer rows of one kind as a table with a line of names; several values of one cell are parted by '; '."""
+    lines = ["\t".join(rows[0].__struct_fields__)] if rows else []
+    for row in rows:
+        cells = ["; ".join(cell) if isinstance(cell, tuple) else cell for cell in msgspec.structs.astuple(row)]
+        lines.append("\t".join("" if cell is None else " ".join(str(cell).split()) for cell in cells))
+    return web.Response(
+        body="".join(f"{line}\n" for line in lines).encode(),
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Type": "text/tab-separated-values; charset=utf-8; header=present",
+        },
+    )
+
+
 ROUTES = (
+    Route(
+        method="GET",
+        path="/api/blast/jobs/{id}/taxonomy",
+        handler=get_taxonomy_report,
+        tag="results",
+        summary="Hits by organism and by lineage, and what the best hits of a query have in common",
+        query=wire.TaxonomyQuery,
+        answers={200: "application/json, text/tab-separated-values"},
+        errors=(404, 409, 410, 422, 503),
+    ),
     Route(
         method="GET",
         path="/api/blast/taxa",

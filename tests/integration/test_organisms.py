@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+import taxopy
 
 from tests.databases import DB, LAMBDA_QUERY, make
 from tests.patience import eventually
 from tests.service import API, Service, serving
-from tests.taxonomy import write_dump
+from tests.taxonomy import TAXA, write_dump
 
 LITERAL = b"no_taxid_expansion" in subprocess.run(["blastn", "-help"], capture_output=True, check=True).stdout
 
@@ -207,3 +209,81 @@ async def test_many_at_once_while_the_taxonomy_is_replaced_keep_one_meaning_each
             )
         )
     }
+
+
+async def report(service: Service, job: dict[str, Any], **query: Any) -> list[dict[str, Any]]:
+    answer = await service.get(job["links"]["taxonomy"], params=query)
+    assert answer.status == 200, answer.text
+    assert (answer.json["complete"], answer.json["names"]) == (True, True)
+    rows: list[dict[str, Any]] = answer.json["rows"]
+    return rows
+
+
+async def test_D05_what_a_result_says_of_organisms_equals_an_independent_reckoning(
+    service: Service, tmp_path: Path
+) -> None:
+    rows, job = await table(service, all_subjects())
+    dump = tmp_path / "dump"
+    theirs = taxopy.TaxDb(
+        nodes_dmp=str(dump / "nodes.dmp"), names_dmp=str(dump / "names.dmp"), merged_dmp=str(dump / "merged.dmp")
+    )
+    hits: dict[str, dict[str, tuple[int, float]]] = {}
+    for line in rows.decode().splitlines():
+        cells = line.split("\t")
+        taxid, score = theirs.oldtaxid2newtaxid.get(int(cells[12]), int(cells[12])), float(cells[11])
+        known = hits.setdefault(cells[0], {}).get(cells[1])
+        hits[cells[0]][cells[1]] = taxid, max(score, known[1] if known is not None else 0.0)
+    organisms = {row["taxid"]: row for row in await report(service, job)}
+    counted = Counter(taxid for found in hits.values() for taxid, _ in found.values())
+    assert {1280 if taxid == 1281 else taxid: row["hits"] for taxid, row in organisms.items()} == counted
+    assert organisms[562]["lineage"] == ["Bacteria", "Escherichia"]
+    assert (organisms[777777]["name"], organisms[777777]["lineage"]) == ("", [])
+    lineage = {row["taxid"]: row for row in await report(service, job, by="lineage")}
+    above = Counter[int]()
+    for taxid, count in counted.items():
+        if taxid in theirs.taxid2name:
+            above.update(dict.fromkeys([one for one in taxopy.Taxon(taxid, theirs).taxid_lineage if one != 1], count))
+    assert {taxid: row["hits"] for taxid, row in lineage.items() if taxid != 777777} == above
+    assert lineage[2]["queries"] == sum(
+        any(taxid > 1 for taxid, _ in found.values() if taxid in (562, 511145, 1280)) for found in hits.values()
+    )
+    for top in (0, 10, 100):
+        lowest = await report(service, job, by="query", top=top)
+        assert [row["id"] for row in lowest] == list(hits)
+        for row in lowest:
+            found = hits[row["id"]].values()
+            best = {taxid for taxid, score in found if score >= (1 - top / 100) * max(score for _, score in found)}
+            if best <= theirs.taxid2name.keys():
+                paths = [taxopy.Taxon(taxid, theirs) for taxid in best]
+                ancestor = paths[0] if len(paths) == 1 else taxopy.find_lca(paths, theirs)
+                assert (row["taxid"] or 1) == ancestor.taxid, (row, best)
+            else:
+                assert row["taxid"] is None
+    table_of = await service.get(job["links"]["taxonomy"] + "?format=tsv&limit=2")
+    assert table_of.text.splitlines()[0].split("\t")[:3] == ["taxid", "name", "common_name"]
+    assert len(table_of.text.splitlines()) == 3
+
+
+async def test_rows_of_hits_name_their_organisms(service: Service) -> None:
+    _, job = await table(service, all_subjects())
+    (found,) = {
+        tuple((each["name"], each["common_name"], each["rank"], tuple(each["lineage"])) for each in row["organisms"])
+        for row in (await service.get(job["links"]["hits"])).json["hits"]
+        if row["taxids"] == [9606]
+    }
+    assert found == (("Homo sapiens", "human", "species", ("Eukaryota", "Mammalia", "Homo")),)
+
+
+async def test_D04_an_old_search_keeps_the_taxonomy_that_it_was_accepted_with(service: Service, tmp_path: Path) -> None:
+    _, job = await table(service, all_subjects())
+    write_dump(tmp_path / "dump", {**TAXA, 9606: (9605, "species", "Homo novus", "", "", "")})
+    await service.post("/api/blast/databases/rescan")
+
+    async def renamed() -> bool:
+        answer = (await service.get("/api/blast/taxa?q=9606&database=mixed")).json
+        return [each["name"] for each in answer["taxa"]] == ["Homo novus"]
+
+    await eventually(renamed)
+    _, newer = await table(service, all_subjects(), reuse=False)
+    for row, name in ((job, "Homo sapiens"), (newer, "Homo novus")):
+        assert name in [each["name"] for each in await report(service, row)]

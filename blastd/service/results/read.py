@@ -51,6 +51,8 @@ from blastd.service.results.request import (
     stored_file,
 )
 from blastd.service.results.streams import Copy, FileBlocks, in_threads
+from blastd.service.results.taxonomy import organism_of
+from blastd.service.taxonomy.taxa import Taxa
 from blastd.store import artifacts, units
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
@@ -77,6 +79,7 @@ class Results:
         tools: Tools,
         clock: Clock,
         intact: Intact,
+        taxa: Taxa,
         ids: Ids,
         turns: Turns,
         completed: News[JobId],
@@ -88,7 +91,7 @@ class Results:
         self.makings = FormatMakings(turns, clock)
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._turns, self._numbers = turns, count(1)
-        self._intact = intact
+        self._intact, self._taxa = intact, taxa
         self.indices = HitIndices(store, files, self.ready, completed)
 
     def formats(self) -> list[Format]:
@@ -290,8 +293,10 @@ class Results:
             letters, query = ready.job.query.letters, self._files.query_path(ready.job.job_id)
             await by_size(letters, self._intact.check_query, query, ready.job.query.sha256)
             await by_size(letters, align, ready.job, ready.folder, rows)
+        known = await self._taxa.lineages(ready.job.databases, sorted({one for row in rows for one in row["taxids"]}))
         for row in rows:
             row.pop("btop")
+            row["organisms"] = [organism_of(known[one]) for one in row["taxids"] if one in known]
         found: dict[str, Any] = {"complete": ready.complete, "total": total, "hits": rows}
         found["page"] = page_of(wanted.limit, offset, len(rows), total)
         if statistics:

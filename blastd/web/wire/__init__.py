@@ -66,6 +66,7 @@ from blastd.web.wire.results import (
     StatisticsView,
     SubjectsBody,
     SubjectView,
+    TaxonomyQuery,
 )
 from blastd.web.wire.sources import (
     AvailableQuery,
@@ -176,6 +177,7 @@ __all__ = [
     "TaxaQuery",
     "TaxaView",
     "TaxonView",
+    "TaxonomyQuery",
     "TaxonomyView",
     "UpdateAnswer",
     "UsesView",

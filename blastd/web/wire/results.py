@@ -107,6 +107,16 @@ class StatisticsQuery(Request, frozen=True, kw_only=True):
     partial: bool = False
 
 
+class HitOrganism(Wire, frozen=True, kw_only=True):
+    """An organism of a subject, as far as it is known. `lineage` are the names above it, the highest first."""
+
+    taxid: int
+    name: str
+    common_name: str
+    rank: str
+    lineage: list[str]
+
+
 class HitRow(Wire, frozen=True, kw_only=True):
     """An HSP, or the best HSP of a subject (`group=subject`). Positions count from 1; start > end on the minus strand."""
 
@@ -120,6 +130,7 @@ class HitRow(Wire, frozen=True, kw_only=True):
     subject_title: str
     subject_length: int
     taxids: list[int]
+    organisms: Annotated[list[HitOrganism], Meta(description="What the taxonomy of the search knows of `taxids`.")]
     identity: Annotated[float | None, Meta(description="Per cent of the alignment.")]
     positives: Annotated[float | None, Meta(description="Per cent of the alignment.")]
     length: Annotated[int, Meta(description="Of the alignment, gaps included.")]
@@ -179,3 +190,23 @@ class HitsPage(Wire, frozen=True, kw_only=True):
     hits: list[HitRow]
     page: Page
     statistics: Annotated[StatisticsView | UnsetType, Meta(description="With `statistics=true`.")] = UNSET
+
+
+class TaxonomyQuery(Request, frozen=True, kw_only=True):
+    """Which report of organisms, and of which query."""
+
+    by: Annotated[
+        str,
+        Meta(
+            pattern="^(organism|lineage|query)$",
+            description="organism: most hits first; lineage: all taxa above, depth first; query: what its best hits have in common.",
+        ),
+    ] = "organism"
+    query: Annotated[int, Meta(ge=1, le=MOST)] | None = None
+    top: Annotated[
+        float, Meta(ge=0, le=100, description="By query: hits whose bit score is within so many per cent of the best.")
+    ] = 10.0
+    format: Annotated[str, Meta(pattern="^(json|tsv)$")] = "json"
+    partial: bool = False
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    cursor: str | None = None
