@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from blastd.core import ncbi_parameters
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen
+from blastd.core.ncbi_organisms import organisms
 from blastd.core.ncbi_view import EMPTY, NO, YES
 from blastd.core.programs import HIGHEST_POSITION
 from blastd.errors import NotFound
@@ -74,6 +75,8 @@ class Put(Frozen, frozen=True, kw_only=True):
     options: dict[str, str | bool]
     query_loc: str | None
     title: str
+    organisms: tuple[str, ...] = ()
+    exclude_organisms: tuple[str, ...] = ()
 
 
 def rid(job_id: JobId) -> str:
@@ -141,6 +144,7 @@ def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
     if not databases:
         faults.append("DATABASE is missing.")
     loc = _location(given, faults)
+    limits = organisms(given, faults)
     if faults:
         return None, faults
     return Put(
@@ -152,6 +156,8 @@ def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
         options=options,
         query_loc=loc,
         title=given.get("JOB_TITLE", "").strip(),
+        organisms=limits.include,
+        exclude_organisms=limits.exclude,
     ), []
 
 

@@ -57,13 +57,17 @@ HONOURED: Mapping[str, str] = {
     "DESCRIPTIONS": "fewer descriptions in text and HTML",
     "ALIGNMENTS": "fewer alignments in text and HTML",
     "NCBI_GI": "GIs where the database has them",
+    "ENTREZ_QUERY": "organisms only, like txid562[ORGN] OR txid9606[ORGN] NOT txid83333[ORGN]; anything else is refused",
+    "EQ_TEXT": "the same",
+    "EQ_MENU": "an organism by name or id, as NCBI's form sends it; also EQ_MENU1, EQ_MENU2, ...",
+    "EQ_OP": "OR; NOT leaves the organism of EQ_MENU out",
+    "ORG_EXCLUDE": "leaves the organism of EQ_MENU out; also ORG_EXCLUDE1, ...",
     "API_KEY": "a token of this service, for clients that can send no header",
 }
 """Parameters that do here what they do at NCBI, and what they become."""
 WHOLE = "a report holds all hits that were found, and only DESCRIPTIONS, ALIGNMENTS and HITLIST_SIZE shorten it"
 NO_SUBJECTS = "two-sequence searches are not offered here: make a database of the subjects"
 REFUSED: Mapping[str, str] = {
-    "ENTREZ_QUERY": "limits by Entrez query need NCBI's Entrez: leave it out, or use TAXIDS",
     "PHI_PATTERN": "PHI-BLAST is not offered here",
     "PSSM": "searches from a PSSM are not offered here",
     "PSI_PSSM": "searches from a PSSM are not offered here",
@@ -72,11 +76,8 @@ REFUSED: Mapping[str, str] = {
     "SUBJECTS": NO_SUBJECTS,
     "SUBJECTS_FROM": NO_SUBJECTS,
     "SUBJECTS_TO": NO_SUBJECTS,
-    "DB_BRANCH": "taxonomic limits are given as TAXIDS here",
-    "EQ_MENU": "limits by organism are not offered here: use TAXIDS",
-    "EQ_TEXT": "limits by Entrez query are not offered here: use TAXIDS",
-    "ORGANISM": "limits by organism are not offered here: use TAXIDS",
-    "ORG_EXCLUDE": "limits by organism are not offered here: use TAXIDS",
+    "DB_BRANCH": "taxonomic limits are given as EQ_MENU, ENTREZ_QUERY or TAXIDS here",
+    "ORGANISM": "limits by organism are given as EQ_MENU, ENTREZ_QUERY or TAXIDS here",
     "EXCLUDE_MODELS": "model sequences are not told apart here",
     "EXCLUDE_SEQ_UNCULT": "uncultured samples are not told apart here",
     "WP_PROTEINS": "non-redundant RefSeq proteins are not told apart here",

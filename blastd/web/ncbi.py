@@ -81,6 +81,8 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
         options=wanted.options,
         query_loc=wanted.query_loc,
         title=wanted.title,
+        organisms=wanted.organisms,
+        exclude_organisms=wanted.exclude_organisms,
         source="ncbi",
         presentation=later,
     )

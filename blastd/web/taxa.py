@@ -11,7 +11,7 @@ from blastd.service.results.taxonomy import taxonomy
 from blastd.service.taxonomy.taxa import SuggestedTaxon
 from blastd.web import wire
 from blastd.web.databases import letters_of
-from blastd.web.middleware import SERVICES
+from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
 from blastd.web.replies import reply
 from blastd.web.results import reply_json
