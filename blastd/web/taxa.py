@@ -7,14 +7,13 @@ from aiohttp import web
 
 from blastd.core.hits import TaxonomyRequest
 from blastd.errors import Invalid
-from blastd.service.results.taxonomy import taxonomy
+from blastd.service.results.taxonomy import KEYS, taxonomy
 from blastd.service.taxonomy.taxa import SuggestedTaxon
 from blastd.web import wire
 from blastd.web.databases import letters_of
 from blastd.web.middleware import IDENTITY, SERVICES
 from blastd.web.openapi import Route
 from blastd.web.replies import reply
-from blastd.web.results import reply_json
 
 
 async def suggest_taxa(request: web.Request) -> web.Response:
@@ -67,7 +66,9 @@ async def get_taxonomy_report(request: web.Request) -> web.Response:
     ready = await services.results.ready(job, partial=query.partial)
     wanted = TaxonomyRequest(by=query.by, query=query.query, top=query.top, limit=query.limit, cursor=query.cursor)
     found = await taxonomy(services.results.indices, services.taxa, ready, wanted)
-    return tab_separated(found["rows"]) if query.format == "tsv" else reply_json(found)
+    if query.format == "tsv":
+        return tab_separated(found[KEYS[query.by]])
+    return reply(msgspec.convert(msgspec.to_builtins(found), wire.TaxonomyReport))
 
 
 def tab_separated(rows: Sequence[msgspec.Struct]) -> web.Response:
@@ -93,7 +94,7 @@ ROUTES = (
         tag="results",
         summary="Hits by organism and by lineage, and what the best hits of a query have in common",
         query=wire.TaxonomyQuery,
-        answers={200: "application/json, text/tab-separated-values"},
+        answers={200: wire.TaxonomyReport},
         errors=(404, 409, 410, 422, 503),
     ),
     Route(

@@ -215,7 +215,9 @@ async def report(service: Service, job: dict[str, Any], **query: Any) -> list[di
     answer = await service.get(job["links"]["taxonomy"], params=query)
     assert answer.status == 200, answer.text
     assert (answer.json["complete"], answer.json["names"]) == (True, True)
-    rows: list[dict[str, Any]] = answer.json["rows"]
+    rows: list[dict[str, Any]] = answer.json[
+        {"lineage": "taxa", "query": "queries"}.get(answer.json["by"], "organisms")
+    ]
     return rows
 
 

@@ -13,6 +13,9 @@ from blastd.service.results.pages import offset_of, page_of
 from blastd.service.results.request import ReadyResult
 from blastd.service.taxonomy.taxa import Taxa
 
+KEYS = {"organism": "organisms", "lineage": "taxa", "query": "queries"}
+"""What the rows of each report are called."""
+
 
 async def taxonomy(indices: HitIndices, taxa: Taxa, ready: ReadyResult, wanted: TaxonomyRequest) -> dict[str, Any]:
     """Return a page of a report. Raises Invalid, Unavailable, ToolFailed."""
@@ -25,7 +28,7 @@ async def taxonomy(indices: HitIndices, taxa: Taxa, ready: ReadyResult, wanted: 
         "names": store is not None,
         "unassigned": report.unassigned,
         "total": report.total,
-        "rows": report.rows,
+        KEYS[wanted.by]: report.rows,
         "page": page_of(wanted.limit, offset, len(report.rows), report.total),
     }
 

@@ -92,7 +92,7 @@ from blastd.web.wire.system import (
     WebhookBody,
     WebhookView,
 )
-from blastd.web.wire.taxa import TaxaQuery, TaxaView, TaxonomyView, TaxonView
+from blastd.web.wire.taxa import TaxaQuery, TaxaView, TaxonomyReport, TaxonomyView, TaxonView
 from blastd.web.wire.texts import text_fault
 
 __all__ = [
@@ -178,6 +178,7 @@ __all__ = [
     "TaxaView",
     "TaxonView",
     "TaxonomyQuery",
+    "TaxonomyReport",
     "TaxonomyView",
     "UpdateAnswer",
     "UsesView",

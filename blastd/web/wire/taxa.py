@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from blastd.web.wire.base import Request, Wire
+from blastd.web.wire.base import Page, Request, Wire
 from blastd.web.wire.jobs import DATABASES, DatabaseName
 
 TYPED_LETTERS = 200
@@ -58,3 +58,60 @@ class TaxonomyView(Wire, frozen=True, kw_only=True):
     taxa: int | None
     names: int | None
     reason: str | None
+
+
+class OrganismHitsRow(Wire, frozen=True, kw_only=True):
+    """By organism: the hits of one; a hit of several organisms counts for each. `lineage` are the names above it."""
+
+    taxid: int
+    name: str
+    common_name: str
+    rank: str
+    lineage: list[str]
+    queries: int
+    hits: int
+    hsps: int
+    best_evalue: float | None
+    best_bit_score: float | None
+
+
+class LineageHitsRow(Wire, frozen=True, kw_only=True):
+    """By lineage: the hits of a taxon and of all below it; rows come depth first, `depth` counts from 0."""
+
+    taxid: int
+    parent: int | None
+    depth: int
+    name: str
+    rank: str
+    queries: int
+    hits: int
+
+
+class QueryTaxonRow(Wire, frozen=True, kw_only=True):
+    """By query: the lowest taxon above all organisms of its best hits; null: there is none."""
+
+    query: int
+    id: str
+    hits: int
+    best_hits: Annotated[int, Meta(description="Whose bit score is within `top` per cent of the best.")]
+    organisms: Annotated[int, Meta(description="Of these.")]
+    taxid: int | None
+    name: str | None
+    rank: str | None
+    lineage: list[str]
+
+
+class TaxonomyReport(Wire, frozen=True, kw_only=True):
+    """A page of what hits say of organisms: one of the lists, as `by` says."""
+
+    complete: bool
+    by: str
+    names: Annotated[
+        bool, Meta(description="Whether there is a taxonomy for this search; without one only ids are known.")
+    ]
+    unassigned: Annotated[int, Meta(description="Hits whose sequences are of no organism that is known.")]
+    total: int
+    organisms: list[OrganismHitsRow] | UnsetType = UNSET
+    taxa: list[LineageHitsRow] | UnsetType = UNSET
+    queries: list[QueryTaxonRow] | UnsetType = UNSET
+    page: Page
