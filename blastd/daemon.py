@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from blastd import __version__, systemd
 from blastd.aio import DUTIES, FAVOURS, LABOURS, News, every, offload
+from blastd.blastplus import facts
 from blastd.blastplus import tools as blast
 from blastd.blastplus.pins import Pins
 from blastd.blastplus.process import MARK, SYSTEM, Processes
@@ -152,7 +153,7 @@ async def ask_applications(settings: Settings) -> Applications:
     home = str(settings.store.folder)
     tools = await blast.find(settings.blast.bin, os.environ.get("PATH", os.defpath), home)
     tools = replace(tools, environment={**tools.environment, MARK: home})
-    return Applications(tools=tools, offered=await blast.offered(tools))
+    return Applications(tools=tools, offered=await facts.offered(tools, settings.store.folder))
 
 
 async def _parts(

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import lent
 from tests.patience import PATIENCE_SECONDS
 
 PROBLEM = "application/problem+json"
@@ -69,6 +70,7 @@ class Daemon:
 
     def begin(self, *flags: str) -> subprocess.Popen[bytes]:
         """Start, and wait for nothing."""
+        lent.lend(self.state)
         argv = [*self.command, "serve", "--listen", "127.0.0.1:0", "--state-dir", str(self.state)]
         for folder in self.db_dirs:
             argv += ["--db-dir", str(folder)]
@@ -89,6 +91,7 @@ class Daemon:
             text = self.log.read_bytes()[begin:].decode("utf-8", "replace")
             if (match := re.search(r'"url": ?"(http://[^"]+)"', text)) is not None:
                 self.url = match[1]
+                lent.keep(self.state)
                 return self
             if process.poll() is not None:
                 raise AssertionError(f"blastd ended with {process.returncode}: {text[-2000:]}")

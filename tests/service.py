@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from blastd.clock import SystemClock
 from blastd.config import load
 from blastd.daemon import Parts, build, running
+from tests import lent
 from tests.patience import PATIENCE_SECONDS, watch_threads
 
 API = "/api/blast/jobs"
@@ -107,9 +108,11 @@ async def serving(  # Any, since mypy would give the named ones a place in **fla
     given = {name.replace("__", "."): value for name, value in flags.items()}
     settings = load(None, {}, QUIET | {"store.state_dir": state, "databases.dirs": folders} | given)
     watch_threads()
+    lent.lend(state)
     async with build(settings, clock or SystemClock(), engines) as made:
         parts = replace(made, roots={name: work for name, work in made.roots.items() if name not in without})
         async with running(parts) as url, aiohttp.ClientSession() as http:
             if scanned:
                 await parts.services.databases.scanned.wait()
+            lent.keep(state)
             yield Service(url, parts, http)

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,9 +17,6 @@ from blastd.aio import duty, uninterrupted
 from blastd.blastplus.exits import DISK_WORDS
 from blastd.blastplus.process import tied
 from blastd.core.model import Frozen
-from blastd.core.options import read_help
-from blastd.core.program_table import TASKS, TITLES
-from blastd.core.programs import Catalogue, catalogue
 from blastd.durable import is_full, of_machine
 from blastd.errors import DiskFull, Exhausted, ToolFailed, Unavailable
 
@@ -32,10 +28,7 @@ VERSION = re.compile(r"(\d+\.\d+\.\d+\+?)")
 LIBRARY = re.compile(r"(?:=> |^\s*)(/\S+) \(0x", re.MULTILINE)
 VERSION_TRIES = 3  # of asking a program that is being replaced at this moment
 OUTPUT_BYTES = 64 << 20  # more than any question is answered with; searches write to files
-EXPECT = re.compile(r'"expect": ([0-9.e+-]+)')
-TINY = {"nucl": "ACGTTGCAACGGTATCCAGTACGATCGGATTACCGT", "prot": "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"}
-"""Sequences that every program takes, by molecule."""
-HELP_SECONDS = 20.0  # 0.05 s on an idle machine; a network file system or a busy start takes longer
+HELP_SECONDS = 60.0  # 0.05 s on an idle machine; a network file system or a busy start takes longer
 INSTALL = "Install NCBI BLAST+ (Debian and Ubuntu: apt-get install ncbi-blast+), or set blast.bin to its folder."
 
 
@@ -176,57 +169,6 @@ async def ask_version(path: str, env: Mapping[str, str]) -> str:
     if ran.exit_code != 0 or match is None:
         raise Unavailable(f"{path} does not say its version (exit {ran.exit_code}). {INSTALL}")
     return match[1]
-
-
-async def offered(tools: Tools) -> Catalogue:
-    """Return the programs, tasks and options of the installed BLAST+, as its programs tell them. Raises Unavailable."""
-    asked = [(name, kind) for name in PROGRAMS for kind in ("-xmlhelp", "-help")]
-    async with asyncio.TaskGroup() as group:
-        running = {
-            (name, kind): group.create_task(_help(tools, name, kind), name=f"{name} {kind}") for name, kind in asked
-        }
-        trying = group.create_task(_tried(tools), name="tasks are tried")
-    try:
-        helps = {
-            name: read_help(running[name, "-xmlhelp"].result(), running[name, "-help"].result(), name)
-            for name in PROGRAMS
-        }
-    except ValueError as error:
-        raise Unavailable(f"BLAST+ {tools.version} does not tell its options: {error}. {INSTALL}") from error
-    return catalogue(tools.version, helps, trying.result())
-
-
-async def _tried(tools: Tools) -> dict[str, dict[str, str]]:
-    """Return defaults of tasks that no help tells, from what a tiny search says of itself.
-
-    2.16's blastp-short has an e-value of 20000, which neither its help nor its search strategy names. A task that can't be
-    tried keeps the default that the help tells.
-    """
-    with tempfile.TemporaryDirectory(prefix="blastd-") as folder:
-        for molecule, letters in TINY.items():
-            Path(folder, molecule).write_text(f">x\n{letters}\n", "ascii")
-        async with asyncio.TaskGroup() as group:
-            running = {
-                task: group.create_task(_expect(tools, name, task, Path(folder)), name=f"{task} is tried")
-                for name, its_tasks in TASKS.items()
-                for task in its_tasks
-                if len(its_tasks) > 1
-            }
-    return {task: {"evalue": it.result()} for task, it in running.items() if it.result()}
-
-
-async def _expect(tools: Tools, name: str, task: str, folder: Path) -> str:
-    """Return the e-value of a task as its JSON report tells it, empty if it does not."""
-    _, query, subject = TITLES[name]
-    words = ["-task", task, "-query", query, "-subject", subject, "-outfmt", "15"]
-    ran = await tools.run(name, words, cwd=folder, seconds=HELP_SECONDS)
-    told = EXPECT.search(ran.stdout.decode("utf-8", "replace"))
-    return told[1] if told is not None else ""
-
-
-async def _help(tools: Tools, name: str, kind: str) -> str:
-    ran = await tools.run(name, [kind], cwd=Path("/"), seconds=HELP_SECONDS)
-    return ran.stdout.decode("utf-8", "replace")
 
 
 async def run(

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from blastd import __version__
-from blastd.blastplus import tools
+from blastd.blastplus import facts, tools
 from blastd.chance import SystemChance
 from blastd.cli import screen
 from blastd.cli.admin import open_store
@@ -65,7 +65,7 @@ def import_job(given: argparse.Namespace) -> int:
 
 async def _offered(settings: Settings) -> Catalogue:
     found = await tools.find(settings.blast.bin, os.environ.get("PATH", os.defpath), "/")
-    return await tools.offered(found)
+    return await facts.offered(found, settings.store.folder)
 
 
 def _kept(settings: Settings, job: Job) -> None:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from blastd.blastplus import tools
+from blastd.blastplus import facts, tools
 from blastd.blastplus.tools import Tools
 from blastd.core.programs import Catalogue
 from tests.crash import doomed
@@ -104,10 +104,10 @@ def serve() -> None:
         importlib.import_module(name)
     catalogue = asyncio.run(_offered())
 
-    async def offered(tools: Tools) -> Catalogue:  # noqa: ARG001  # the signature of the real one
+    async def offered(tools: Tools, folder: Path) -> Catalogue:  # noqa: ARG001  # the signature of the real one
         return catalogue
 
-    tools.offered = offered
+    facts.offered = offered
     gc.freeze()
     alive: set[int] = set()
     signal.signal(signal.SIGCHLD, lambda *_: _reap(alive))
@@ -128,7 +128,8 @@ def serve() -> None:
 
 
 async def _offered() -> Catalogue:
-    return await tools.offered(await tools.find(None, os.environ["PATH"], "/"))
+    found = await tools.find(None, os.environ["PATH"], "/")
+    return facts.understood(found, await facts.ask(found))
 
 
 def _reap(alive: set[int]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
-from blastd.blastplus import command, exits, remarks, tools
+from blastd.blastplus import command, exits, facts, remarks, tools
 from blastd.blastplus.tools import Ran, Tools
 from blastd.core.options import Option
 from blastd.core.programs import Catalogue, Program, check, default_of
@@ -66,7 +68,7 @@ async def installed() -> AsyncIterator[Tools]:
 
 @pytest_asyncio.fixture
 async def known(installed: Tools) -> Catalogue:
-    return await tools.offered(installed)
+    return facts.understood(installed, await facts.ask(installed))
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ async def test_a_program_that_is_no_blast_is_refused(tmp_path: Path) -> None:
         environment=tools.environment(SEARCH_PATH, "/"),
     )
     with pytest.raises(Unavailable, match="does not tell its options"):
-        await tools.offered(fake)
+        facts.understood(fake, await facts.ask(fake))
 
 
 # ---------------------------------------------------------------- options
@@ -336,3 +338,33 @@ async def test_a_cancelled_run_leaves_nothing_behind(tmp_path: Path) -> None:
         task.cancel()
     assert task.cancelled()
     assert _gone(int((tmp_path / "pid").read_text()))
+
+
+async def test_what_blast_told_is_remembered_until_its_programs_change(
+    installed: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    told = await facts.ask(installed)
+
+    async def counted(asking: Tools) -> facts.Told:
+        asked.append(asking.version)
+        return told
+
+    monkeypatch.setattr(facts, "ask", counted)
+    first = await facts.offered(installed, tmp_path)
+    assert await facts.offered(installed, tmp_path) == first
+    assert len(asked) == 1
+    assert (tmp_path / facts.NAME).stat().st_mode & 0o777 == 0o600
+    whole = (tmp_path / facts.NAME).read_bytes()
+    for damaged in (b"", whole[:-7], whole.replace(b"-xmlhelp", b"-xmlhell"), b"[]", whole.replace(b"megablast", b"x")):
+        (tmp_path / facts.NAME).write_bytes(damaged)
+        assert await facts.offered(installed, tmp_path) == first
+    assert len(asked) == 6
+    (tmp_path / "blastp").symlink_to(installed.paths["blastp"])
+    others = replace(installed, paths={**installed.paths, "blastp": str(tmp_path / "blastp")})
+    await facts.offered(others, tmp_path)
+    (tmp_path / "blastp").unlink()
+    shutil.copy(installed.paths["blastp"], tmp_path / "blastp")
+    assert (await facts.offered(others, tmp_path)).programs == first.programs
+    assert len(asked) == 8
+    assert await facts.offered(others, tmp_path / "none") == first, "a folder that can't be written costs time only"

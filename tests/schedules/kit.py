@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from blastd.blastplus import blastdb, tools
+from blastd.blastplus import blastdb, facts, tools
 from blastd.blastplus.blastdb import BlastDatabase, Scan
 from blastd.config import Settings, load
 from blastd.daemon import Applications
@@ -63,7 +63,7 @@ class Kit:
 
     async def _ask(self) -> tuple[Applications, Scan, Scan]:
         found = await tools.find(None, os.environ["PATH"], str(self.root))
-        offered = await tools.offered(found)
+        offered = facts.understood(found, await facts.ask(found))
         scans = []
         for number in range(2):
             folder = self.root / f"db{number}"
