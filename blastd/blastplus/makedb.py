@@ -18,6 +18,7 @@ from blastd.blastplus.remarks import hear
 from blastd.blastplus.tools import Tools
 from blastd.chance import Chance
 from blastd.core.model import Frozen, Warned
+from blastd.core.sources import TAXA
 from blastd.errors import BlastdError, Conflict, DatabaseBroken
 
 log = structlog.get_logger()
@@ -188,6 +189,8 @@ def place_of(root: Path, name: str, molecule: str) -> Path:
     Earlier versions had one folder a name, which keeps what it holds.
     """
     old = root / name
+    if molecule == TAXA:
+        return old
     held = any((old / f"{name}.{suffix}").exists() for suffix in SUFFIXES[molecule])
     return old if held else root / f"{name}@{molecule}"
 

@@ -28,6 +28,10 @@ MOLECULES = {"n": "nucl", "p": "prot"}
 PORTS = {"http": 80, "https": 443}
 
 
+TAXDUMP, TAXA = "taxdump", "taxa"
+"""What NCBI's taxonomy is called among the databases of sources, and its molecule: it is none that is searched."""
+
+
 class SourceUnreadable(ValueError):
     """What a source published is not what its layout says."""
 

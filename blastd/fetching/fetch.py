@@ -19,6 +19,7 @@ import msgspec
 from blastd.aio import duty, labour, offload
 from blastd.clock import Clock
 from blastd.core.archive import SLACK_BYTES, TAXONOMY
+from blastd.core.sources import TAXA
 from blastd.durable import flush, flush_folder
 from blastd.fetching.download import PlannedFile, Receiver, Room
 from blastd.fetching.faults import FetchFailed, SourceChanged
@@ -129,7 +130,8 @@ class Fetch:
         self._progress.bytes_total, self._progress.bytes_done = total, sum(here)
         unpacked = 0
         if plan.kind != "files":
-            unpacked = plan.offer.bytes if plan.kind == "archives" and plan.offer.bytes else total * UNFOLDED
+            told = plan.offer.bytes if plan.kind == "archives" and plan.offer.molecule != TAXA else 0
+            unpacked = told or total * UNFOLDED
         await self._room.ask(max(0, total - sum(here)) + unpacked)
 
     def _held(self, file: PlannedFile) -> int:
@@ -148,8 +150,10 @@ class Fetch:
         if not await duty(target.exists):
             archive = await self._receiver.receive(file, _nobody if optional else self._came)
             if plan.kind == "archives" or (optional and file.name.endswith(PACKED)):
-                most = OPTIONAL_BYTES if optional else (plan.offer.bytes or file.size * UNFOLDED * 4) + SLACK_BYTES
-                database = "" if optional or plan.offer.molecule == "taxa" else plan.offer.name
+                taxa = plan.offer.molecule == TAXA
+                told = 0 if taxa else plan.offer.bytes
+                most = OPTIONAL_BYTES if optional else (told or file.size * UNFOLDED * 4) + SLACK_BYTES
+                database = "" if optional or taxa else plan.offer.name
                 async with self._unpacking:
                     await labour(unpack, archive, target, database, most, self._room.look)
                 await duty(archive.unlink)

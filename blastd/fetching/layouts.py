@@ -9,7 +9,7 @@ from blastd.config import SourceSettings
 from blastd.core import sources
 from blastd.core.archive import TAXONOMY
 from blastd.core.model import Frozen
-from blastd.core.sources import Offer, SourceUnreadable
+from blastd.core.sources import TAXA, TAXDUMP, Offer, SourceUnreadable
 from blastd.fetching.download import PlannedFile
 from blastd.fetching.faults import FetchFailed, SourceChanged
 from blastd.fetching.transport import Transport
@@ -28,7 +28,6 @@ PACKED = (".tar.gz", ".tgz", ".tar.xz", ".tar")
 FASTA = (".fa", ".fasta", ".fna", ".faa", ".ffn", ".fas")
 MOLECULES = {"nucleotide": "nucl", "protein": "prot"}
 OF_SUFFIX = {".fna": "nucl", ".ffn": "nucl", ".faa": "prot"}
-TAXDUMP = "taxdump"
 
 
 class FetchPlan(Frozen, frozen=True, kw_only=True):
@@ -225,7 +224,7 @@ class TaxonomyLayout(_Asking):
         about = await self._transport.about(file)
         size = (about.size or 0) if about is not None else 0
         title = "NCBI taxonomy: names and ranks"
-        return [Offer(name=TAXDUMP, molecule="taxa", title=title, version=checksum, bytes=size, files=(file,))]
+        return [Offer(name=TAXDUMP, molecule=TAXA, title=title, version=checksum, bytes=size, files=(file,))]
 
     async def plan(self, name: str, molecule: str) -> FetchPlan:
         """Return the archive."""

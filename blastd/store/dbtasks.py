@@ -10,6 +10,7 @@ import msgspec
 from blastd.clock import from_ms, to_ms
 from blastd.core.ids import Owner
 from blastd.core.model import Frozen, Warned
+from blastd.core.sources import TAXA
 from blastd.store.rows import dump, load, moment
 
 MOST_WARNINGS = 500  # of one task: nobody reads more
@@ -284,7 +285,7 @@ def ordered(task: DatabaseTask) -> Ordered:
 def fetch_order(task: DatabaseTask) -> FetchOrder:
     """Return what a fetch or an update orders. Raises ValueError for what no order holds."""
     found = msgspec.convert(task.settings, FetchOrder)
-    if found.molecule not in ("nucl", "prot"):
+    if found.molecule not in ("nucl", "prot", TAXA):
         raise ValueError("its molecule is none")
     return found
 

@@ -5,11 +5,15 @@ import hashlib
 import io
 import json
 import shutil
+import sqlite3
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from blastd.core.ids import Owner
+from blastd.store import tokens
 from tests import mirror
 from tests.fetches import (
     DATABASES,
@@ -29,6 +33,7 @@ from tests.fetches import (
 )
 from tests.mirror import NAME, QUERY, Handler, Mirror, mirroring
 from tests.patience import eventually
+from tests.service import Service
 
 
 async def test_D07_a_database_is_listed_fetched_searched_and_brought_up_to_date(
@@ -357,3 +362,62 @@ async def test_D11_updates_come_by_the_clock(tmp_path: Path, source: Mirror, ver
         await eventually(updated)
         lines = (await service.get(f"{DATABASES}/{NAME}/history")).json["history"]
         assert [line["kind"] for line in lines] == ["updated", "fetched"]
+
+
+async def test_D07_the_taxonomy_is_fetched_and_serves(tmp_path: Path) -> None:
+    served, dump = tmp_path / "taxonomy", tmp_path / "dump"
+    for folder in (served, dump):
+        folder.mkdir()
+    (dump / "nodes.dmp").write_text("1\t|\t1\t|\tno rank\t|\n562\t|\t1\t|\tspecies\t|\n")
+    (dump / "names.dmp").write_text("562\t|\tEscherichia coli\t|\t\t|\tscientific name\t|\n")
+    mirror.archive(served / "taxdump.tar.gz", list(dump.iterdir()))
+    mirror.describe(served)
+    with mirroring(served) as source:
+        async with fetching(tmp_path, {"name": "taxonomy", "layout": "taxonomy", "url": source.url}) as service:
+            await ended(service, await fetch(service, "taxdump"))
+            assert (service.files.databases / "taxdump" / "nodes.dmp").is_file()
+            (one,) = (await service.get(f"{DATABASES}/available")).json["databases"]
+            assert (one["installed_as"], one["newer"]) == ("taxdump", False)
+            assert (await service.post(f"{DATABASES}/taxdump/update")).json["task"] is None
+            assert (await service.get(DATABASES)).json["databases"] == []
+            await service.post(f"{DATABASES}/rescan")
+            await eventually(lambda: _knows_taxa(service))
+
+
+async def test_D12_who_may_fetch_update_rename_and_remove(tmp_path: Path, source: Mirror) -> None:
+    async with fetching(tmp_path, ncbi(source), databases__users_may_fetch=True) as service:
+        now, made = service.services.clock.now(), {}
+        for name, role in (("ada", "user"), ("bob", "user"), ("ops", "admin")):
+            secret, owner = name[0] * 43, Owner(name)
+            made[name] = await service.store.write(partial(_token, f"{name}00000"[:8], secret, owner, role, now))
+
+        async def ask(name: str, method: str, path: str, **how: Any) -> int:
+            headers = {"Authorization": f"Bearer {made[name]}"}
+            return (await service.ask(method, f"{DATABASES}{path}", headers=headers, **how)).status
+
+        assert await ask("ada", "POST", "/fetch", json={"name": NAME}) == 202
+        await eventually(lambda: _is_here(service))
+        for method, path, how in (
+            ("POST", f"/{NAME}/update", {}), ("POST", f"/{NAME}/rename", {"json": {"name": "x"}}), ("DELETE", f"/{NAME}", {}),
+            ("POST", "/fetch", {"json": {"name": NAME, "replace": True}}),
+        ):  # fmt: skip
+            assert await ask("bob", method, path, **how) == 403, path
+        assert await ask("ada", "POST", f"/{NAME}/update") == 200
+        assert await ask("ada", "POST", f"/{NAME}/rename", json={"name": "x"}) == 200
+        assert await ask("bob", "DELETE", "/x") == 403
+        assert await ask("ops", "DELETE", "/x") == 200
+    async with fetching(tmp_path, ncbi(source)) as service:
+        assert await ask("ada", "POST", "/fetch", json={"name": NAME}) == 403
+        assert await ask("ops", "POST", "/fetch", json={"name": NAME}) == 202
+
+
+def _token(token_id: str, secret: str, owner: Owner, role: str, now: Any, db: sqlite3.Connection) -> str:
+    return tokens.create(db, token_id, secret, owner, role, now, None)
+
+
+async def _is_here(service: Service) -> bool:
+    return service.services.databases.current(NAME) is not None and await nothing_left(service)
+
+
+async def _knows_taxa(service: Service) -> bool:
+    return bool((await service.get("/api/blast/taxonomy")).json["source"] == "taxdump")

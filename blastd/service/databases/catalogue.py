@@ -23,6 +23,7 @@ from blastd.blastplus.organisms import Finder
 from blastd.blastplus.regular import printed
 from blastd.blastplus.tools import Tools
 from blastd.clock import Clock, to_ms
+from blastd.core.sources import TAXA, TAXDUMP
 from blastd.errors import (
     Conflict,
     DatabaseBroken,
@@ -39,6 +40,8 @@ log = structlog.get_logger()
 
 MOST_ACCESSIONS = 100
 """Of one query; more are better sent as FASTA."""
+TAXONOMY = BlastDatabase(name=TAXDUMP, path="", molecule=TAXA)
+"""Stands for a taxonomy that was fetched, which is in no catalogue."""
 NJS_BYTES = 1 << 20
 AGAIN_SECONDS = 5.0  # while the store can't be written
 
@@ -241,10 +244,18 @@ class Databases:
 
     def own(self) -> list[tuple[BlastDatabase, Path]]:
         """Return the databases that are the service's own, each with its folder."""
-        return [(one, self.home(one)) for one in self._scan.databases if self.is_own(one)]
+        found = [(one, self.home(one)) for one in self._scan.databases if self.is_own(one)]
+        return [*found, (TAXONOMY, self.taxonomy_home)]
+
+    @property
+    def taxonomy_home(self) -> Path:
+        """Return where a taxonomy that was fetched lies."""
+        return self._files.databases / TAXDUMP
 
     def home(self, database: BlastDatabase) -> Path:
         """Return the folder of a database that is the service's own."""
+        if database.molecule == TAXA:
+            return self.taxonomy_home
         return self._files.databases / Path(database.path).relative_to(self._files.databases).parts[0]
 
     @asynccontextmanager

@@ -10,9 +10,10 @@ from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.core.model import Frozen
 from blastd.core.program_table import WORDS
+from blastd.core.sources import TAXDUMP
 from blastd.errors import Conflict, DatabaseBroken, Forbidden, Invalid, NotFound
 from blastd.service.access import Identity
-from blastd.service.databases.catalogue import Databases
+from blastd.service.databases.catalogue import TAXONOMY, Databases
 from blastd.store import dbhistory, dbtasks
 from blastd.store.dbhistory import HistoryLine
 from blastd.store.files import Files
@@ -40,6 +41,14 @@ class Changes:
 
     async def own(self, who: Identity, name: str, molecule: str) -> BlastDatabase:
         """Return a database that *who* may change. Raises NotFound, Conflict, Forbidden."""
+        if (
+            name == TAXDUMP
+            and self._databases.current(name) is None
+            and await duty(self._databases.taxonomy_home.exists)
+        ):
+            if not who.admin:
+                raise Forbidden
+            return TAXONOMY
         database = (await self._databases.get(name, molecule)).database
         if database.state == "building" or not self._databases.is_own(database):
             raise Conflict(

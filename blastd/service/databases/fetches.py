@@ -20,7 +20,7 @@ from blastd.clock import Clock, to_ms
 from blastd.config import Settings, SourceSettings
 from blastd.core.ids import Owner
 from blastd.core.program_table import WORDS
-from blastd.core.sources import Offer
+from blastd.core.sources import TAXA, TAXDUMP, Offer
 from blastd.durable import flush_folder, of_machine
 from blastd.errors import BlastdError, Conflict, DatabaseBroken, Forbidden, Invalid, NotFound
 from blastd.fetching.download import Room
@@ -88,13 +88,14 @@ class Fetches:
         Raises Forbidden, NotFound, Conflict, Invalid, TooMany; Interrupted or FetchFailed when the source can't be asked.
         """
         self._may(who)
-        here = here or name
+        here = here if here and name != TAXDUMP else name
         try:
             check_name(here)
         except DatabaseBroken as error:
             raise Invalid([("/as", str(error))]) from error
         offered = await self._find(name, source, molecule)
         offer = offered.offer
+        replace = replace or offer.molecule == TAXA
         known = self._databases.held(here, offer.molecule)
         if known is not None and not (replace and self._databases.is_own(known)):
             raise Conflict(
@@ -244,6 +245,10 @@ class Fetches:
         await duty(work.mkdir, 0o700)
         try:
             await labour(fetch.gather, work)
+            if order.molecule == TAXA:
+                await duty(_whole_taxonomy, work)
+                await self._into_place(task, plan, work)
+                return
             if task.name != plan.offer.name:
                 await duty(naming.under_alias, work, plan.offer.name, task.name, order.molecule, plan.offer.title)
             await self._check(work, task.name, plan, fetch)
@@ -323,6 +328,11 @@ class Fetches:
         """Drop what came: an end owns nothing."""
         del error
         await offload(remove_path, self._folder(task))
+
+
+def _whole_taxonomy(folder: Path) -> None:
+    if not all((folder / name).is_file() for name in ("nodes.dmp", "names.dmp")):
+        raise FetchFailed("The taxonomy of the source has no nodes.dmp or names.dmp.")
 
 
 def _unlimited(db: sqlite3.Connection, owner: Owner, size: int) -> None:

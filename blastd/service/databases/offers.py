@@ -14,7 +14,7 @@ from blastd.core.model import Frozen
 from blastd.core.sources import Offer, newer
 from blastd.errors import BlastdError, NotFound
 from blastd.fetching.faults import Interrupted
-from blastd.fetching.layouts import TAXDUMP, layout_of
+from blastd.fetching.layouts import layout_of
 from blastd.fetching.transport import opened
 from blastd.service.databases import installed
 from blastd.service.databases.catalogue import Databases
@@ -105,7 +105,7 @@ class Offers:
             except BlastdError as error:
                 problems.append(f"{name}: {error}")
                 return
-            found.extend(self._offered(name, offer, here) for offer in offers if offer.name != TAXDUMP)
+            found.extend(self._offered(name, offer, here) for offer in offers)
 
         async with asyncio.TaskGroup() as group:
             for name in names:
