@@ -32,7 +32,7 @@ AT_ONCE = 4
 """Questions at once: more only wait for each other, and each has its limit of time."""
 
 
-class Told(Frozen, frozen=True, kw_only=True):
+class ProgramFacts(Frozen, frozen=True, kw_only=True):
     """What programs said of themselves: their help by program and flag, and the e-value of each task that was tried."""
 
     helps: Mapping[str, Mapping[str, str]]
@@ -45,7 +45,7 @@ class Remembered(Frozen, frozen=True, kw_only=True):
     version: str
     paths: tuple[str, ...]
     identity: Identity
-    told: Told
+    told: ProgramFacts
 
 
 async def offered(tools: Tools, folder: Path) -> Catalogue:
@@ -81,7 +81,7 @@ def _write(file: Path, remembered: Remembered) -> None:
         log.info("blast_facts_not_kept", reason=str(error))
 
 
-def understood(tools: Tools, told: Told) -> Catalogue:
+def understood(tools: Tools, told: ProgramFacts) -> Catalogue:
     """Return what is offered from what was *told*. Raises Unavailable, and KeyError when it is not of all programs and tasks."""
     try:
         helps = {name: read_help(told.helps[name]["-xmlhelp"], told.helps[name]["-help"], name) for name in PROGRAMS}
@@ -91,7 +91,7 @@ def understood(tools: Tools, told: Told) -> Catalogue:
     return catalogue(tools.version, helps, {task: {"evalue": it} for task, it in tried.items() if it})
 
 
-async def ask(tools: Tools) -> Told:
+async def ask(tools: Tools) -> ProgramFacts:
     """Ask each program for its help and try the tasks whose defaults no help tells, a few at a time.
 
     2.16's blastp-short has an e-value of 20000, which neither its help nor its search strategy names. A task that can't be
@@ -113,7 +113,7 @@ async def ask(tools: Tools) -> Told:
                 task: group.create_task(_expect(tools, few, name, task, Path(folder)), name=f"{task} is tried")
                 for name, task in _uncertain()
             }
-    return Told(
+    return ProgramFacts(
         helps={name: {kind: it.result() for kind, it in its.items()} for name, its in helps.items()},
         tried={task: it.result() for task, it in tried.items()},
     )

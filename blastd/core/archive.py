@@ -20,7 +20,7 @@ class ArchiveRefused(ValueError):
     """An archive holds what no archive of a database holds."""
 
 
-class Member(Frozen, frozen=True, kw_only=True):
+class ArchiveMember(Frozen, frozen=True, kw_only=True):
     """A member as its header tells it."""
 
     name: str
@@ -35,7 +35,7 @@ class Bounds:
         """Take files of *database*, together at most *most_bytes*; an empty name means the taxonomy alone."""
         self._database, self._left, self._names = database, most_bytes, set[str]()
 
-    def take(self, member: Member) -> None:
+    def take(self, member: ArchiveMember) -> None:
         """Count a member in. Raises ArchiveRefused for one that is not taken."""
         name = member.name.removeprefix("./")
         if not member.regular:

@@ -57,7 +57,7 @@ class Counts(Frozen, frozen=True, kw_only=True):
     limit_reached: int
 
 
-class Part(Frozen, frozen=True, kw_only=True):
+class Phrase(Frozen, frozen=True, kw_only=True):
     """A piece of the sentence. `filter` names the queries that its number counts: a verdict, or `limit`."""
 
     text: str
@@ -89,47 +89,47 @@ def more_subjects(limit: int) -> int:
     return max(MORE_SUBJECTS, 10 * limit)
 
 
-def sentence(counts: Counts, rule: GoodHit, limit: int, best: BestHit | None, hits: int) -> list[Part]:
+def sentence(counts: Counts, rule: GoodHit, limit: int, best: BestHit | None, hits: int) -> list[Phrase]:
     """Return what a search found, for people. *best* and *hits* are of the only query, where there is one only."""
     if counts.queries == 1:
         return _one(best, hits, counts.limit_reached > 0, limit)
     if counts.good + counts.weaker == 0:
         return [
-            Part(text="None of the "),
-            Part(text=f"{counts.queries:,}", filter="none"),
-            Part(text=" queries has a hit."),
+            Phrase(text="None of the "),
+            Phrase(text=f"{counts.queries:,}", filter="none"),
+            Phrase(text=" queries has a hit."),
         ]
     has = "has" if counts.good == 1 else "have"
     parts = [
-        Part(text=f"{counts.good:,}", filter="good"),
-        Part(
+        Phrase(text=f"{counts.good:,}", filter="good"),
+        Phrase(
             text=f" of {counts.queries:,} queries {has} a good hit (≥ {rule.identity:g} % identity over "
             f"≥ {rule.coverage:g} % of the query), "
         ),
-        Part(text=f"{counts.weaker:,}", filter="weaker"),
-        Part(text=" a weaker one, "),
-        Part(text=f"{counts.none:,}", filter="none"),
-        Part(text=" none."),
+        Phrase(text=f"{counts.weaker:,}", filter="weaker"),
+        Phrase(text=" a weaker one, "),
+        Phrase(text=f"{counts.none:,}", filter="none"),
+        Phrase(text=" none."),
     ]
     if counts.limit_reached:
         parts += [
-            Part(text=" "),
-            Part(text=f"{counts.limit_reached:,}", filter="limit"),
-            Part(text=f" reached the limit of {limit:,} subjects."),
+            Phrase(text=" "),
+            Phrase(text=f"{counts.limit_reached:,}", filter="limit"),
+            Phrase(text=f" reached the limit of {limit:,} subjects."),
         ]
     return parts
 
 
-def _one(best: BestHit | None, hits: int, limited: bool, limit: int) -> list[Part]:
+def _one(best: BestHit | None, hits: int, limited: bool, limit: int) -> list[Phrase]:
     if best is None:
-        return [Part(text="No hit.")]
+        return [Phrase(text="No hit.")]
     name = best.title.removeprefix(f"{best.subject} ").strip()
     named = f"{name} ({best.accession or best.subject})" if name and name != best.subject else best.subject
     numbers = [f"{value:.{digits}f} % {what}" for value, digits, what in _known(best)]
     numbers.append(f"E-value {best.evalue_text}")
     found = f"{hits:,} subject{'' if hits == 1 else 's'} found"
     reached = f", which is the limit of {limit:,}." if limited else "."
-    return [Part(text=f"Best hit: {named}, {', '.join(numbers)}. {found}{reached}")]
+    return [Phrase(text=f"Best hit: {named}, {', '.join(numbers)}. {found}{reached}")]
 
 
 def _known(best: BestHit) -> Sequence[tuple[float, int, str]]:

@@ -33,7 +33,7 @@ class PlannedFile(Frozen, frozen=True, kw_only=True):
     checksum: str = ""
 
 
-class Received(Frozen, frozen=True, kw_only=True):
+class ReceivedBefore(Frozen, frozen=True, kw_only=True):
     """What stands beside a part of a file: what the source called the state of which it is a part."""
 
     validator: str = ""
@@ -120,7 +120,7 @@ class Receiver:
                 came(-start)
                 await duty(part.unlink, missing_ok=True)
             if stream.about.validator != validator or stream.start != start:
-                await duty(beside.write_bytes, msgspec.json.encode(Received(validator=stream.about.validator)))
+                await duty(beside.write_bytes, msgspec.json.encode(ReceivedBefore(validator=stream.about.validator)))
             await self._write(file, stream, part, came)
 
     async def _write(self, file: PlannedFile, stream: Stream, part: Path, came: Callable[[int], None]) -> None:
@@ -156,11 +156,11 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _known(beside: Path) -> Received:
+def _known(beside: Path) -> ReceivedBefore:
     try:
-        return msgspec.json.decode(beside.read_bytes(), type=Received)
+        return msgspec.json.decode(beside.read_bytes(), type=ReceivedBefore)
     except (OSError, msgspec.MsgspecError):
-        return Received()
+        return ReceivedBefore()
 
 
 def _name(part: Path, final: Path) -> None:

@@ -23,7 +23,7 @@ from blastd.core.sources import TAXA
 from blastd.durable import flush, flush_folder
 from blastd.fetching.download import PlannedFile, Receiver, Room
 from blastd.fetching.faults import FetchFailed, SourceChanged
-from blastd.fetching.layouts import PACKED, FetchPlan, Layout, each
+from blastd.fetching.layouts import PACKED, FetchPlan, SourceLayout, each
 from blastd.fetching.transport import Transport
 from blastd.fetching.unpack import BLOCK, Stopped, unpack
 
@@ -54,7 +54,7 @@ class Fetch:
         self,
         *,
         transport: Transport,
-        layout: Layout,
+        layout: SourceLayout,
         folder: Path,
         room: Room,
         clock: Clock,

@@ -44,7 +44,7 @@ class FetchPlan(Frozen, frozen=True, kw_only=True):
     taxid_map: str = ""
 
 
-class Layout(Protocol):
+class SourceLayout(Protocol):
     """How one source is laid out."""
 
     async def offers(self) -> list[Offer]:
@@ -232,7 +232,7 @@ class TaxonomyLayout(_Asking):
         return FetchPlan(offer=offer, kind="archives", files=(await self._file(offer.files[0], offer.version),))
 
 
-LAYOUTS: dict[str, Callable[[Transport, SourceSettings], Layout]] = {
+LAYOUTS: dict[str, Callable[[Transport, SourceSettings], SourceLayout]] = {
     "ncbi": NcbiLayout,
     "cloud": CloudLayout,
     "fasta": FastaLayout,
@@ -240,6 +240,6 @@ LAYOUTS: dict[str, Callable[[Transport, SourceSettings], Layout]] = {
 }
 
 
-def layout_of(transport: Transport, source: SourceSettings) -> Layout:
+def layout_of(transport: Transport, source: SourceSettings) -> SourceLayout:
     """Return the layout of *source*."""
     return LAYOUTS[source.layout](transport, source)

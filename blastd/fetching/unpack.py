@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event
 from typing import IO
 
-from blastd.core.archive import ArchiveRefused, Bounds, Member
+from blastd.core.archive import ArchiveMember, ArchiveRefused, Bounds
 from blastd.durable import flush_folder
 from blastd.errors import BlastdError
 from blastd.fetching.faults import FetchFailed
@@ -135,7 +135,7 @@ def _members(
         if member.isdir() and member.name.strip("./") == "":
             continue  # of an archive that was made of '.'
         plain = member.type in {tarfile.REGTYPE, tarfile.AREGTYPE} and member.sparse is None
-        bounds.take(Member(name=member.name, size=member.size, regular=plain))
+        bounds.take(ArchiveMember(name=member.name, size=member.size, regular=plain))
         name = member.name.removeprefix("./")
         since += member.size
         if since >= LOOK_BYTES:

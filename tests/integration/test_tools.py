@@ -346,7 +346,7 @@ async def test_what_blast_told_is_remembered_until_its_programs_change(
     asked: list[str] = []
     told = await facts.ask(installed)
 
-    async def counted(asking: Tools) -> facts.Told:
+    async def counted(asking: Tools) -> facts.ProgramFacts:
         asked.append(asking.version)
         return told
 

@@ -17,6 +17,7 @@ COMMAND = re.compile(r'"[a-z_]+\.([a-z_]+)"')
 CALLED_FROM_OUTSIDE = {
     "at_work",  # the simulation's checker: what a pool still does at rest
     "handle_error",  # aiohttp
+    "seekable",  # tarfile
 }
 COMMANDS = {
     command.get_default("run").function().__name__

@@ -10,7 +10,7 @@ from blastd.aio import by_size, duty
 from blastd.core.hits import HitsRequest, QueriesRequest
 from blastd.core.model import Frozen, Job
 from blastd.core.programs import limit_of
-from blastd.core.verdict import Counts, GoodHit, Part, more_subjects, sentence
+from blastd.core.verdict import Counts, GoodHit, Phrase, more_subjects, sentence
 from blastd.errors import NotFound
 from blastd.results import aligned, hits, query_rows, sheets
 from blastd.results.query_rows import QueryRow
@@ -44,7 +44,7 @@ class Summary(Frozen, frozen=True, kw_only=True):
     rule: GoodHit
     limit: int
     more: int
-    parts: list[Part]
+    parts: list[Phrase]
 
 
 class QueryPage(Frozen, frozen=True, kw_only=True):
