@@ -131,7 +131,7 @@ def newer(offered: str, installed: str) -> bool:
     return bool(offered) and offered != installed
 
 
-class Place(Frozen, frozen=True, kw_only=True):
+class Endpoint(Frozen, frozen=True, kw_only=True):
     """Scheme, host and port of an address."""
 
     scheme: str
@@ -139,7 +139,7 @@ class Place(Frozen, frozen=True, kw_only=True):
     port: int
 
 
-def place(address: str) -> Place:
+def place(address: str) -> Endpoint:
     """Return where *address* leads. Raises SourceUnreadable for what no fetch may ask."""
     try:
         parts = urlsplit(address)
@@ -148,7 +148,7 @@ def place(address: str) -> Place:
         raise SourceUnreadable(f"{address[:200]!r} is no address") from error
     if scheme not in PORTS or not host or parts.username or parts.password:
         raise SourceUnreadable(f"{address[:200]!r} is no http or https address")
-    return Place(scheme=scheme, host=host, port=port or PORTS[scheme])
+    return Endpoint(scheme=scheme, host=host, port=port or PORTS[scheme])
 
 
 def redirected(address: str, location: str, hosts: Collection[str]) -> str:

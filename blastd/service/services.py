@@ -24,7 +24,7 @@ from blastd.service.databases.catalogue import Databases, Listed
 from blastd.service.databases.changes import Changes
 from blastd.service.databases.fetches import Admit, Fetches
 from blastd.service.databases.makings import Makings
-from blastd.service.databases.offers import Offers, Told
+from blastd.service.databases.offers import ListedOffer, Offers
 from blastd.service.databases.tasks import DatabaseTasks
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.posting import Posting
@@ -234,7 +234,7 @@ class Services:
         begun = await self._warmer.warm(located(database, made))
         return list(self._warmer.warm_nodes(database.fingerprint)), begun
 
-    async def told(self, listed: Sequence[Listed]) -> list[Told]:
+    async def told(self, listed: Sequence[Listed]) -> list[ListedOffer]:
         """Return databases with what is known of where they came from."""
         return await self.offers.told(listed)
 

@@ -9,7 +9,7 @@ from blastd.aio import duty
 from blastd.core.options import Option
 from blastd.core.programs import Program
 from blastd.errors import BadRequest, Invalid
-from blastd.service.databases.offers import Told
+from blastd.service.databases.offers import ListedOffer
 from blastd.service.databases.orders import Listed, NewDatabase
 from blastd.web import bodies, rows, wire
 from blastd.web.database_tasks import accepted
@@ -63,7 +63,7 @@ def letters_of(molecule: str) -> str:
     return letters
 
 
-def database_view(told: Told) -> wire.DatabaseView:
+def database_view(told: ListedOffer) -> wire.DatabaseView:
     """Return a database."""
     one, record = told.listed, told.installed
     database = one.database

@@ -44,7 +44,7 @@ class Offered(Frozen, frozen=True, kw_only=True):
         return self.installed is not None and newer(self.offer.version, self.installed.version)
 
 
-class Told(Frozen, frozen=True, kw_only=True):
+class ListedOffer(Frozen, frozen=True, kw_only=True):
     """A database of the catalogue with where it came from, and why its last update failed."""
 
     listed: Listed
@@ -118,20 +118,20 @@ class Offers:
         database, record = here.get((source, offer.name, offer.molecule), (None, None))
         return Offered(source=source, offer=offer, here=database, installed=record)
 
-    async def told(self, listed: Sequence[Listed]) -> list[Told]:
+    async def told(self, listed: Sequence[Listed]) -> list[ListedOffer]:
         """Return databases with what is known of where they came from."""
         own = [one for one in listed if self._databases.is_own(one.database)]
         homes = [self._databases.home(one.database) for one in own]
         records = await duty(lambda: [installed.read(home) for home in homes])
         failures = await self._store.read(dbhistory.failures) if own else {}
         known = {
-            id(one): Told(
+            id(one): ListedOffer(
                 listed=one, own=True, installed=record,
                 update_error=failures.get((one.database.name, one.database.molecule)),
             )
             for one, record in zip(own, records, strict=True)
         }  # fmt: skip
-        return [known.get(id(one), Told(listed=one)) for one in listed]
+        return [known.get(id(one), ListedOffer(listed=one)) for one in listed]
 
     async def here(self) -> dict[tuple[str, str, str], tuple[BlastDatabase, Installed]]:
         """Return the databases that were fetched, by source, name there and molecule."""
