@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs real clients of others from their registries into .museum, for `make clients`; what is there stays.
-# Each has its place: npm, two Python environments, Go. What the system's package manager has, it installs.
+# Each has its place: npm, two Python environments, Go, Maven. What the system's package manager has, it installs.
 set -eu
 museum=$(pwd)/.museum
 mkdir -p "$museum"
-sh config/system.sh npm golang-go libbio-tools-run-remoteblast-perl maven r-cran-httr r-cran-jsonlite curl
+sh config/system.sh npm libbio-tools-run-remoteblast-perl maven r-cran-httr r-cran-httr2 r-cran-readr r-bioc-annotate curl
 
 if [ ! -e "$museum/npm/done" ]; then
     echo "== clients from npm"
@@ -15,9 +15,16 @@ fi
 if [ ! -e "$museum/py/done" ]; then
     echo "== clients from PyPI"
     python3 -m venv "$museum/py"
-    "$museum/py/bin/pip" install --quiet --disable-pip-version-check biopython gget webblast bioservices biotite cblaster \
-        httpx-sse sseclient-py aiohttp-sse-client standardwebhooks pandas
+    "$museum/py/bin/pip" install --quiet --disable-pip-version-check biopython gget webblast biotite cblaster \
+        httpx httpx-sse sseclient-py aiohttp-sse-client standardwebhooks pandas
     touch "$museum/py/done"
+fi
+if [ ! -e "$museum/java/done" ]; then
+    echo "== BioJava from Maven"
+    mkdir -p "$museum/java"
+    cp tests/clients/programs/pom.xml "$museum/java/pom.xml"
+    (cd "$museum/java" && mvn -q -B -Dmaven.repo.local="$museum/java/repository" dependency:copy-dependencies -DoutputDirectory=lib)
+    touch "$museum/java/done"
 fi
 if [ ! -e "$museum/gen/done" ]; then
     echo "== openapi-python-client"
@@ -25,6 +32,7 @@ if [ ! -e "$museum/gen/done" ]; then
     "$museum/gen/bin/pip" install --quiet --disable-pip-version-check openapi-python-client ruff
     touch "$museum/gen/done"
 fi
+command -v go > /dev/null 2>&1 || sh config/system.sh golang-go
 if [ ! -e "$museum/go/done" ]; then
     echo "== oapi-codegen, and what its clients need"
     mkdir -p "$museum/go"

@@ -1,0 +1,11 @@
+# A search with Bioconductor's annotate, whose address is a constant in blastSequences: URL DATABASE FASTA.
+given <- commandArgs(trailingOnly = TRUE)
+suppressPackageStartupMessages(library(annotate))
+text <- deparse(annotate::blastSequences)
+text <- gsub("http[s]?://(www|blast)\\.ncbi\\.nlm\\.nih\\.gov/blast/Blast\\.cgi", given[1], text)
+here <- eval(parse(text = text), envir = asNamespace("annotate"))
+environment(here) <- asNamespace("annotate")
+letters <- paste(readLines(given[3])[-1], collapse = "")
+letters <- sub(">.*", "", letters)
+found <- here(letters, database = given[2], program = "blastn", timeout = 60, as = "data.frame")
+cat(paste("HIT", unique(found$Hit_accession)), sep = "\n")
