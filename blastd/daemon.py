@@ -179,7 +179,7 @@ async def _parts(
         rescan_seconds=settings.databases.rescan_seconds,
     )
     shelf = Shelf(files.root / "taxa", applications.tools, clock, databases.derived)
-    taxa = Taxa(databases, shelf, [*settings.databases.taxonomy_dirs, files.databases], clock)
+    taxa = Taxa(databases, shelf, settings.databases.taxonomy_dirs, files.databases, clock)
     query_files = QueryFiles(store, files, clock)
     await query_files.restore()
     await databases.recover()

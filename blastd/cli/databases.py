@@ -24,6 +24,15 @@ COLUMNS = (
 )
 
 
+TAXA = (
+    Column(name="taxid", right=True, whole=True),
+    Column(name="name"),
+    Column(name="common_name"),
+    Column(name="rank"),
+    Column(name="sequences", right=True),
+)
+
+
 class _Catalogue(AnswerPart, frozen=True, kw_only=True):
     problems: list[str] = []
 
@@ -33,6 +42,23 @@ def list_databases(given: argparse.Namespace) -> int:
 
     async def work(client: ServiceClient) -> int:
         return _show(given, await client.raw("GET", "api/blast/databases"))
+
+    return talk(given, work)
+
+
+def list_taxa(given: argparse.Namespace) -> int:
+    """List the organisms of databases that begin as asked."""
+
+    async def work(client: ServiceClient) -> int:
+        asked = [("q", given.text), ("limit", "50"), *(("database", name) for name in given.db)]
+        body = await client.raw("GET", "api/blast/taxa", params=asked)
+        if given.output == "json" and not given.fields:
+            print_json(body)
+            return ExitCode.OK
+        print_rows(given, decode(list[dict[str, Any]], body, "taxa"), TAXA)
+        if not decode(bool, body, "names"):
+            say("There is no taxonomy in this service: only ids are found.")
+        return ExitCode.OK
 
     return talk(given, work)
 

@@ -36,6 +36,16 @@ def _db(commands: Sub) -> None:
     client_flags(make)
     _sources(inner)
     _work(inner)
+    taxa = command(
+        inner,
+        "taxa",
+        "databases.list_taxa",
+        "find organisms of databases, as 'blastd submit --organism' takes them",
+        "blastd db taxa escherichia --db nt\nblastd db taxa 562 --db nt --db refseq",
+    )
+    taxa.add_argument("text", metavar="TEXT", help="beginning of a name or of a word in it, or a taxonomy id")
+    taxa.add_argument("--db", metavar="NAME", action="append", required=True, help="database; may be repeated")
+    client_flags(taxa)
     rescan = command(inner, "rescan", "databases.rescan", "look through the database folders now", "blastd db rescan")
     client_flags(rescan)
     warm = command(

@@ -197,6 +197,8 @@ def _search(given: argparse.Namespace, ini: Imported | None) -> dict[str, Any]:
         "priority": given.priority,
         "webhook": given.webhook,
         "query_loc": given.query_loc,
+        "organisms": given.organism,
+        "exclude_organisms": given.exclude_organism,
         "reuse": False if given.no_reuse else None,
     }
     return {name: value for name, value in search.items() if value not in (None, "")}

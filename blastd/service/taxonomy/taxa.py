@@ -13,6 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from blastd.aio import duty, offload
+from blastd.blastplus import makedb
 from blastd.blastplus.blastdb import BlastDatabase
 from blastd.blastplus.regular import printed
 from blastd.clock import Clock, to_ms
@@ -64,10 +65,11 @@ class Suggested(Frozen, frozen=True, kw_only=True):
 class Taxa:
     """Use cases of taxa."""
 
-    def __init__(self, databases: Databases, shelf: Shelf, folders: Sequence[Path], clock: Clock) -> None:
-        """Look for NCBI's taxdump in *folders*, in their order."""
+    def __init__(self, databases: Databases, shelf: Shelf, folders: Sequence[Path], own: Path, clock: Clock) -> None:
+        """Look for NCBI's taxdump in *folders*, in their order, then in the folders of what was made or fetched in *own*."""
         self._databases, self._shelf, self._folders, self._clock = databases, shelf, list(folders), clock
         self._found: TaxonomySource | None = None
+        self._own = own
         self._dump: TaxonomySource | None = None
         """The taxdump as the last look found it, and the one whose store serves."""
         self._failed: dict[str, tuple[int, str]] = {}
@@ -88,7 +90,8 @@ class Taxa:
 
     async def notice(self) -> None:
         """See what taxdump there is now, as a look through the databases does, too."""
-        self._found = await offload(sources.find_dump, self._folders, self._found)
+        folders = [*self._folders, *await duty(makedb.own_folders, self._own)]
+        self._found = await offload(sources.find_dump, folders, self._found)
         if self._found is None:
             self._dump = None
         elif self._dump is None and await self._is_made(self._found):

@@ -34,7 +34,7 @@ import { alignments } from './alignments.js'
 import { Answer } from './answer.js'
 import { EMPTY as NO_FILTERS, descriptions } from './descriptions.js'
 import { graphic } from './graphic.js'
-import { downloads, logs, methods } from './outputs.js'
+import { downloads, logs, methods, organismsText } from './outputs.js'
 import { plots } from './plots.js'
 import { Queries } from './queries.js'
 import { EMPTY as ALL_QUERIES, queryTable } from './query_table.js'
@@ -82,6 +82,8 @@ function paintHead() {
   $('facts').replaceChildren(
     fact('Program', job.task && job.task !== job.program ? `${job.program} (${job.task})` : job.program),
     fact('Database', job.database.join(', ')),
+    job.organisms?.length ? fact('Only', organismsText(job.organisms)) : '',
+    job.exclude_organisms?.length ? fact('Without', organismsText(job.exclude_organisms)) : '',
     fact('Query', `${plural(job.query.count, 'sequence')}, ${letters(job.query.letters, job.query.molecule)}`),
     job.status === 'completed' ? fact('Took', duration(elapsed(job))) : '',
     fact('Submitted', `${ago(job.created_at)} by ${job.owner}`, when(job.created_at)),

@@ -236,6 +236,10 @@ function valuesOf(search, programs) {
   return [...told, ...others].join(' ')
 }
 
+// What a search was limited to, or what it left out, as it was then.
+export const organismsText = taxa =>
+  taxa.map(taxon => `${taxon.name || taxon.asked} (taxid ${taxon.taxid}, ${plural(taxon.taxa, 'taxon', 'taxa')} here)`).join(', ')
+
 // *ran* is the job that was searched: another one where its stored result was reused.
 export function methodsText(job, programs = null, ran = job) {
   const search = job.search ?? job
@@ -246,8 +250,10 @@ export function methodsText(job, programs = null, ran = job) {
         `${one.name}${one.title && one.title !== one.name ? ` (“${one.title}”)` : ''}: ${plural(one.sequences, 'sequence')}, ${letters(one.letters, one.molecule)}${one.date ? `, of ${one.date}` : ''}; fingerprint ${String(one.fingerprint).slice(0, 16)}`,
     )
     .join('; ')
+  const only = job.organisms?.length ? `, limited to ${organismsText(job.organisms)}` : ''
+  const without = job.exclude_organisms?.length ? `, without ${organismsText(job.exclude_organisms)}` : ''
   const version = /\d+\.\d+\.\d+\S*/.exec(search.blast_version ?? job.blast_version ?? '')?.[0]
-  return `${plural(job.query.count, `${job.query.molecule} sequence`)} (${count(job.query.letters)} letters) ${job.query.count === 1 ? 'was' : 'were'} searched with ${job.program}${search.task && search.task !== job.program ? ` (task ${search.task})` : ''} of NCBI BLAST+${version ? ` ${version}` : ''} against ${databases || job.database.join(', ')}, ${options ? `with ${options} and defaults otherwise` : 'with default parameters'}. The search was run${ran?.created_at ? ` on ${utc(ran.started_at ?? ran.created_at)}` : ''} by blastd${search.blastd_version ? ` ${search.blastd_version}` : ''} (job ${ran?.job_id ?? job.reused_from}).`
+  return `${plural(job.query.count, `${job.query.molecule} sequence`)} (${count(job.query.letters)} letters) ${job.query.count === 1 ? 'was' : 'were'} searched with ${job.program}${search.task && search.task !== job.program ? ` (task ${search.task})` : ''} of NCBI BLAST+${version ? ` ${version}` : ''} against ${databases || job.database.join(', ')}${only}${without}, ${options ? `with ${options} and defaults otherwise` : 'with default parameters'}. The search was run${ran?.created_at ? ` on ${utc(ran.started_at ?? ran.created_at)}` : ''} by blastd${search.blastd_version ? ` ${search.blastd_version}` : ''} (job ${ran?.job_id ?? job.reused_from}).`
 }
 
 const block = (title, text, code) =>

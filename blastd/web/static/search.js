@@ -27,6 +27,7 @@ import {
 import { loadFields, loadQuery, saveFields, saveQuery } from './draft.js'
 import { scan } from './fasta.js'
 import { Options } from './options.js'
+import { Organisms } from './organisms.js'
 import { biopython, commandLine, curl } from './snippets.js'
 import { OwnSubjects } from './subjects.js'
 
@@ -52,6 +53,10 @@ const state = {
 }
 const options = new Options($('options'), changed)
 const own = new OwnSubjects(() => state.loaded && offer())
+const organisms = new Organisms(
+  () => ({ names: state.chosen, molecule: program()?.database ?? '' }),
+  () => state.loaded && changed(),
+)
 const program = () => state.programs.find(one => one.name === state.program)
 const flags = () => new Set((program()?.options ?? []).filter(option => option.flag).map(option => option.name))
 const source = () => state.file ?? $('query').value
@@ -380,6 +385,7 @@ $('db-filter').addEventListener('input', paintDatabases)
 function search() {
   const found = { program: state.program, database: [...state.chosen], options: options.values() }
   if (own.on) delete found.database
+  else Object.assign(found, organisms.values)
   const one = task()
   if (one && (state.task || program().tasks.length > 1)) found.task = one.name
   const loc = $('query-loc').value.trim()
@@ -419,6 +425,7 @@ const keepFields = debounce(200, () =>
     task: state.task,
     databases: [...state.chosen],
     own: own.draft,
+    organisms: organisms.values,
     options: options.raw,
     loc: $('query-loc').value,
     title: $('title').value,
@@ -434,12 +441,14 @@ function changed() {
   $('submit').setAttribute('aria-disabled', String(why.length > 0 || state.busy))
   const text = state.busy ? 'Submitting…' : why.length ? why[0][0] : 'Ready. You can also press Ctrl + Enter.'
   if ($('why').textContent !== text) $('why').textContent = text
+  show($('organism-box'), !own.on && state.databases?.some(one => state.chosen.has(one.name) && one.taxonomy))
   const given = Object.entries(options.values())
   show($('reset-options'), given.length > 0)
   const rows = [
     ['Query', state.seen?.count ? `${plural(state.seen.count, 'sequence')}, ${letters(state.seen.letters, state.seen.molecule)}` : '–'],
     ['Program', state.program ? `${state.program}${task() && task().name !== state.program ? ` (${task().name})` : ''}` : '–'],
     ['Database', own.on ? own.text() : [...state.chosen].join(', ') || '–'],
+    ...(organisms.text && !own.on ? [['Organisms', organisms.text]] : []),
     ['Options', given.length ? given.map(([name, value]) => `${name} ${value}`).join(', ') : 'all at their defaults'],
   ]
   $('summary').replaceChildren(...rows.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]))
@@ -577,6 +586,10 @@ async function again(id) {
   })
   const came = (wanted.database ?? []).some(name => name.startsWith('subjects-')) // not kept as they came
   own.restore({ on: came })
+  organisms.restore({
+    organisms: (job.organisms ?? []).map(taxon => taxon.asked),
+    exclude_organisms: (job.exclude_organisms ?? []).map(taxon => taxon.asked),
+  })
   options.raw = Object.fromEntries(
     Object.entries(wanted.options ?? {}).map(([name, value]) => [
       name,
@@ -639,6 +652,7 @@ async function begin() {
       chosen: new Set(from.getAll('database').length ? from.getAll('database') : (fields.databases ?? [])),
     })
     own.restore(fields.own)
+    organisms.restore(fields.organisms)
     options.raw = fields.options ?? {}
     $('query-loc').value = fields.loc ?? ''
     $('title').value = fields.title ?? ''

@@ -15,7 +15,18 @@ export function commandLine(search, fileName, flags) {
     else if (value === false && flags.has(name)) continue
     else words.push(`-${name}`, quote(Array.isArray(value) ? value.join(',') : String(value)))
   }
-  return words.join(' ')
+  const limits = limited(search)
+  return words.join(' ') + (limits ? `\n# ${limits}: BLAST+ takes ids only, which the page of the search shows in its command` : '')
+}
+const ID = /\(taxid:(\d+)\)$|^(\d+)$/
+const limited = ({ organisms: only = [], exclude_organisms: without = [] }) =>
+  [only.length ? `only ${only.join(', ')}` : '', without.length ? `not ${without.join(', ')}` : ''].filter(Boolean).join('; ')
+// The same as NCBI's protocol has it; nothing where a name has no id beside it.
+function entrez({ organisms: only = [], exclude_organisms: without = [] }) {
+  const terms = names => names.map(name => ID.exec(name)).map(match => match && `txid${match[1] ?? match[2]}[ORGN]`)
+  const [kept, left] = [terms(only), terms(without)]
+  if ([...kept, ...left].includes(null)) return ''
+  return `${kept.join(' OR ') || 'all[filter]'}${left.map(term => ` NOT ${term}`).join('')}`
 }
 
 export function curl(search, address, fileName, tokens) {
@@ -54,6 +65,9 @@ export function biopython(search, address, fileName, tokens) {
   const left = []
   if (search.program === 'blastn' && (search.task ?? 'megablast') === 'megablast') values.push('    megablast=True,')
   else if (search.task && search.task !== search.program) left.push(`-task ${search.task}`)
+  const limits = limited(search)
+  if (limits && entrez(search)) values.push(`    entrez_query=${python(entrez(search))},`)
+  else if (limits) left.push(limits)
   const { gapopen, gapextend } = search.options
   for (const [name, value] of Object.entries(search.options)) {
     if (name === 'gapopen' || name === 'gapextend') continue
