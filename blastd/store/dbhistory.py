@@ -6,6 +6,7 @@ from datetime import datetime
 from blastd.clock import from_ms, to_ms
 from blastd.core.ids import Owner
 from blastd.core.model import Frozen
+from blastd.store import events
 
 ADD = """INSERT INTO database_history (name, molecule, at, kind, owner, task_id, fingerprint, detail)
          VALUES (:name, :molecule, :now, :kind, :owner, :task_id, :fingerprint, :detail)"""
@@ -44,7 +45,9 @@ def add(
     fingerprint: str = "",
     detail: str = "",
 ) -> None:
-    """Add a line."""
+    """Add a line, and the event that tells of it."""
+    data = {"name": name, "molecule": molecule, "task_id": task_id, "fingerprint": fingerprint, "detail": detail}
+    events.add_of_database(db, f"database_{kind}", owner, now, data, failed=kind == "update_failed")
     values = {"name": name, "molecule": molecule, "kind": kind, "owner": owner, "now": to_ms(now), "task_id": task_id}
     db.execute(ADD, values | {"fingerprint": fingerprint, "detail": detail})
 

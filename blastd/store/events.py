@@ -6,6 +6,7 @@ The log is the truth; the Feed is a hint without content, so a missed or doubled
 import asyncio
 import sqlite3
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -20,6 +21,8 @@ AFTER_JOB = "SELECT * FROM event WHERE job_id = :job_id AND event_id > :after OR
 ALL_OF_JOB = "SELECT * FROM event WHERE job_id = :job_id ORDER BY event_id"
 KINDS = "SELECT kind, count(*) AS number, max(event_id) AS last FROM event WHERE event_id > :after GROUP BY kind"
 FORGET = "DELETE FROM event WHERE job_id = :job_id"
+FORGET_OLD = """DELETE FROM event WHERE event_id IN
+                (SELECT event_id FROM event WHERE job_id = '' AND at < :before ORDER BY event_id LIMIT :limit)"""
 LAST = "SELECT coalesce(max(event_id), 0) FROM event"
 ADD = """INSERT INTO event (job_id, owner, at, kind, status, phase, data)
          VALUES (:job_id, :owner, :now, :kind, :status, :phase, :data)"""
@@ -66,6 +69,20 @@ def after(
     values = {"after": event_id, "job_id": job_id, "owner": owner, "limit": limit}
     text = AFTER_JOB if job_id is not None else AFTER_OWNER if owner is not None else AFTER_ALL
     return [event_from(row) for row in db.execute(text, values)]
+
+
+def add_of_database(
+    db: sqlite3.Connection, kind: str, owner: Owner, now: datetime, data: dict[str, Any], *, failed: bool
+) -> None:
+    """Add an event of the catalogue, which is of no job: its job id is empty."""
+    end = "failed" if failed else "completed"
+    values = {"job_id": "", "owner": owner, "now": to_ms(now), "kind": kind, "status": end, "phase": end}
+    db.execute(ADD, values | {"data": dump(data)})
+
+
+def forget_of_databases(db: sqlite3.Connection, before: datetime, limit: int) -> int:
+    """Forget up to *limit* events of the catalogue from before a time; returns how many went."""
+    return db.execute(FORGET_OLD, {"before": to_ms(before), "limit": limit}).rowcount
 
 
 def kinds_after(db: sqlite3.Connection, event_id: int) -> tuple[dict[str, int], int]:

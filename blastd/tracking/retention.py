@@ -11,7 +11,7 @@ from blastd.clock import Clock, to_ms
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job
 from blastd.metrics import Metrics
-from blastd.store import dbhistory, dbtasks, jobs, leftovers, removal, usage
+from blastd.store import dbhistory, dbtasks, events, jobs, leftovers, removal, usage
 from blastd.store.files import Files
 from blastd.store.files import remove as remove_path
 from blastd.store.sqlite import Store, shrink
@@ -119,6 +119,7 @@ class Retention:
             lambda db: usage.forget(db, now, OLD_ROWS),
             lambda db: dbtasks.forget(db, told, OLD_ROWS),
             lambda db: dbhistory.forget(db, history, OLD_ROWS),
+            lambda db: events.forget_of_databases(db, told, OLD_ROWS),
             lambda db: shrink(db, VACUUM_PAGES),
         )
         for work in works:

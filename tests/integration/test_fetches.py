@@ -62,6 +62,12 @@ async def test_D07_a_database_is_listed_fetched_searched_and_brought_up_to_date(
         assert await versions_found(service) == ["v2", "v2"]
         kinds = [line["kind"] for line in (await service.get(f"{DATABASES}/{NAME}/history")).json["history"]]
         assert kinds == ["updated", "fetched"]
+        told = (await service.get("/api/blast/events")).json["events"]
+        of_databases = [(one["kind"], one["data"]["name"]) for one in told if not one["job_id"]]
+        assert of_databases == [("database_fetched", NAME), ("database_updated", NAME)]
+        assert (
+            'blastd_database_tasks_total{kind="update",outcome="completed"} 1.0' in (await service.get("/metrics")).text
+        )
         await eventually(lambda: nothing_left(service))
 
 
@@ -421,3 +427,13 @@ async def _is_here(service: Service) -> bool:
 
 async def _knows_taxa(service: Service) -> bool:
     return bool((await service.get("/api/blast/taxonomy")).json["source"] == "taxdump")
+
+
+async def test_Y06_a_fetch_that_does_not_fit_is_refused_before_its_first_byte(tmp_path: Path, source: Mirror) -> None:
+    records = [one for one in json.loads((source.folder / LIST).read_text()) if one["dbname"] == NAME]
+    mirror.describe(source.folder, records[0] | {"bytes-total": 10**15})
+    async with fetching(tmp_path, ncbi(source), retention__disk_floor_bytes=1 << 20) as service:
+        task = await ended(service, await fetch(service), "failed")
+        assert (task["error_code"], f"{10**15:,}"[:9] in task["error"]) == ("disk_full", True), task["error"]
+        assert not source.asked[FIRST]
+        await eventually(lambda: nothing_left(service))

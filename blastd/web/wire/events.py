@@ -17,7 +17,11 @@ class EventsQuery(Request, frozen=True, kw_only=True):
 
 
 class EventView(Wire, frozen=True, kw_only=True):
-    """One change of a job. `job` is the row as it is now, null once it was removed."""
+    """One change of a job. `job` is the row as it is now, null once it was removed.
+
+    Changes of the catalogue (`database_updated`, `database_update_failed` and others) are of no job: their `job_id` is empty,
+    and `data` names the database.
+    """
 
     event_id: int
     job_id: str
