@@ -134,6 +134,8 @@ def turns_of(settings: Settings, clock: Clock) -> Turns:
 
 async def _guard(settings: Settings, store: Store) -> None:
     """Raise ConfigError if other machines reach the service and nobody needs a token."""
+    if settings.access.proxy_addresses:
+        return
     if not settings.server.loopback and not await store.read(lambda db: tokens.list_all(db, limit=1)):
         raise ConfigError(
             f"server.listen: {settings.server.listen} can be reached from other machines, and there is no token. "

@@ -4,6 +4,7 @@ The descriptions of the keys are repeated in `config/blastd.toml` (a test compar
 What a setting does is left to the module that takes its section.
 """
 
+from blastd.config.access import AccessSettings
 from blastd.config.base import Secret
 from blastd.config.cluster import AzureSettings, KubernetesSettings, Toleration
 from blastd.config.load import DEFAULT_STATE, KEYS, SECTIONS, Loaded, gather, load, shown
@@ -26,6 +27,7 @@ __all__ = [
     "DEFAULT_STATE",
     "KEYS",
     "SECTIONS",
+    "AccessSettings",
     "AzureSettings",
     "BlastSettings",
     "DatabasesSettings",

@@ -1,6 +1,7 @@
 """Gather the settings from defaults, file, environment and flags, and every fault of them at once."""
 
 import difflib
+import ipaddress
 import json
 import re
 import tomllib
@@ -26,8 +27,9 @@ KEYS: dict[str, Any] = {
 }
 
 
-SECRET_KEYS = ("azure.connection_string", "webhooks.secret")
+SECRET_KEYS = ("azure.connection_string", "webhooks.secret", "access.proxy_secret")
 DEFAULT_STATE = "the default of this user"
+SHORTEST_SECRET = 16
 LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):\d{1,5}")
 
 
@@ -202,6 +204,7 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.kubernetes.enabled and not settings.kubernetes.image:
         faults.append("kubernetes.image: name an image with python3 and BLAST+; the Dockerfile builds one")
     faults += _wrong_sources(settings)
+    faults += _wrong_access(settings)
     if settings.kubernetes.cache == "pvc" and not settings.kubernetes.cache_claim:
         faults.append("kubernetes.cache_claim: name the PersistentVolumeClaim, or choose another kubernetes.cache")
     if settings.kubernetes.cache == "ephemeral" and not settings.kubernetes.cache_bytes:
@@ -213,6 +216,28 @@ def _contradictions(settings: Settings) -> list[str]:
             faults.append(f"webhooks.secret: {error}")
     elif settings.webhooks.secret_file is not None:
         faults.append(f"webhooks.secret_file: {settings.webhooks.secret_file} is empty")
+    return faults
+
+
+def _wrong_access(settings: Settings) -> list[str]:
+    """Return the faults of signing in by a proxy."""
+    faults, access = [], settings.access
+    for address in access.proxy_addresses:
+        try:
+            ipaddress.ip_network(address, strict=False)
+        except ValueError:
+            faults.append(
+                f"access.proxy_addresses: {address!r} is no address and no network, such as 10.0.0.5 or 10.0.0.0/24"
+            )
+    if access.proxy_addresses and len(access.proxy_secret.reveal()) < SHORTEST_SECRET:
+        faults.append(
+            f"access.proxy_addresses: a proxy that signs people in needs a secret of {SHORTEST_SECRET} bytes or more: set "
+            "access.proxy_secret_file or BLASTD_ACCESS__PROXY_SECRET"
+        )
+    if access.proxy_secret and not access.proxy_addresses:
+        faults.append(
+            "access.proxy_secret: name the proxy in access.proxy_addresses, too; without it nobody is believed"
+        )
     return faults
 
 

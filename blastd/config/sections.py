@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from blastd.config.access import AccessSettings
 from blastd.config.base import GIB, MIB, STORE_NAME, Seconds, Secret, SettingsSection, about
 from blastd.config.cluster import AzureSettings, KubernetesSettings
 from blastd.core.intervals import Intervals
@@ -347,5 +348,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracking: TrackingSettings = TrackingSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
     azure: AzureSettings = AzureSettings()
+    access: AccessSettings = AccessSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -1,7 +1,7 @@
 """The use cases of jobs that were submitted: list, show, wait, cancel, retry, delete, events, logs.
 
 Every read asks the tracker for a look first, which waits for an engine at most a quarter of a second. Whose jobs are
-seen is decided here, by `Identity.scope`: somebody else's job is NotFound.
+seen is decided here, by `Identity.reads` and a link's job, and whose are changed by `Identity.scope`: any other is NotFound.
 """
 
 import asyncio
@@ -59,9 +59,9 @@ class Jobs:
     # ------------------------------------------------------------------ reading
     async def page(self, who: Identity, wanted: JobFilter, cursor: str | None, limit: int) -> JobListing:
         """Return a page of the jobs that *who* sees, active ones looked at before. Raises Invalid, Forbidden."""
-        if wanted.owner is not None and not who.admin and wanted.owner != who.owner:
+        if wanted.owner is not None and who.reads is not None and wanted.owner != who.owner:
             raise Forbidden("Only admins may list the jobs of other owners.")
-        scope = who.scope if wanted.owner is None else wanted.owner
+        scope = who.reads if wanted.owner is None else wanted.owner
         seen = JobFilter(**{name: getattr(wanted, name) for name in wanted.__struct_fields__} | {"owner": scope})
         after = _cursor(cursor)
 
@@ -82,6 +82,11 @@ class Jobs:
 
     async def find(self, who: Identity, text: str) -> Job:
         """Return the job of an id, short id or unique prefix as the row has it. Raises NotFound, Ambiguous, Expired."""
+        digits = parse_prefix(text)
+        return await self._store.read_few(lambda db: _readable(db, digits, who))
+
+    async def own(self, who: Identity, text: str) -> Job:
+        """Return the job of an id if *who* may change it. Raises NotFound, Ambiguous, Expired."""
         digits = parse_prefix(text)
         return await self._store.read_few(lambda db: jobs.resolve(db, digits, who.scope))
 
@@ -104,7 +109,7 @@ class Jobs:
         digits = parse_prefix(text)
 
         def read(db: sqlite3.Connection) -> JobParts:
-            return _parts(db, self._as_known(jobs.resolve(db, digits, who.scope)))
+            return _parts(db, self._as_known(_readable(db, digits, who)))
 
         return await self._store.read_few(read)
 
@@ -188,7 +193,7 @@ class Jobs:
     async def cancel(self, who: Identity, text: str) -> Job:
         """Order the end of a job; repeating is harmless. Raises Conflict for one that completed or failed."""
         for _ in range(TRIES):
-            job = await self.find(who, text)
+            job = await self.own(who, text)
             if job.status is Status.CANCELLED or job.phase is Phase.CANCELLING:
                 return job
             now = self._clock.now()
@@ -204,7 +209,7 @@ class Jobs:
     async def retry(self, who: Identity, text: str) -> Job:
         """Open a failed or cancelled job again, as a new attempt that keeps finished units. Raises Conflict."""
         for _ in range(TRIES):
-            job = await self.find(who, text)
+            job = await self.own(who, text)
             moved = await self._reopen(job, self._clock.now())
             if moved is not Missed.LOST:
                 self._tracker.follow(moved.job_id)
@@ -228,13 +233,20 @@ class Jobs:
 
     async def delete(self, who: Identity, text: str) -> tuple[JobId, int]:
         """Remove an ended job and its files for good; returns its id and bytes freed. Raises Conflict while it is active."""
-        job = await self.find(who, text)
+        job = await self.own(who, text)
         if not job.status.terminal:
             raise Conflict("The job has not ended: cancel it first, then delete it.", status=job.status)
         freed = await remove(self._store, self._files, self._clock, job, "deleted")
         if await self._store.read_few(lambda db: jobs.get(db, job.job_id)) is not None:
             raise Conflict("The job has just been opened again.")
         return job.job_id, freed
+
+
+def _readable(db: sqlite3.Connection, digits: str, who: Identity) -> Job:
+    """Return the job of an id or prefix that *who* may read. Raises NotFound, Ambiguous, Expired."""
+    if who.shared is not None and who.shared.replace("-", "").startswith(digits):
+        return jobs.resolve(db, parse_prefix(who.shared), None)
+    return jobs.resolve(db, digits, who.reads)
 
 
 def _parts(db: sqlite3.Connection, job: Job) -> JobParts:

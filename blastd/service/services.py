@@ -35,6 +35,7 @@ from blastd.service.search.checks import Checks, CommandLines, command_lines
 from blastd.service.search.reuse import Reuse
 from blastd.service.search.subjects import Subjects
 from blastd.service.search.submit import Submit
+from blastd.service.shares import Shares
 from blastd.service.system import SIZE_SECONDS, Component, System
 from blastd.service.taxonomy.taxa import Taxa
 from blastd.service.webhooks import Webhooks
@@ -127,8 +128,9 @@ class Services:
         )
         self.makings, self.offers, self.fetches = makings, offers, fetches
         self.changes = Changes(databases=databases, store=store, files=files, clock=clock, chance=chance)
-        self.access = Access(store, clock, loopback=settings.server.loopback)
+        self.access = Access(store, clock, settings.access, loopback=settings.server.loopback)
         self.jobs = Jobs(store, files, tracker, clock, self.stopping)
+        self.shares = Shares(store, self.jobs, clock)
         intact = Intact()
         self.results = Results(
             store=store,

@@ -17,6 +17,7 @@ from blastd.web import (
     ncbi,
     query_tables,
     results,
+    shares,
     sources,
     submit,
     system,
@@ -36,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
     *jobs.ROUTES,
     *results.ROUTES,
     *query_tables.ROUTES,
+    *shares.ROUTES,
     *events.ROUTES,
     *sources.ROUTES,
     *databases.ROUTES,
@@ -86,6 +88,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app[NOWHERE] = pages.nowhere
     app.router.add_routes(page_routes(pages))
     app.router.add_routes(ncbi.routes())
+    app.router.add_get("/share/{key}", shares.open_share)
     app.on_response_prepare.append(finish_headers)
     return app
 

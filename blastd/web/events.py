@@ -104,14 +104,14 @@ async def get_job_events(request: web.Request) -> web.StreamResponse:
     job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
     after = begin(request, query)
     if wants_stream(request):
-        return await stream(request, request[IDENTITY].scope, job.job_id, after or 0)
-    return await page(request, request[IDENTITY].scope, job.job_id, after or 0, query.limit)
+        return await stream(request, None, job.job_id, after or 0)  # it was looked for as who asks may read it
+    return await page(request, None, job.job_id, after or 0, query.limit)
 
 
 async def get_events(request: web.Request) -> web.StreamResponse:
     """Answer the events of all jobs; a stream begins now unless it is told where."""
     query = wire.decode_query(wire.EventsQuery, request.query, request.query.items())
-    after, scope = begin(request, query), request[IDENTITY].scope
+    after, scope = begin(request, query), request[IDENTITY].reads
     if wants_stream(request):
         start = await request.app[SERVICES].jobs.last_event() if after is None else after
         return await stream(request, scope, None, start)

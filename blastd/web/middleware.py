@@ -15,9 +15,9 @@ from structlog.contextvars import bound_contextvars
 from blastd.core import ncbi
 from blastd.errors import BadRequest, Forbidden, Unauthorized
 from blastd.service import Services
-from blastd.service.access import Identity
+from blastd.service.access import Identity, JobLink, ProxyClaim
 from blastd.web.problems import REQUEST_ID, STARTED, Handler, new_id
-from blastd.web.session import SAFE_METHODS, loopback_host, session_token
+from blastd.web.session import SAFE_METHODS, link_of, loopback_host, session_token
 from blastd.web.stalls import STALLS
 
 SERVICES = web.AppKey("services", Services)
@@ -29,6 +29,9 @@ NCBI_PATHS = frozenset(
     {"/blast/Blast.cgi", "/Blast.cgi", "/cgi-bin/blast.cgi", "/ncbi/{key}/Blast.cgi", "/ncbi/{key}/blast/Blast.cgi"}
 )
 """The last two hold a key, for clients that can be given an address and nothing else."""
+JOB_PATH = "/api/blast/jobs/{id}"
+LINK_HEADER = "X-Blastd-Share"
+PROXY_SECRET_HEADER = "X-Blastd-Proxy-Secret"  # noqa: S105  # the name of a header
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NCBI_CHANGES = frozenset({"put", "delete"})
 SECURITY_HEADERS = {
@@ -117,10 +120,10 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             text, ambient = _ncbi_key(request, text, ambient=ambient)
             if text is None and request.method == "POST" and await request.app[SERVICES].access.tokens_on():
                 return await handler(request)  # the key may stand in the body, where `web.ncbi` looks for it
-        who = await request.app[SERVICES].access.identify(text)
+        who = await request.app[SERVICES].access.identify(text, _claim(request, text), _link(request, path))
         if who.surface is not None and path not in NCBI_PATHS:
             raise Forbidden(NARROW)
-        if who.token_id is None:
+        if who.token_id is None and not who.proxied:
             _check_host(request)
         if ambient and changes_state(request) and from_other_site(request):
             raise Forbidden(CROSS_SITE)
@@ -128,6 +131,30 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         with bound_contextvars(owner=who.owner):
             return await handler(request)
     return await handler(request)
+
+
+def _link(request: web.Request, path: str) -> JobLink | None:
+    """Return a link to a search, on the routes that read one: links open nothing else."""
+    reads = request.method in SAFE_METHODS or (request.method == "POST" and path == JOB_PATH + "/results")
+    if not reads or not (path == JOB_PATH or path.startswith(JOB_PATH + "/")):
+        return None
+    text = request.headers.get(LINK_HEADER) or link_of(request)
+    return JobLink(text=text, asked=request.match_info["id"].replace("-", "").lower()) if text else None
+
+
+def _claim(request: web.Request, text: str | None) -> ProxyClaim | None:
+    """Return what a proxy says of who was signed in; a token of ours that was sent as Bearer counts more."""
+    settings = request.app[SERVICES].settings.access
+    bearer = request.headers.get("Authorization", "").lower().startswith("bearer")
+    if not settings.proxy_addresses or (bearer and text is not None):
+        return None
+    groups = ",".join(request.headers.getall(settings.proxy_groups_header, ()))
+    return ProxyClaim(
+        address=request.remote or "",
+        secret=request.headers.get(PROXY_SECRET_HEADER, ""),
+        users=tuple(request.headers.getall(settings.proxy_user_header, ())),
+        groups=tuple(group.strip() for group in groups.split(",")),
+    )
 
 
 def _ncbi_key(request: web.Request, text: str | None, *, ambient: bool) -> tuple[str | None, bool]:

@@ -90,7 +90,7 @@ async def cancel_results(request: web.Request) -> web.Response:
     """Stop the making of a file; harmless when none is made."""
     query = wire.decode_query(wire.ResultsQuery, request.query, request.query.items())
     services = request.app[SERVICES]
-    job = await services.jobs.get(request[IDENTITY], request.match_info["id"])
+    job = await services.jobs.own(request[IDENTITY], request.match_info["id"])
     form, header = chosen_format(request, query)
     fields = tuple(query.fields.replace(",", " ").split()) if query.fields is not None else None
     services.results.cancel_making(job, ResultRequest(format=form, header=header, fields=fields, query=query.query))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 COOKIE = "blastd_session"
+LINK_COOKIE = "blastd_share"
 CSRF_HEADER = "X-Requested-With"
 CSRF_VALUE = "blastd"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -24,6 +25,18 @@ def session_token(request: web.Request) -> str | None:
     """Return the token in the session cookie, None when there is none of the right form."""
     value = request.cookies.get(COOKIE, "")
     return value if TOKEN.fullmatch(value) else None
+
+
+def link_of(request: web.Request) -> str | None:
+    """Return the text of the link through which this browser came to the search of the address, None without one."""
+    value = request.cookies.get(LINK_COOKIE, "")
+    return value if TOKEN.fullmatch(value) else None
+
+
+def set_link(response: web.StreamResponse, request: web.Request, text: str, path: str) -> None:
+    """Remember a link for addresses under *path*, those of its search, until the browser is closed."""
+    secure = request.secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+    response.set_cookie(LINK_COOKIE, text, path=path, httponly=True, samesite="Strict", secure=secure)
 
 
 def same_site(request: web.Request) -> bool:

@@ -1,6 +1,6 @@
 // The answer of a search in one sentence, as the service writes it: its numbers lead to the queries that they count.
 
-import { api, count, h, show, url } from './base.js'
+import { api, byLink, count, h, show, url } from './base.js'
 
 const place = program => `blastd-good-${program === 'blastn' ? 'nucleotide' : 'protein'}`
 
@@ -71,7 +71,7 @@ export class Answer {
     this.box.replaceChildren(
       found.complete ? '' : 'So far: ',
       ...found.parts.map(part),
-      found.limit_reached
+      found.limit_reached && !byLink
         ? h('span', {}, ' ', h('a', { href: url(`/search?from=${job.job_id}&more=1`) }, `Search again with ${count(found.more)}`), '.')
         : '',
       found.queries > 1 ? this.rule() : '',

@@ -50,7 +50,11 @@ export class Problem extends Error {
   }
 }
 const headers = { 'X-Requested-With': 'blastd', Accept: 'application/json' }
+// Whether this page was reached through a link to one search: then nobody needs to be signed in.
+export const byLink = new URLSearchParams(location.search).has('shared')
 export function toLogin() {
+  if (byLink) return
+
   location.assign(url('/login?next=') + encodeURIComponent(location.pathname + location.search))
 }
 /**

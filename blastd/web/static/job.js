@@ -9,6 +9,7 @@ import {
   announce,
   api,
   ask,
+  byLink,
   chip,
   copy,
   count,
@@ -38,6 +39,7 @@ import { downloads, logs, methods, organismsText } from './outputs.js'
 import { plots } from './plots.js'
 import { Queries } from './queries.js'
 import { EMPTY as ALL_QUERIES, queryTable } from './query_table.js'
+import { shareDialog, shownByLink } from './share.js'
 import { timeline } from './timeline.js'
 
 const ident = $('job').dataset.id
@@ -118,6 +120,7 @@ const MUST_FAIL_AGAIN = new Set(['bad_input', 'engine_error', 'database_error'])
 const retryHelps = job => job.status !== 'failed' || !MUST_FAIL_AGAIN.has(job.error_code)
 const edit = kind => h('a', { class: kind, href: url(`/search?from=${state.job.job_id}`) }, 'Edit and resubmit')
 function paintActions() {
+  if (byLink) return
   const can = actionsOf(state.job)
   const key = JSON.stringify([can, retryHelps(state.job)])
   if (state.actionKey === key) return
@@ -129,6 +132,7 @@ function paintActions() {
       ...(retryHelps(state.job)
         ? [can.retry ? button('Retry', 'retry', 'primary') : '', can.edit ? edit('button') : '']
         : [can.edit ? edit('button primary') : '', can.retry ? button('Retry', 'retry') : '']),
+      h('button', { type: 'button', on: { click: () => shareDialog(state.job) } }, 'Share'),
       can.delete ? button('Delete', 'delete', 'danger') : '',
     ].filter(Boolean),
   )
@@ -190,7 +194,7 @@ function paintState() {
 }
 function paintNotes() {
   const { job } = state
-  const notes = []
+  const notes = byLink ? [shownByLink] : []
   if (job.status === 'failed' || (job.error && ACTIVE.has(job.status)))
     notes.push(
       h(
@@ -448,13 +452,15 @@ function gone(error) {
   show($('loaded'), false)
   show($('missing'))
   const title =
-    error.status === 410
-      ? 'This job is gone'
-      : error.status === 404
-        ? 'There is no such job'
-        : error.status === 409
-          ? 'More than one job begins like this'
-          : "This job can't be shown now"
+    byLink && error.status === 401
+      ? 'This link has ended'
+      : error.status === 410
+        ? 'This job is gone'
+        : error.status === 404
+          ? 'There is no such job'
+          : error.status === 409
+            ? 'More than one job begins like this'
+            : "This job can't be shown now"
   $('missing').replaceChildren(h('h1', {}, title), h('p', {}, error.message), h('p', {}, h('a', { href: url('/jobs') }, 'All jobs')))
 }
 async function begin() {

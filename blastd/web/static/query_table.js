@@ -1,6 +1,6 @@
 // One row a query: its best hit, how good that is, and what to look after. Sorted, filtered and paged by the service.
 
-import { announce, api, count, debounce, evalue, fixed, h, plural, s, show, url } from './base.js'
+import { announce, api, byLink, count, debounce, evalue, fixed, h, plural, s, show, url } from './base.js'
 import { chosenRule } from './answer.js'
 
 const PAGE = 500
@@ -168,7 +168,7 @@ export function queryTable(panel, context) {
     const whole = total > 0 && !partial && !memory.q
     const search = more => url(`/search?from=${job.job_id}&${values}${more}`)
     again.replaceChildren(
-      ...(whole && narrowed.length
+      ...(whole && narrowed.length && !byLink
         ? [
             h('a', { class: 'button small', href: search('') }, `Search ${total === 1 ? 'this one' : `these ${count(total)}`} again`),
             job.program === 'blastn' && job.task !== 'blastn'

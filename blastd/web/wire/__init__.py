@@ -68,6 +68,7 @@ from blastd.web.wire.results import (
     SubjectView,
     TaxonomyQuery,
 )
+from blastd.web.wire.shares import NewShareView, ShareBody, ShareList, ShareView
 from blastd.web.wire.sources import (
     AvailableQuery,
     FetchBody,
@@ -135,6 +136,7 @@ __all__ = [
     "Me",
     "MoleculeQuery",
     "Moment",
+    "NewShareView",
     "NoQuery",
     "OfferList",
     "OfferView",
@@ -163,6 +165,9 @@ __all__ = [
     "SearchBody",
     "SearchView",
     "SearchedDatabase",
+    "ShareBody",
+    "ShareList",
+    "ShareView",
     "StatisticsQuery",
     "StatisticsView",
     "StepView",
