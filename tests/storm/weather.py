@@ -44,7 +44,7 @@ class Weather:
 
     def _hangup(self, gust: Gust) -> None:
         """Change settings and have them read again."""
-        level = ("info", "warning")[gust.variant]
+        level = ("info", "debug")[gust.variant]  # a start tells its address as info
         self.config.write_text(f'[logging]\nlevel = "{level}"\n[limits]\nqueued_jobs_per_owner = {500 + gust.number}\n')
         assert self.daemon.process is not None
         self.daemon.process.send_signal(signal.SIGHUP)
