@@ -5,6 +5,7 @@ a search takes those beside its database, else those in a folder of the configur
 database: what they say decides the result. All functions block.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -84,6 +85,27 @@ def _first(folders: Sequence[Path], names: Sequence[str]) -> tuple[Part, ...]:
         if all(found):
             return tuple(each for each in found if each is not None)
     return ()
+
+
+def without_name(folder: Path, ids: Iterable[int]) -> list[int]:
+    """Return those of *ids* that taxdb in *folder* has no name for; all where there is no taxdb. Raises DatabaseBroken.
+
+    Layout of taxdb.bti: six numbers, then an id and an offset for each taxon, by id; big-endian, of 4 bytes.
+    """
+    path = folder / NAMES[1]
+    try:
+        if part(path) is None:
+            return sorted(ids)
+        index = path.read_bytes()
+    except OSError as error:
+        raise DatabaseBroken(f"{path.name} can't be read: {error.strerror}") from error
+    known = range((len(index) - 24) // 8)
+    lost = []
+    for taxid in sorted(ids):
+        at = bisect_left(known, taxid, key=lambda entry: int.from_bytes(index[24 + 8 * entry : 28 + 8 * entry], "big"))
+        if at == len(known) or int.from_bytes(index[24 + 8 * at : 28 + 8 * at], "big") != taxid:
+            lost.append(taxid)
+    return lost
 
 
 def named(file: Part) -> bool:

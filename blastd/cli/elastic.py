@@ -29,6 +29,7 @@ FORMATS = {
     "15": "json",
     "16": "xml2",
     "17": "sam",
+    "18": "organisms",
 }
 OURS = {
     "num_threads": "blastd uses the cores it has",

@@ -24,6 +24,7 @@ FORMATS = (
     "flat_letters",
     "asn1",
     "sam",
+    "organisms",
     "fasta",
 )
 OUTPUTS = ("table", "tsv", "json", "id")

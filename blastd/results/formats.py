@@ -33,6 +33,8 @@ class Format(Frozen, frozen=True, kw_only=True):
     header: bool = False
 
 
+ORGANISMS = 18
+"""BLAST+'s number of the report by organism: it leaves hits out, with exit code 0, whose organism taxdb does not name."""
 FORMATS: Mapping[str, Format] = {
     kind.name: kind
     for kind in (
@@ -96,6 +98,13 @@ FORMATS: Mapping[str, Format] = {
             media_type="text/plain; charset=utf-8",
             extension="sam",
             programs=("blastn",),
+        ),
+        Format(
+            name="organisms",
+            outfmt=ORGANISMS,
+            title="Hits by organism, as text",
+            media_type="text/plain; charset=utf-8",
+            extension="txt",
         ),
         Format(
             name="fasta",

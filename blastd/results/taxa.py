@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from blastd.core.model import Frozen
+from blastd.core.model import Frozen, Unit
+from blastd.core.tabular import COLUMN, cells, sections
 from blastd.core.taxa import Lineage, Taxon, common
+from blastd.results.assemble import result_units, stored_lines, stored_path
 from blastd.taxonomy import reading
 
 BY_QUERY = """SELECT query, taxids, sum(hsp = 1) AS hits, count(*) AS hsps, min(evalue) AS evalue, max(bit_score) AS bit_score
@@ -96,6 +98,18 @@ class _Sum:
 def ids_of(text: str) -> list[int]:
     """Return the taxonomy ids of a row of hits, each once."""
     return list(dict.fromkeys(int(one) for one in text.split(";") if one.isdigit() and one != "0"))
+
+
+def found_in(folder: Path, units: Sequence[Unit]) -> tuple[set[int], bool]:
+    """Return the taxonomy ids of all hits of stored tables, and whether each hit has some. Raises Damaged."""
+    ids, all_have = set[int](), True
+    for unit in result_units(units):
+        for section in sections(stored_lines(stored_path(folder, unit))):
+            for row in section.rows:
+                its = ids_of(cells(row)[COLUMN["staxids"]])
+                ids.update(its)
+                all_have = all_have and bool(its)
+    return ids, all_have
 
 
 def by_organism(index: Path, store: Path | None, query: int | None, limit: int, offset: int) -> TaxaReport:

@@ -1,6 +1,7 @@
 """Searches that are limited to organisms: by any name, of any rank, with the bytes of listing their ids by hand."""
 
 import asyncio
+import os
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ import taxopy
 from tests.databases import DB, LAMBDA_QUERY, make
 from tests.patience import eventually
 from tests.service import API, Service, serving
-from tests.taxonomy import TAXA, write_dump
+from tests.taxonomy import TAXA, write_blast, write_dump
 
 LITERAL = b"no_taxid_expansion" in subprocess.run(["blastn", "-help"], capture_output=True, check=True).stdout
 
@@ -289,3 +290,30 @@ async def test_D04_an_old_search_keeps_the_taxonomy_that_it_was_accepted_with(se
     _, newer = await table(service, all_subjects(), reuse=False)
     for row, name in ((job, "Homo sapiens"), (newer, "Homo novus")):
         assert name in [each["name"] for each in await report(service, row)]
+
+
+def report_of_blast(folder: Path, taxonomy: Path) -> bytes:
+    argv, environ = ["blastn", "-db", "mixed", "-outfmt", "18"], os.environ | {"BLASTDB": str(taxonomy)}
+    query = all_subjects().encode()
+    return subprocess.run(argv, input=query, cwd=folder, capture_output=True, check=True, env=environ).stdout
+
+
+async def test_the_report_of_blast_by_organism_is_its_own_and_never_leaves_hits_out(
+    folder: Path, tmp_path: Path
+) -> None:
+    """BLAST+ drops hits whose organism taxdb does not name, with exit code 0."""
+    named = tmp_path / "named"
+    named.mkdir()
+    write_blast(named, {**TAXA, 777777: (1, "", "Newcomer", "", "N/A", "N/A"), 1281: (2, "", "Old", "", "N/A", "N/A")})
+    async with serving(tmp_path / "state", [folder], databases__taxonomy_dir=named) as service:
+        _, job = await table(service, all_subjects())
+        answer = await service.get(f"{API}/{job['job_id']}/results?format=organisms")
+        assert answer.status == 200, answer.text
+        assert answer.body == report_of_blast(folder, named)
+        assert b"Newcomer" in answer.body
+        write_blast(named)
+        await service.post("/api/blast/databases/rescan")
+        _, job = await table(service, all_subjects(), reuse=False)
+        refused_format = await service.get(f"{API}/{job['job_id']}/results?format=organisms")
+        assert refused_format.status in (409, 422)
+        assert "1281, 777777" in refused_format.json["detail"]

@@ -9,7 +9,7 @@ import structlog
 from msgspec.structs import replace
 
 from blastd.aio import by_size, duty
-from blastd.blastplus import process
+from blastd.blastplus import organisms, process
 from blastd.blastplus.ids import Ids
 from blastd.blastplus.pins import Pins
 from blastd.blastplus.tools import Tools
@@ -19,9 +19,9 @@ from blastd.core.schedule import Piece, SlotLane
 from blastd.core.tabular import beside
 from blastd.durable import rename_unflushed
 from blastd.errors import DatabaseGone, Expired, StoreBroken, Unsupported
-from blastd.results import formats, hits, reformat, sequences
+from blastd.results import formats, hits, reformat, sequences, taxa
 from blastd.results.course import FormatCourse
-from blastd.results.formats import Format
+from blastd.results.formats import ORGANISMS, Format
 from blastd.results.sequences import Subject
 from blastd.service.results.request import PROJECTED, ReadyResult, held, shaped
 from blastd.store import artifacts, jobs
@@ -137,6 +137,8 @@ class ResultMaker:
         if wanted.kind.programs and ready.job.program not in wanted.kind.programs:
             raise Unsupported(f"BLAST+ writes {wanted.kind.name} for {', '.join(wanted.kind.programs)} only.")
         async with self._searched(ready, lane) as given:
+            if wanted.kind.outfmt == ORGANISMS:
+                await by_size(ready.stored_bytes, all_named, given)
             said = await reformat.make_format(
                 replace(given, course=course), outfmt, target, wanted.query, wanted.kind.words
             )
@@ -220,3 +222,15 @@ def _place(temporary: Path, final: Path, blocks: Iterator[bytes] | None) -> tupl
         formats.write_all(blocks, temporary)
     final.parent.mkdir(mode=0o700, exist_ok=True)
     return rename_unflushed(temporary, final)
+
+
+def all_named(given: reformat.Reformat) -> None:
+    """Raise Unsupported where BLAST+ would leave hits out of its report by organism: it names only what taxdb names."""
+    ids, all_have = taxa.found_in(given.folder, given.units)
+    lost = organisms.without_name(Path(given.placed.taxonomy), ids) if given.placed.taxonomy else sorted(ids)
+    if lost or not all_have:
+        which = f"those of taxonomy ids {', '.join(map(str, lost[:5]))}" if lost else "those without organism"
+        raise Unsupported(
+            f"BLAST+'s report by organism would leave hits out, {which}: taxdb (taxdb.btd, taxdb.bti) has no name for them. "
+            "Put a newer one beside the database and search again, or read /taxonomy of this job, which counts all."
+        )

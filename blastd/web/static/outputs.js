@@ -16,6 +16,7 @@ const FORMATS = [
   ['json', 'JSON', '-outfmt 15'],
   ['asn1', 'ASN.1 archive', '-outfmt 11: for blast_formatter'],
   ['sam', 'SAM', '-outfmt 17: for alignment viewers'],
+  ['organisms', 'By organism', '-outfmt 18: where taxdb names them all'],
   ['fasta', 'Hit sequences', 'FASTA of every subject found'],
 ]
 const FIELDS = 'qaccver saccver pident length mismatch gapopen qstart qend sstart send evalue bitscore'
