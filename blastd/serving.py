@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from blastd import signals, systemd
-from blastd.aio import DUTIES, FAVOURS, duty, owning_tasks
+from blastd.aio import DUTIES, FAVOURS, LABOURS, duty, owning_tasks
 from blastd.clock import SystemClock
 from blastd.config import KEYS, Settings
 from blastd.daemon import Parts, build, running
@@ -72,7 +72,7 @@ def _take_room() -> None:
         except (OSError, ValueError) as error:  # a system with a limit of its own under that of the process
             log.warning("descriptor_limit_not_raised", soft=soft, hard=hard, reason=str(error))
     try:
-        for pool in (DUTIES, FAVOURS):
+        for pool in (DUTIES, FAVOURS, LABOURS):
             pool.start()
     except OSError as error:
         raise ConfigError(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from blastd.aio import DUTIES, FAVOURS
+from blastd.aio import DUTIES, FAVOURS, LABOURS
 
 PATIENCE_SECONDS = 120.0
 """Longer than anything takes that a test waits for, on a busy machine with a slow disk."""
@@ -61,7 +61,7 @@ async def rest() -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             await asyncio.sleep(0)
-            if waited_for or DUTIES.at_work() or FAVOURS.at_work():
+            if waited_for or DUTIES.at_work() or FAVOURS.at_work() or LABOURS.at_work():
                 await asyncio.sleep(0.001)
             elif not ready:
                 return

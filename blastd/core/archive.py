@@ -1,6 +1,7 @@
 """Which members of an archive of a database are taken: plain files of that database or of the taxonomy, within bounds."""
 
 import re
+from collections.abc import Collection
 
 from blastd.core.model import Frozen
 
@@ -13,7 +14,14 @@ TAXDUMP = frozenset({
     "nodes.dmp", "names.dmp", "merged.dmp", "delnodes.dmp", "division.dmp", "gencode.dmp", "citations.dmp", "images.dmp",
     "gc.prt", "readme.txt",
 })  # fmt: skip
+PACKED = re.compile(r"\.(tar\.gz|tgz|tar\.xz|tar)$")
+VOLUME = re.compile(r"\.\d{2,3}$")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+
+
+def stems(database: str, archives: Collection[str]) -> frozenset[str]:
+    """Return what the files of a database begin with: its name, or that of an archive without its suffix and volume."""
+    return frozenset({database, *(VOLUME.sub("", PACKED.sub("", name)) for name in archives)})
 
 
 class ArchiveRefused(ValueError):
@@ -31,9 +39,9 @@ class ArchiveMember(Frozen, frozen=True, kw_only=True):
 class Bounds:
     """What is left of the bounds of one archive while its members come."""
 
-    def __init__(self, database: str, most_bytes: int) -> None:
-        """Take files of *database*, together at most *most_bytes*; an empty name means the taxonomy alone."""
-        self._database, self._left, self._names = database, most_bytes, set[str]()
+    def __init__(self, stems: Collection[str], most_bytes: int) -> None:
+        """Take files that begin with one of *stems*, together at most *most_bytes*; without any, the taxonomy alone."""
+        self._stems, self._left, self._names = tuple(stems), most_bytes, set[str]()
 
     def take(self, member: ArchiveMember) -> None:
         """Count a member in. Raises ArchiveRefused for one that is not taken."""
@@ -41,7 +49,9 @@ class Bounds:
         if not member.regular:
             raise ArchiveRefused(f"{member.name[:100]!r} is no plain file")
         if not NAME.fullmatch(name) or not self._wanted(name):
-            raise ArchiveRefused(f"{member.name[:100]!r} is no file of {self._database or 'the taxonomy'}")
+            raise ArchiveRefused(
+                f"{member.name[:100]!r} is no file of {' or '.join(sorted(self._stems)) or 'the taxonomy'}"
+            )
         if name in self._names:
             raise ArchiveRefused(f"{name} is in it twice")
         if len(self._names) >= MOST_MEMBERS:
@@ -52,6 +62,6 @@ class Bounds:
         self._left -= member.size
 
     def _wanted(self, name: str) -> bool:
-        if name in TAXONOMY or (not self._database and name in TAXDUMP):
+        if name in TAXONOMY or (not self._stems and name in TAXDUMP):
             return True
-        return bool(self._database) and (name.startswith((f"{self._database}.", f"{self._database}-")))
+        return name.startswith(tuple(f"{stem}{mark}" for stem in self._stems for mark in ".-"))

@@ -18,7 +18,7 @@ import msgspec
 
 from blastd.aio import duty, labour, offload
 from blastd.clock import Clock
-from blastd.core.archive import SLACK_BYTES, TAXONOMY
+from blastd.core.archive import SLACK_BYTES, TAXONOMY, stems
 from blastd.core.sources import TAXA
 from blastd.durable import flush, flush_folder
 from blastd.fetching.download import PlannedFile, Receiver, Room
@@ -153,9 +153,10 @@ class Fetch:
                 taxa = plan.offer.molecule == TAXA
                 told = 0 if taxa else plan.offer.bytes
                 most = OPTIONAL_BYTES if optional else (told or file.size * UNFOLDED * 4) + SLACK_BYTES
-                database = "" if optional or taxa else plan.offer.name
+                own = stems(plan.offer.name, [each.name for each in plan.files])
+                wanted = frozenset[str]() if optional or taxa else own
                 async with self._unpacking:
-                    await labour(unpack, archive, target, database, most, self._room.look)
+                    await labour(unpack, archive, target, wanted, most, self._room.look)
                 await duty(archive.unlink)
         if not optional:
             self._ready += 1

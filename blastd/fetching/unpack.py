@@ -11,7 +11,7 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Event
 from typing import IO
@@ -80,9 +80,9 @@ class _Unfolding(io.RawIOBase):
 
 
 def unpack(
-    archive: Path, folder: Path, database: str, most_bytes: int, room: Callable[[], None], stop: Event
+    archive: Path, folder: Path, stems: Collection[str], most_bytes: int, room: Callable[[], None], stop: Event
 ) -> list[str]:
-    """Unpack the files of *database* into *folder*, durably, and return their names; *room* raises where the disk gets full.
+    """Unpack the files that begin with *stems* into *folder*, durably, and return their names; *room* raises where the disk gets full.
 
     Raises FetchFailed for an archive that is not taken, with nothing left of it; DiskFull; Stopped when *stop* was set.
     """
@@ -94,7 +94,7 @@ def unpack(
             # headers and padding are a part of what unfolds, beside the files themselves
             unfolding = _Unfolding(plain, most_bytes + most_bytes // 8 + (16 << 20), stop)
             with tarfile.open(fileobj=unfolding, mode="r:", errorlevel=2) as tar:
-                names = _members(tar, unfolding, work, Bounds(database, most_bytes), stop, room)
+                names = _members(tar, unfolding, work, Bounds(stems, most_bytes), stop, room)
             unfolding.headers_left = None
             while unfolding.read(BLOCK):
                 pass  # to its end, where gzip keeps a checksum

@@ -22,7 +22,7 @@ from blastd.core.ids import Owner
 from blastd.core.program_table import WORDS
 from blastd.core.sources import TAXA, TAXDUMP, Offer
 from blastd.durable import flush_folder, of_machine
-from blastd.errors import BlastdError, Conflict, DatabaseBroken, Forbidden, Invalid, NotFound
+from blastd.errors import BlastdError, Conflict, DatabaseBroken, Exhausted, Forbidden, Invalid, NotFound
 from blastd.fetching.download import Room
 from blastd.fetching.faults import FetchFailed, Interrupted, SourceChanged
 from blastd.fetching.fetch import Fetch
@@ -210,7 +210,10 @@ class Fetches:
     async def _passing(self, task: DatabaseTask, error: Interrupted | OSError, before: int) -> BlastdError:
         """Return what a failure is to the one who carries tasks out."""
         if isinstance(error, OSError):
-            return of_machine(error) or FetchFailed(f"Its files can't be written: {error.strerror}.")
+            ours = of_machine(error)
+            if isinstance(ours, Exhausted):
+                return Passing(str(ours), ours.code)
+            return ours or FetchFailed(f"Its files can't be written: {error.strerror}.")
         came = await duty(progress_of, self._folder(task)) > before
         moved = came and error.code == Interrupted.code
         return Passing(str(error), error.code, error.after_seconds, moved=moved)
