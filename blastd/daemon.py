@@ -6,9 +6,10 @@ What opens last closes first, and no step of the way down is without a limit.
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from socket import socket
 
 import structlog
 from aiohttp import web
@@ -50,6 +51,7 @@ from blastd.tracking.retention import Retention
 from blastd.tracking.times import Times
 from blastd.tracking.tracker import Tracker
 from blastd.turns import Turns
+from blastd.web import listening
 from blastd.web.app import make_app, make_runner
 
 log = structlog.get_logger()
@@ -278,19 +280,22 @@ def _tracker(
 
 
 @asynccontextmanager
-async def running(parts: Parts) -> AsyncIterator[str]:
-    """Run the background work and serve HTTP during the block; gives the address. A root that ends or fails ends all.
+async def running(parts: Parts, inherited: Sequence[socket] = ()) -> AsyncIterator[str]:
+    """Run the background work and serve HTTP during the block, on *inherited* sockets if any; gives the address. A root that ends or fails ends all.
 
     Raises ConfigError when the address can't be listened on.
     """
     settings, services = parts.settings, parts.services
     runner = make_runner(make_app(services, settings))
     await runner.setup()
+    listens = False
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_root(work), name=name) for name, work in parts.roots.items()]
             tasks.append(group.create_task(_beat(parts.clock, parts.metrics), name="beat"))
-            yield await _listen(runner, settings)
+            url = await listening.listen(runner, settings.server, inherited)
+            listens = True
+            yield url
             services.stopping.set()
             await _drain(runner, settings.server.shutdown_seconds)
             for task in tasks:
@@ -298,6 +303,8 @@ async def running(parts: Parts) -> AsyncIterator[str]:
     finally:
         services.stopping.set()
         await runner.cleanup()
+        if listens:  # else the file is somebody else's
+            listening.close(settings.server, inherited)
 
 
 async def _engines(
@@ -365,22 +372,6 @@ async def _drain(runner: web.AppRunner, seconds: float) -> None:
             await runner.cleanup()
     except TimeoutError:
         log.warning("requests_cut_off")
-
-
-async def _listen(runner: web.AppRunner, settings: Settings) -> str:
-    """Accept requests, and return the address. Raises ConfigError."""
-    host, port = settings.server.address
-    site = web.TCPSite(runner, host, port, reuse_address=True)
-    try:
-        await site.start()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)  # asyncio's own text repeats the address
-        raise ConfigError(f"server.listen: can't listen on {host}:{port}: {reason}.") from error
-    bound = runner.addresses[0][1]
-    shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{bound}"
-    log.info("listening", url=url, host=host, port=bound)
-    return url
 
 
 async def _beat(clock: Clock, metrics: Metrics) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from blastd import signals, systemd
 from blastd.aio import DUTIES, FAVOURS, LABOURS, duty, owning_tasks
@@ -18,6 +19,7 @@ from blastd.daemon import Parts, build, running
 from blastd.errors import BlastdError, ConfigError
 from blastd.store import private
 from blastd.store.lock import try_hold
+from blastd.web import listening
 
 log = structlog.get_logger()
 
@@ -48,11 +50,14 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
 
     At a SIGHUP *reread* opens the log anew and reads the settings again, of which it applies those of the log.
     """
+    inherited = systemd.sockets(os.environ, os.getpid())
+    if (farthest := listening.reach(inherited)) is not None:
+        settings = replace(settings, server=replace(settings.server, listen=farthest))
     stop, hang_up = asyncio.Event(), asyncio.Event()
     signals.handle(asyncio.get_running_loop(), stop.set, hang_up.set)
     with only_one(settings.store.folder):
         _take_room()
-        async with build(settings, SystemClock()) as parts, running(parts), owning_tasks() as tasks:
+        async with build(settings, SystemClock()) as parts, running(parts, inherited), owning_tasks() as tasks:
             tasks.start("reload", _reload(parts, reread, hang_up))
             gc.collect()
             gc.freeze()  # what is here stays: looking through it again and again would hold up requests for 20 ms and more

@@ -1,4 +1,4 @@
-"""The service manager's notify protocol (sd_notify(3)): ready, stopping, watchdog. Without a manager nothing happens."""
+"""The service manager: ready, stopping, watchdog (sd_notify(3)), and sockets that it opened. Without one nothing happens."""
 
 import socket
 from collections.abc import Mapping
@@ -23,3 +23,18 @@ def watchdog_seconds(environ: Mapping[str, str]) -> float | None:
     """Return how often to send "WATCHDOG=1": half of what the manager allows (WATCHDOG_USEC); None without a watchdog."""
     allowed = environ.get("WATCHDOG_USEC", "")
     return int(allowed) / 2_000_000 if allowed.isdigit() and int(allowed) > 0 else None
+
+
+FIRST_SOCKET = 3
+"""Descriptor of the first socket that a manager hands over (sd_listen_fds(3))."""
+
+
+def sockets(environ: Mapping[str, str], pid: int) -> list[socket.socket]:
+    """Return the sockets that the manager opened for this process (LISTEN_PID, LISTEN_FDS); they are not handed on to children."""
+    count = environ.get("LISTEN_FDS", "")
+    if environ.get("LISTEN_PID") != str(pid) or not count.isdecimal():
+        return []
+    found = [socket.socket(fileno=FIRST_SOCKET + at) for at in range(int(count))]
+    for channel in found:
+        channel.set_inheritable(False)
+    return found

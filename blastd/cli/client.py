@@ -27,6 +27,7 @@ HELD_SECONDS = 9.0  # for which the service holds the answer while a format is m
 SILENT_SECONDS = 10.0  # until the user is told that there is no answer yet
 MOST_PAUSE_SECONDS = 3600.0  # of a Retry-After that is believed
 WHERE = "BLASTD_URL, --url or 'blastd login' name the service."
+SOCKET_FILE = "unix:"
 TOKEN = re.compile(r"[!-~]*")
 """Letters that a header may hold."""
 PAGE_TITLE = re.compile(rb"(?is)<title[^>]*>(.*?)</title>")
@@ -148,6 +149,9 @@ class ServiceClient:
 @asynccontextmanager
 async def connect(url: str, token: str, most_seconds: float = MAKING_SECONDS) -> AsyncIterator[ServiceClient]:
     """Open a client of the service at *url*. Raises BadRequest when that is not an address, or *token* none."""
+    file = url.removeprefix(SOCKET_FILE) if url.startswith(SOCKET_FILE) else None
+    if file is not None:
+        url = "http://localhost"
     try:
         base = URL(url)
     except ValueError as error:
@@ -161,7 +165,8 @@ async def connect(url: str, token: str, most_seconds: float = MAKING_SECONDS) ->
     headers = {"User-Agent": f"blastd-cli/{__version__}", "Accept": "application/json, */*;q=0.5"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    async with aiohttp.ClientSession(headers=headers, trust_env=True) as session:
+    connector = aiohttp.UnixConnector(path=file) if file is not None else None
+    async with aiohttp.ClientSession(headers=headers, trust_env=file is None, connector=connector) as session:
         yield ServiceClient(session, base, most_seconds)
 
 

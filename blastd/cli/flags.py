@@ -76,7 +76,7 @@ def service_flags(parser: argparse.ArgumentParser) -> None:
         "--url",
         metavar="URL",
         default=argparse.SUPPRESS,
-        help="address of the service (default: $BLASTD_URL, what 'blastd login' keeps, or http://127.0.0.1:8470)",
+        help="address of the service, or unix:/PATH of its socket file (default: $BLASTD_URL, what 'blastd login' keeps, or http://127.0.0.1:8470)",
     )
     parser.add_argument(
         "--token-file",

@@ -12,7 +12,9 @@ def _serve(commands: Sub) -> None:
         "blastd serve --db-dir /data/blastdb\nblastd serve --config /etc/blastd/blastd.toml --listen 0.0.0.0:8470",
     )
     settings_flags(parser)
-    parser.add_argument("--listen", metavar="HOST:PORT", help="address to serve on (default: 127.0.0.1:8470)")
+    parser.add_argument(
+        "--listen", metavar="ADDRESS", help="HOST:PORT or unix:/PATH to serve on (default: 127.0.0.1:8470)"
+    )
     parser.add_argument(
         "--db-dir",
         metavar="DIR",

@@ -30,6 +30,8 @@ KEYS: dict[str, Any] = {
 SECRET_KEYS = ("azure.connection_string", "webhooks.secret", "access.proxy_secret")
 DEFAULT_STATE = "the default of this user"
 SHORTEST_SECRET = 16
+SOCKET_FILE = re.compile(r"unix:/[^\0]{0,98}[^/\0]")
+"""A socket's name has 107 bytes at most (unix(7))."""
 LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):\d{1,5}")
 
 
@@ -87,7 +89,7 @@ def _converted(
             continue
         try:
             if key == "server.listen" and not _is_address(value):
-                raise msgspec.ValidationError("Expected HOST:PORT like 127.0.0.1:8470 or [::1]:8470")
+                raise msgspec.ValidationError("Expected HOST:PORT like 127.0.0.1:8470 or [::1]:8470, or unix:/PATH")
             read = msgspec.convert(value, KEYS[key], strict=False, dec_hook=_decode)
             values[section][name] = (
                 _placed(read, file.absolute().parent) if file and origin == f"{file}: {key}" else read
@@ -264,7 +266,9 @@ def _wrong_sources(settings: Settings) -> list[str]:
 
 
 def _is_address(value: object) -> bool:
-    """Tell whether *value* is HOST:PORT."""
+    """Tell whether *value* is HOST:PORT, or a socket file."""
+    if isinstance(value, str) and value.startswith("unix:"):
+        return SOCKET_FILE.fullmatch(value) is not None
     return isinstance(value, str) and LISTEN.fullmatch(value) is not None and int(value.rpartition(":")[2]) < 65536
 
 

@@ -12,6 +12,9 @@ from blastd.config.cluster import AzureSettings, KubernetesSettings
 from blastd.core.intervals import Intervals
 from blastd.errors import ConfigError
 
+UNIX = "unix:"
+"""How a socket file begins in `listen`."""
+
 
 class ServerSettings(SettingsSection, frozen=True, kw_only=True):
     """The HTTP server."""
@@ -19,10 +22,13 @@ class ServerSettings(SettingsSection, frozen=True, kw_only=True):
     listen: Annotated[
         str,
         about(
-            "Address and port to serve on, HOST:PORT. Without tokens only a loopback address is accepted. "
-            "Port 0 takes any free port."
+            "Address and port to serve on, HOST:PORT, or a socket file, unix:/PATH. Without tokens only a loopback address "
+            "or a socket file is accepted. Port 0 takes any free port. Sockets of the service manager count more."
         ),
     ] = "127.0.0.1:8470"
+    socket_mode: Annotated[
+        str, about("Who may connect to the socket file: its mode, in octal digits.", pattern=r"^0?[0-7]{3}$")
+    ] = "660"
     base_path: Annotated[
         str, about("Path under which a reverse proxy shows the service, like '/blast'.", pattern=r"^(/[\w.~-]+)*$")
     ] = ""
@@ -44,14 +50,26 @@ class ServerSettings(SettingsSection, frozen=True, kw_only=True):
     ] = 8.0
 
     @property
+    def socket_file(self) -> Path | None:
+        """Return the socket file to serve on, None for an address."""
+        return Path(self.listen.removeprefix(UNIX)) if self.listen.startswith(UNIX) else None
+
+    @property
+    def mode(self) -> int:
+        """Return the mode of the socket file."""
+        return int(self.socket_mode, 8)
+
+    @property
     def address(self) -> tuple[str, int]:
-        """Return host and port."""
+        """Return host and port, where it is no socket file."""
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]"), int(port)
 
     @property
     def loopback(self) -> bool:
         """Tell whether only this machine can reach the address."""
+        if self.socket_file is not None:
+            return True
         host, _ = self.address
         try:
             return ipaddress.ip_address(host).is_loopback
