@@ -81,9 +81,7 @@ function card(one) {
       one.taxonomy !== undefined && one.state === 'ready' ? h('span', {}, one.taxonomy ? 'with taxonomy' : 'without taxonomy') : '',
       warm.length ? h('span', {}, `warm on ${warm.join(', ')}`) : '',
       one.source ? h('span', {}, `from ${one.source}${one.source_version ? `, ${one.source_version.slice(0, 19)}` : ''}`) : '',
-      one.maskings?.length
-        ? h('span', {}, `masked by ${one.maskings.map(each => `${each.algorithm} (${each.id})`).join(', ')}`)
-        : '',
+      one.maskings?.length ? h('span', {}, `masked by ${one.maskings.map(each => `${each.algorithm} (${each.id})`).join(', ')}`) : '',
     ),
     one.fingerprint
       ? h('p', { class: 'facts' }, h('span', {}, 'Fingerprint ', h('code', { title: one.fingerprint }, one.fingerprint.slice(0, 16))))
@@ -94,7 +92,8 @@ function card(one) {
           'div',
           { class: 'end' },
           ...buttons(one),
-          one.state === 'ready' && h('a', { class: 'button small', href: url(`/search?database=${encodeURIComponent(one.name)}`) }, 'Search it'),
+          one.state === 'ready' &&
+            h('a', { class: 'button small', href: url(`/search?database=${encodeURIComponent(one.name)}`) }, 'Search it'),
         )
       : '',
   )

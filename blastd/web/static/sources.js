@@ -47,19 +47,13 @@ function line(task) {
 }
 function row(task) {
   const button = (what, text) =>
-    h(
-      'button',
-      { type: 'button', class: 'small', 'aria-label': `${text} ${task.name}`, on: { click: () => act(task, what) } },
-      text,
-    )
+    h('button', { type: 'button', class: 'small', 'aria-label': `${text} ${task.name}`, on: { click: () => act(task, what) } }, text)
   return h(
     'li',
     { class: 'task' },
     h('strong', {}, `${KINDS[task.kind]} ${task.name}`),
     chip(task.status),
-    task.status === 'running'
-      ? h('progress', { max: 1, value: task.progress, 'aria-label': `${KINDS[task.kind]} ${task.name}` })
-      : '',
+    task.status === 'running' ? h('progress', { max: 1, value: task.progress, 'aria-label': `${KINDS[task.kind]} ${task.name}` }) : '',
     h('span', { class: 'dim' }, line(task)),
     ENDED.has(task.status) ? '' : button('cancel', 'Cancel'),
     task.status === 'failed' || task.status === 'cancelled' ? button('retry', 'Try again') : '',
@@ -128,11 +122,7 @@ function paint() {
     h(
       'table',
       { class: 'offers' },
-      h(
-        'thead',
-        {},
-        h('tr', {}, ...['Name', 'Title', 'Molecule', 'Date', 'Size', 'Here', ''].map(one => h('th', { scope: 'col' }, one))),
-      ),
+      h('thead', {}, h('tr', {}, ...['Name', 'Title', 'Molecule', 'Date', 'Size', 'Here', ''].map(one => h('th', { scope: 'col' }, one)))),
       h('tbody', {}, ...shown.slice(0, 500).map(offer)),
     ),
   )
@@ -152,9 +142,7 @@ function offer(one) {
     h(
       'td',
       {},
-      go
-        ? h('button', { type: 'button', class: 'small', 'aria-label': `${go[0]} ${one.name}`, on: { click: go[1] } }, go[0])
-        : '',
+      go ? h('button', { type: 'button', class: 'small', 'aria-label': `${go[0]} ${one.name}`, on: { click: go[1] } }, go[0]) : '',
     ),
   )
 }
@@ -247,9 +235,5 @@ export function buttons(one) {
   if (!one.own || one.state === 'building') return []
   const button = (text, on) =>
     h('button', { type: 'button', class: 'small', 'aria-label': `${text} ${one.name}`, on: { click: () => on(one) } }, text)
-  return [
-    one.source ? button('Update', () => update(one.name)) : '',
-    button('Rename', rename),
-    button('Remove', remove),
-  ]
+  return [one.source ? button('Update', () => update(one.name)) : '', button('Rename', rename), button('Remove', remove)]
 }
