@@ -20,10 +20,11 @@ SMALL_BYTES = 4 << 10
 
 async def create_share(request: web.Request) -> web.Response:
     """Make a link."""
+    services = request.app[SERVICES]
+    await services.jobs.own(request[IDENTITY], request.match_info["id"])  # before anything is said of the body
     bodies.check_length(request, SMALL_BYTES)
     text = await bodies.whole(request.content.iter_any(), bodies.encoding_of(request), SMALL_BYTES)
     body = wire.decode(wire.ShareBody, await bodies.json_object(text or b"{}"))
-    services = request.app[SERVICES]
     made = await services.shares.create(request[IDENTITY], request.match_info["id"], body.label, body.days)
     view = wire.NewShareView(
         share=share_view(made.share, made.share.created_at), url=f"{base_of(request)}/share/{made.text}", key=made.text

@@ -7,7 +7,7 @@ from blastd.web.middleware import NCBI_PATHS
 from blastd.web.pages import API_PAGE, PAGES
 from tests.service import Service
 
-FRAMES = {"/", "/login", "/logout", "/favicon.ico", "/static/{version}/{name}", API_PAGE, *PAGES}
+FRAMES = {"/", "/login", "/logout", "/favicon.ico", "/share/{key}", "/static/{version}/{name}", API_PAGE, *PAGES}
 """Pages hold no data: what fills them comes through the API."""
 
 
