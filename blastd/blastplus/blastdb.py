@@ -1,7 +1,7 @@
 """The catalogue of BLAST databases: what lies in the folders, what each is, and whether it can be trusted.
 
 A database is known by (name, molecule). It is `ready` only if every file is readable and has the size that its index
-promises; `unsupported` if no program here searches it; any other is `broken` with the reason and the file, and hides none
+promises; any other is `broken` with the reason and the file, and hides none
 of the rest. What did not change (path, size, time, inode of every file that `anatomy` names) is not read again.
 """
 
@@ -37,7 +37,8 @@ INFO = re.compile(r"([\d,]+) sequences?; ([\d,]+) total")
 LONGEST = re.compile(r"Longest sequence: ([\d,]+)")
 MASKS = "filtering algorithms applied to database sequences:"
 MASKING = re.compile(r"^(\d+)\s+(\S+)(?:[ \t]+(\S.*?))?[ \t]*$", re.MULTILINE)
-PROFILES = "it holds profiles for rpsblast and rpstblastn; blastn, blastp, blastx, tblastn and tblastx search sequences"
+NEEDED_PROFILE = frozenset({"rps", "loo", "aux"})
+"""Files that every database of profiles has."""
 
 
 class Volume(Frozen, frozen=True, kw_only=True):
@@ -75,6 +76,10 @@ class BlastDatabase(Frozen, frozen=True, kw_only=True):
     reason: str = ""
     alias: bool = False
     maskings: tuple[Masking, ...] = ()
+    kind: str = "sequences"
+    """Or profiles, for rpsblast and rpstblastn."""
+    has_counts: bool = False
+    """Whether the profiles come with what deltablast needs of them."""
 
     @property
     def has_taxonomy_names(self) -> bool:
@@ -143,8 +148,6 @@ async def inspect(
         return replace(database, name=found.name, taxonomy=files)
     except (DatabaseBroken, ToolFailed) as error:
         return replace(blank, state="broken", reason=printed(str(error)))
-    except UnsupportedDatabase as error:
-        return replace(blank, state="unsupported", reason=str(error))
     except (
         Exhausted,
         OSError,
@@ -153,10 +156,6 @@ async def inspect(
     except Exception as error:  # whatever lies there: one database never keeps the others from being listed
         log.exception("database_not_inspected", database=found.name, molecule=found.molecule)
         return replace(blank, state="broken", reason=printed(f"it can't be read: {type(error).__name__}: {error}"))
-
-
-class UnsupportedDatabase(Exception):
-    """No program here searches this kind of database."""
 
 
 def _checked(database: BlastDatabase, shape: Anatomy) -> BlastDatabase:
@@ -172,8 +171,9 @@ def _read(blank: BlastDatabase, shape: Anatomy) -> BlastDatabase:
     suffixes = {Path(each.path).suffix[1:] for each in shape.parts}
     volumes = [(volume, check_volume(Path(volume), shape.molecule)) for volume in shape.volumes]
     indexes = [index for _, index in volumes]
-    if suffixes & {"rps", "loo", "aux"}:
-        raise UnsupportedDatabase(PROFILES)
+    profiles = bool(suffixes & NEEDED_PROFILE)
+    for volume, index in volumes if profiles else ():
+        check_profiles(Path(volume), index)
     version = max(index.version for index in indexes)
     name, digests = fingerprint(shape.parts, shape.molecule[0])
     return replace(
@@ -184,12 +184,31 @@ def _read(blank: BlastDatabase, shape: Anatomy) -> BlastDatabase:
         longest=max(index.longest for index in indexes),
         date=indexes[0].date,
         version=version,
-        has_ids=bool({"og", "sd", "si"} & {suffix[1:] for suffix in suffixes}),
+        has_ids=bool({"og", "os", "sd", "si"} & {suffix[1:] for suffix in suffixes}),
         has_taxonomy=version >= 5 and any(map(organisms.named, shape.parts)),
         volumes=tuple(Volume(path=volume, sequences=index.sequences) for volume, index in volumes),
         digests=digests,
         fingerprint=name,
+        kind="profiles" if profiles else "sequences",
+        has_counts=suffixes >= {"wcounts", "obsr"},
     )
+
+
+def check_profiles(base: Path, index: Index) -> None:
+    """Look whether the profiles of a volume are whole; blocking. Raises DatabaseBroken naming the file.
+
+    Layout of .rps: a mark, the number of profiles, where each begins and the last ends, all of 4 bytes in the order of the
+    machine that wrote it; then rows of 28 scores of 4 bytes.
+    """
+    for suffix in sorted(NEEDED_PROFILE):
+        if part(base.with_name(f"{base.name}.{suffix}")) is None:
+            raise DatabaseBroken(f"{printed(base.name)}.{suffix} is missing: its profiles are not whole")
+    path = base.with_name(f"{base.name}.rps")
+    with BoundedReader(path) as file:
+        count = int.from_bytes(file.at(4, 4), "little")
+        rows = int.from_bytes(file.at(8 + 4 * count, 4), "little")
+        if count != index.sequences or file.size != 8 + 4 * (count + 1) + 28 * 4 * rows:
+            raise DatabaseBroken(f"{printed(path.name)} is cut short, or of another database")
 
 
 def check_volume(base: Path, molecule: str) -> Index:

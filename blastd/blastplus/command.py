@@ -9,10 +9,11 @@ formats 0 to 4 as rows in the others when it is given (300, 500, 700 of 4,740 tr
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from blastd.core.model import Unit
+from blastd.core.program_table import DOMAINS, STARTS, TASKS
 
 LIST_FILES = {
     "seqidlist": "seqids.txt",
@@ -54,7 +55,7 @@ def arguments(asked: CommandSearch, folder: Path | None = None) -> list[str]:
         for name, text in list_files(asked.options).items():
             (folder / name).write_text(text, "ascii")
     words: list[str] = []
-    if asked.task and asked.program != "tblastx":  # which has one task and no -task
+    if asked.task and len(TASKS.get(asked.program, ())) > 1:  # with one task there is no -task
         words += ["-task", asked.task]
     if asked.query_loc:
         words += ["-query_loc", asked.query_loc]
@@ -79,6 +80,8 @@ def _fits_a_word(name: str, ids: Sequence[str]) -> bool:
 def _option(name: str, value: Any, folder: Path | None) -> list[str]:
     if value is True:
         return [f"-{name}"]
+    if name == DOMAINS:  # it lies beside what is searched, without the folder of the catalogue
+        return [f"-{name}", PurePath(value).name]
     if name not in LIST_FILES:
         return [f"-{name}", str(value)]
     if _fits_a_word(name, value):
@@ -99,18 +102,28 @@ def argv(
     query: str,
     database: str,
     outfmt: str,
+    query_option: str = "query",
     threads: int = 1,
     more: Sequence[str] = (),
 ) -> list[str]:
     """Return the whole command: *words* from `arguments`, *database* from `database_argument`."""
     return [
-        program, "-query", query, "-db", database, "-outfmt", outfmt, *words, *more, "-num_threads", str(threads),
+        program, f"-{query_option}", query, "-db", database, "-outfmt", outfmt, *words, *more, "-num_threads", str(threads),
     ]  # fmt: skip
 
 
-def shown(program: str, words: Sequence[str], databases: Sequence[str], outfmt: str = "6") -> str:
+def query_option(program: str, query_type: str) -> str:
+    """Return the option that takes a query of this type: query, in_pssm or in_msa."""
+    return STARTS.get(program, {}).get(query_type, "query")
+
+
+def shown(
+    program: str, words: Sequence[str], databases: Sequence[str], outfmt: str = "6", query_option: str = "query"
+) -> str:
     """Return the equivalent command for a person to copy: query.fa and the databases' own names."""
-    return shlex.join([program, "-query", QUERY_SHOWN, "-db", database_argument(databases), "-outfmt", outfmt, *words])
+    return shlex.join(
+        [program, f"-{query_option}", QUERY_SHOWN, "-db", database_argument(databases), "-outfmt", outfmt, *words]
+    )
 
 
 def batch_file(query: Path, path: Path, unit: Unit) -> Path:

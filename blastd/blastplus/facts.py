@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from blastd.aio import duty
-from blastd.blastplus.tools import HELP_SECONDS, INSTALL, PROGRAMS, Identity, Tools, identity
+from blastd.blastplus.tools import FURTHER, HELP_SECONDS, INSTALL, PROGRAMS, Identity, Tools, identity
 from blastd.core.model import Frozen
 from blastd.core.options import read_help
 from blastd.core.program_table import TASKS, TITLES
@@ -50,7 +50,7 @@ class Remembered(Frozen, frozen=True, kw_only=True):
 
 async def offered(tools: Tools, folder: Path) -> Catalogue:
     """Return what BLAST+ offers, from what is remembered in *folder* if it is of the same files. Raises Unavailable."""
-    paths = tuple(tools.paths[name] for name in PROGRAMS)
+    paths = tuple(tools.paths[name] for name in _there(tools))
     before = await duty(identity, paths)
     known = await duty(_read, folder / NAME)
     if known is not None and (known.version, known.paths, known.identity) == (tools.version, paths, before):
@@ -62,6 +62,11 @@ async def offered(tools: Tools, folder: Path) -> Catalogue:
         remembered = Remembered(version=tools.version, paths=paths, identity=before, told=told)
         await duty(_write, folder / NAME, remembered)
     return found
+
+
+def _there(tools: Tools) -> list[str]:
+    """Return the programs that are installed, of those that are offered."""
+    return [name for name in (*PROGRAMS, *FURTHER) if name in tools.paths]
 
 
 def _read(file: Path) -> Remembered | None:
@@ -84,7 +89,9 @@ def _write(file: Path, remembered: Remembered) -> None:
 def understood(tools: Tools, told: ProgramFacts) -> Catalogue:
     """Return what is offered from what was *told*. Raises Unavailable, and KeyError when it is not of all programs and tasks."""
     try:
-        helps = {name: read_help(told.helps[name]["-xmlhelp"], told.helps[name]["-help"], name) for name in PROGRAMS}
+        helps = {
+            name: read_help(told.helps[name]["-xmlhelp"], told.helps[name]["-help"], name) for name in _there(tools)
+        }
     except ValueError as error:
         raise Unavailable(f"BLAST+ {tools.version} does not tell its options: {error}. {INSTALL}") from error
     tried = {task: told.tried[task] for _, task in _uncertain()}
@@ -107,7 +114,7 @@ async def ask(tools: Tools) -> ProgramFacts:
                     kind: group.create_task(_help(tools, few, name, kind), name=f"{name} {kind}")
                     for kind in ("-xmlhelp", "-help")
                 }
-                for name in PROGRAMS
+                for name in _there(tools)
             }
             tried = {
                 task: group.create_task(_expect(tools, few, name, task, Path(folder)), name=f"{task} is tried")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from blastd.blastplus.anatomy import anatomy
+from blastd.blastplus.anatomy import VOLUME, anatomy
 from blastd.blastplus.blastdb import check_volume
 from blastd.blastplus.generation import Generation
 from blastd.core import alias
@@ -61,10 +61,22 @@ def volumes_of(made: Generation) -> tuple[alias.AliasVolume, ...]:
 
 
 def has_ids(made: Generation) -> bool:
-    """Tell whether blastdbcmd finds every sequence by its id: each volume has the files of an id index."""
+    """Tell whether blastdbcmd finds every sequence by its id: each volume has the files of an id index.
+
+    makeprofiledb makes only the one that all volumes share.
+    """
     indexed = {Path(part.path).stem for part in made.parts if Path(part.path).suffix[2:] in ("og", "sd", "si")}
+    shared = {Path(part.path).stem for part in made.parts if Path(part.path).suffix[2:] == "os"}
     volumes = {Path(part.path).stem for part in made.parts if Path(part.path).suffix[1:] in ("nin", "pin")}
-    return bool(volumes) and volumes <= indexed
+    return bool(volumes) and all(
+        volume in indexed or volume in shared or whole_of(volume) in shared for volume in volumes
+    )
+
+
+def whole_of(volume: str) -> str:
+    """Return the name of the database of which a volume is one."""
+    match = VOLUME.fullmatch(volume)
+    return match[1] if match is not None else volume
 
 
 def write_alias(files: alias.Restriction, layout: alias.Layout, folder: Path) -> None:

@@ -14,7 +14,7 @@ from threading import Lock
 
 from blastd.aio import duty
 from blastd.blastplus import generation
-from blastd.blastplus.blastdb import BlastDatabase
+from blastd.blastplus.blastdb import BlastDatabase, quoted
 from blastd.blastplus.generation import Generation
 from blastd.blastplus.layout import layout_of
 from blastd.chance import Chance
@@ -207,6 +207,9 @@ class Pins:
 def _place(generations: Sequence[Generation], refs: Sequence[DatabaseRef], folder: Path, taxonomy: str) -> Placed:
     """Return where a search on *generations* runs; blocking."""
     run_folder, argument = generation.together(generations, folder / "db")
+    if any(ref.role != "searched" for ref in refs):
+        pairs = zip(refs, generations, strict=True)
+        argument = " ".join(quoted(made.name) for ref, made in pairs if ref.role == "searched")
     return Placed(
         databases=tuple(located(ref, made) for ref, made in zip(refs, generations, strict=True)),
         run_folder=str(run_folder),

@@ -23,6 +23,11 @@ from blastd.errors import DiskFull, Exhausted, ToolFailed, Unavailable
 log = structlog.get_logger()
 
 PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
+FURTHER = {
+    "psiblast": ("psiblast",), "deltablast": ("deltablast",), "rpsblast": ("rpsblast", "rpsblast+"),
+    "rpstblastn": ("rpstblastn", "rpstblastn+"),
+}  # fmt: skip
+"""Programs that are offered where they are installed, and what they may be called: Debian has an rpsblast+."""
 HELPERS = ("blastdbcmd", "makeblastdb")
 VERSION = re.compile(r"(\d+\.\d+\.\d+\+?)")
 LIBRARY = re.compile(r"(?:=> |^\s*)(/\S+) \(0x", re.MULTILINE)
@@ -144,6 +149,8 @@ def locate(folder: Path | None, search_path: str) -> dict[str, str]:
     missing = [name for name, place in found.items() if place is None]
     if missing:
         raise Unavailable(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. {INSTALL}")
+    for name, others in FURTHER.items():
+        found[name] = next((place for other in others if (place := shutil.which(other, path=path))), None)
     return {name: place for name, place in found.items() if place is not None}
 
 

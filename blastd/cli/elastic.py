@@ -12,9 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from blastd.core.program_table import TITLES
 from blastd.errors import Invalid
 
-PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
+PROGRAMS = tuple(TITLES)
 FORMATS = {
     "0": "pairwise",
     "1": "anchored",

@@ -25,6 +25,8 @@ FORMATS = (
     "asn1",
     "sam",
     "organisms",
+    "pssm",
+    "pssm_ascii",
     "fasta",
 )
 OUTPUTS = ("table", "tsv", "json", "id")

@@ -45,6 +45,11 @@ def _submit(commands: Sub) -> None:
         help="search in this organism or group only, by any name or taxonomy id; may be repeated",
     )
     parser.add_argument("--exclude-organism", metavar="NAME", action="append", help="leave this one out, likewise")
+    parser.add_argument(
+        "--query-type",
+        choices=("sequences", "pssm", "msa"),
+        help="what the query is: sequences, a matrix of psiblast (pssm), or an alignment (msa)",
+    )
     parser.add_argument("--query-loc", metavar="FROM-TO", help="part of the query to search with")
     parser.add_argument("--title", metavar="TEXT", default="", help="title of the job")
     parser.add_argument("--engine", metavar="NAME", help="local or kubernetes (default: the service chooses)")

@@ -20,10 +20,11 @@ from blastd.cli.connection import talk
 from blastd.cli.elastic import FORMATS, OURS, Imported, read_ini, words
 from blastd.cli.exits import ExitCode
 from blastd.cli.fasta_files import check_files, spooled
-from blastd.cli.flags import OUTPUTS
+from blastd.cli.flags import OUTPUTS, PROGRAMS
 from blastd.cli.following import send
 from blastd.cli.jobs import follow_to_end, print_jobs
 from blastd.cli.outputs import checked_fields, result_file, write_result, writing
+from blastd.core.program_table import STARTS
 
 SUFFIX = {
     "tabular": "tsv",
@@ -90,6 +91,9 @@ def blast(given: argparse.Namespace) -> int:
         search["database"] = databases.split()
     elif subject is None:
         faults.append(("-db", "name a database, or -subject with your own sequences; 'blastd db list' shows them."))
+    started = _start(given.program, options, faults)
+    if started is not None:
+        search["query_type"], query = started
     for name in ("task", "query_loc"):
         if (value := _text(options, name, faults)) is not None:
             search[name] = value
@@ -179,7 +183,7 @@ def _search(given: argparse.Namespace, ini: Imported | None) -> dict[str, Any]:
     program = given.program or (ini.program if ini else None)
     database = given.db or ([ini.database] if ini else None)
     if not program:
-        faults.append(("--program", "say which program: blastn, blastp, blastx, tblastn or tblastx."))
+        faults.append(("--program", f"say which program: {', '.join(PROGRAMS)}."))
     if given.subject:
         database = given.db
     elif not database:
@@ -199,6 +203,7 @@ def _search(given: argparse.Namespace, ini: Imported | None) -> dict[str, Any]:
         "query_loc": given.query_loc,
         "organisms": given.organism,
         "exclude_organisms": given.exclude_organism,
+        "query_type": given.query_type,
         "reuse": False if given.no_reuse else None,
     }
     return {name: value for name, value in search.items() if value not in (None, "")}
@@ -214,6 +219,14 @@ def _text(options: dict[str, str | bool], name: str, faults: list[tuple[str, str
     if value is True:
         faults.append((f"-{name}", "a value is missing."))
     return value if isinstance(value, str) else None
+
+
+def _start(program: str, options: dict[str, str | bool], faults: list[tuple[str, str]]) -> tuple[str, str] | None:
+    """Take what a search begins with in place of sequences: its query type and the file, None where it is not there."""
+    for query_type, option in STARTS.get(program, {}).items():
+        if (value := _text(options, option, faults)) is not None:
+            return query_type, value
+    return None
 
 
 def _outfmt(text: str) -> tuple[str, str | None]:

@@ -12,6 +12,8 @@ class HitsRequest(Frozen, frozen=True, kw_only=True):
     """Of one subject: its place in the order of BLAST+, from 1."""
     sort: str = "query"
     order: str | None = None
+    iteration: int | None = None
+    """Of a search with several; None: the last one of each query."""
     min_identity: float | None = None
     max_evalue: float | None = None
     min_coverage: float | None = None

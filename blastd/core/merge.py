@@ -55,23 +55,26 @@ def join_files(parts: Sequence[BinaryIO], sizes: Sequence[int], fmt: str, out: B
         for part in parts:
             _copy(_blocks(part, 0, _length(part)), out)
     elif base == "7":
-        _join_commented(parts, sizes, out)
+        _join_commented(parts, out)
     elif base == "17":
         _join_sam(parts, sizes, out)
     else:
         _join_reports(parts, sizes, base, out)
 
 
-def _join_commented(parts: Sequence[BinaryIO], sizes: Sequence[int], out: BinaryIO) -> None:
+def _join_commented(parts: Sequence[BinaryIO], out: BinaryIO) -> None:
+    """Join with one trailer; it counts the tables, of which a query of several iterations has several."""
+    told = 0
     for part in parts:
         length = _length(part)
         start = max(0, length - 200)
         end = _read(part, start, length)
-        trailer = re.search(rb"(?:\A|(?<=\n))# BLAST processed \d+ queries\n\Z", end)
+        trailer = re.search(rb"(?:\A|(?<=\n))# BLAST processed (\d+) queries\n\Z", end)
         if trailer is None:
             raise NotJoinable("A commented table has no trailer: it is not whole.")
         _copy(_blocks(part, 0, start + trailer.start()), out)
-    out.write(b"# BLAST processed %d queries\n" % sum(sizes))
+        told += int(trailer[1])
+    out.write(b"# BLAST processed %d queries\n" % told)
 
 
 # Where the queries of a report begin, and how its end begins, by format.

@@ -98,13 +98,18 @@ class Step(Frozen, frozen=True, kw_only=True):
 
 
 class QueryInfo(Frozen, frozen=True, kw_only=True):
-    """What was submitted: `letters` as BLAST+ counts them, `sha256` of the normalised FASTA."""
+    """What was submitted: `letters` as BLAST+ counts them, `sha256` of the normalised FASTA.
+
+    `type` is sequences, or what a search begins with in their place: pssm (a matrix of PSI-BLAST in ASN.1) or msa (an
+    alignment); these are kept as they came.
+    """
 
     count: int
     letters: int
     molecule: str
     first_id: str
     sha256: str
+    type: str = "sequences"
 
 
 class DatabaseRef(Frozen, frozen=True, kw_only=True):
@@ -122,6 +127,8 @@ class DatabaseRef(Frozen, frozen=True, kw_only=True):
     """Names the content of the files that tell of organisms, as they were; empty: there were none."""
     taxa: str = ""
     """Names the taxonomy that gives ranks, names and lineages here; empty: there was none."""
+    role: str = "searched"
+    """`searched`, or `domains`: what deltablast looks at beside the databases that it searches."""
 
 
 class UnitKind(StrEnum):

@@ -13,13 +13,14 @@ from blastd.core.ids import JobId
 from blastd.core.model import Frozen
 from blastd.core.ncbi_organisms import organisms
 from blastd.core.ncbi_view import EMPTY, NO, YES
+from blastd.core.program_table import ITERATED, SEARCH_PROFILES, TITLES
 from blastd.core.programs import HIGHEST_POSITION
 from blastd.errors import NotFound
 
 RID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RID_LENGTH = 11
 RID_DIGITS = 14  # 56 bits of the UUID: 36^11 is greater than 2^56, and two jobs with the same 56 bits don't happen
-PROGRAMS = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
+PROGRAMS = tuple(TITLES)
 TASKS = {
     "megaBlast": "megablast",
     "discoMegablast": "dc-megablast",
@@ -31,8 +32,18 @@ TASKS = {
     "blastx": "blastx",
     "tblastn": "tblastn",
     "tblastx": "",
+    "psiBlast": "",
+    "deltaBlast": "",
 }
 """Values of BLAST_PROGRAMS as NCBI spells them, read in any case, and our tasks."""
+OF_PROFILES = frozenset({"matrix", "gapopen", "gapextend", "word_size", "threshold"})
+"""What profiles bring along: forms send these for every program, and rpsblast has no such options."""
+SERVICES: Mapping[str, Mapping[str, str]] = {
+    "psi": {"blastp": "psiblast", "psiblast": "psiblast", "tblastn": "tblastn"},
+    "rpsblast": {"blastp": "rpsblast", "blastx": "rpstblastn", "rpsblast": "rpsblast", "rpstblastn": "rpstblastn"},
+    "delta_blast": {"blastp": "deltablast", "deltablast": "deltablast"},
+}
+"""What a SERVICE makes of a PROGRAM; psi with tblastn takes a PSSM."""
 TASKS_LOWER = {name.lower(): task for name, task in TASKS.items()}
 NUMBERS = {
     "EXPECT": "evalue",
@@ -50,14 +61,16 @@ NUMBERS = {
     "EFF_SEARCHSP": "searchsp",
     "SEARCHSP_EFF": "searchsp",
     "HSP_RANGE_MAX": "culling_limit",
+    "I_THRESH": "inclusion_ethresh",
+    "NUM_ITERATIONS": "num_iterations",
 }
-TRANSLATES_QUERY = frozenset({"blastx", "tblastx"})
+TRANSLATES_QUERY = frozenset({"blastx", "tblastx", "rpstblastn"})
 TRANSLATES_DATABASE = frozenset({"tblastn", "tblastx"})
-COMPOSITION = frozenset({"blastp", "blastx", "tblastn"})
+COMPOSITION = frozenset({"blastp", "blastx", "tblastn", "psiblast", "deltablast"})
 SEVERAL = frozenset({"FILTER", "DATABASE"})
 """Parameters whose repeats add up: NCBI's own form has a box for each filter."""
 VALUE_LETTERS = 20_000
-LONG = frozenset({"QUERY", "QUERYFILE", "TAXIDS"})
+LONG = frozenset({"QUERY", "QUERYFILE", "TAXIDS", "PSSM", "PSI_PSSM"})
 """Parameters that may hold more than VALUE_LETTERS."""
 ACCESSION = re.compile(r"[A-Za-z]{1,6}_?\d{3,12}(\.\d+)?|\d{3,12}|(gi|gb|ref|emb|dbj|sp|pir|lcl|gnl)\|\S+")
 SHORT_LETTERS = 31
@@ -77,6 +90,7 @@ class Put(Frozen, frozen=True, kw_only=True):
     title: str
     organisms: tuple[str, ...] = ()
     exclude_organisms: tuple[str, ...] = ()
+    query_type: str = "sequences"
 
 
 def rid(job_id: JobId) -> str:
@@ -131,13 +145,13 @@ def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
     if program not in PROGRAMS:
         faults.append(f"PROGRAM {program!r} is not offered: choose one of {', '.join(PROGRAMS)}.")
     service = given.get("SERVICE", "").strip().lower()
-    if service not in ("", "plain", "megablast", "none"):
-        faults.append(f"SERVICE {service!r} is not offered here: leave it out, or say plain or megablast.")
+    program = _program(program, service, given, faults)
     task = task or _task(program, service, given, faults)
     faults += ncbi_parameters.refusals(given)
     options = _options(program, given, faults)
+    matrix = next((given[name] for name in ("PSSM", "PSI_PSSM") if given.get(name, "").strip()), "")
     text = given.get("QUERY", "") or given.get("QUERYFILE", "")
-    query, accessions = _query(text)
+    query, accessions = (matrix, ()) if matrix else _query(text)
     if not query and not accessions:
         faults.append("QUERY holds neither sequences nor accessions: paste FASTA, a bare sequence or accessions.")
     databases = tuple(dict.fromkeys(given.get("DATABASE", "").split()))
@@ -158,7 +172,28 @@ def put(given: Mapping[str, str]) -> tuple[Put | None, list[str]]:
         title=given.get("JOB_TITLE", "").strip(),
         organisms=limits.include,
         exclude_organisms=limits.exclude,
+        query_type="pssm" if matrix else "sequences",
     ), []
+
+
+def _program(program: str, service: str, given: Mapping[str, str], faults: list[str]) -> str:
+    """Return the program that PROGRAM, SERVICE, BLAST_PROGRAMS and RUN_PSIBLAST name together."""
+    asked = given.get("BLAST_PROGRAMS", "").strip().lower()
+    if given.get("RUN_PSIBLAST", "").strip().lower() in YES or asked == "psiblast":
+        service = "psi"
+    elif asked == "deltablast":
+        service = "delta_blast"
+    if service in ("", "plain", "megablast", "none"):
+        return program
+    if service not in SERVICES:
+        faults.append(
+            f"SERVICE {service!r} is not offered here: leave it out, or say plain, megablast, {', '.join(SERVICES)}."
+        )
+        return program
+    found = SERVICES[service].get(program)
+    if found is None:
+        faults.append(f"SERVICE {service} goes with PROGRAM {' or '.join(SERVICES[service])}.")
+    return found or program
 
 
 def _task(program: str, service: str, given: Mapping[str, str], faults: list[str]) -> str | None:
@@ -232,6 +267,8 @@ def _options(  # noqa: C901, PLR0912  # one line for each parameter of NCBI's ta
         )
     if taxids := given.get("TAXIDS", "").strip():
         options["taxids"] = taxids
+    if program in SEARCH_PROFILES:
+        return {name: value for name, value in options.items() if name not in OF_PROFILES}
     return options
 
 
@@ -242,6 +279,8 @@ def _applies(program: str, option: str) -> bool:
             return program == "blastn"
         case "threshold":
             return program != "blastn"
+        case "num_iterations" | "inclusion_ethresh":
+            return program in ITERATED
         case "query_gencode":
             return program in TRANSLATES_QUERY
         case "db_gencode":

@@ -11,8 +11,13 @@ from blastd.core.ncbi_view import EMPTY
 
 HONOURED: Mapping[str, str] = {
     "CMD": "Put, Get, Delete",
-    "PROGRAM": "blastn, blastp, blastx, tblastn, tblastx, megablast",
-    "SERVICE": "plain, megablast",
+    "PROGRAM": "blastn, blastp, blastx, tblastn, tblastx, megablast, psiblast, deltablast, rpsblast, rpstblastn",
+    "SERVICE": "plain, megablast; psi, delta_blast and rpsblast with PROGRAM=blastp, rpsblast with blastx, too",
+    "RUN_PSIBLAST": "SERVICE=psi",
+    "NUM_ITERATIONS": "-num_iterations of psi and delta_blast (1: NCBI's, whose next iteration is another Put)",
+    "I_THRESH": "-inclusion_ethresh of psi and delta_blast",
+    "PSSM": "a matrix in ASN.1 text, in place of QUERY (-in_pssm), with SERVICE=psi",
+    "PSI_PSSM": "the same",
     "BLAST_PROGRAMS": "the task, in NCBI's names",
     "MEGABLAST": "the task megablast",
     "DATABASE": "one database, or several parted by blanks",
@@ -69,9 +74,6 @@ WHOLE = "a report holds all hits that were found, and only DESCRIPTIONS, ALIGNME
 NO_SUBJECTS = "two-sequence searches are not offered here: make a database of the subjects"
 REFUSED: Mapping[str, str] = {
     "PHI_PATTERN": "PHI-BLAST is not offered here",
-    "PSSM": "searches from a PSSM are not offered here",
-    "PSI_PSSM": "searches from a PSSM are not offered here",
-    "RUN_PSIBLAST": "PSI-BLAST is not offered here",
     "BL2SEQ": NO_SUBJECTS,
     "SUBJECTS": NO_SUBJECTS,
     "SUBJECTS_FROM": NO_SUBJECTS,
@@ -111,7 +113,6 @@ HARMLESS: Mapping[str, str] = {
     "NUM_OVERVIEW": "how many bars the page draws",
     "LINE_LENGTH": "letters in a line of the page",
     "MAX_NUM_SEQ_DEFAULT": "what the page says by itself",
-    "I_THRESH": "inclusion threshold of PSI-BLAST, which is refused by itself",
     "HSP_SORT": "order on the page",
     "DISPLAY_SORT": "order on the page",
     "SHOW_OVERVIEW": "pictures of the page",

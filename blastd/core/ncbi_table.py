@@ -36,8 +36,13 @@ def tabular(lines: Iterable[bytes], program: str, rid: str, most: Most) -> Itera
     for line in source:
         if line.startswith(b"# BLAST processed "):
             continue
-        yield f"# {program}\n# Iteration: 0\n".encode()
-        yield next(source, b"")
+        if not line.startswith(b"#"):  # a search has converged
+            yield line
+            continue
+        head = next(source, b"")
+        iterated = head.startswith(b"# Iteration: ")
+        yield f"# {program}\n".encode() + (head if iterated else b"# Iteration: 0\n")
+        yield next(source, b"") if iterated else head
         yield f"# RID: {rid}\n".encode()
         for head in source:
             count = FOUND.match(head)

@@ -39,6 +39,11 @@ NARROWED: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("blastp", "word_size"): {"maximum": 7},  # "Word-size must be less than 8"
     ("blastx", "word_size"): {"maximum": 7},
     ("tblastn", "word_size"): {"maximum": 7},
+    ("rpsblast", "comp_based_stats"): {"kind": "choice", "choices": ("D", "d", "0", "F", "f", "1", "T", "t")},
+    ("rpstblastn", "comp_based_stats"): {"kind": "choice", "choices": ("D", "d", "0", "F", "f", "1", "T", "t")},
+    ("psiblast", "word_size"): {"maximum": 7},
+    ("deltablast", "word_size"): {"maximum": 7},
+    ("", "rpsdb"): {"form": "the name of a database of domains"},
     ("tblastx", "word_size"): {"maximum": 5},  # "Word-size must be less than 6"
 }
 """What BLAST+ demands without saying so in its help, by (program, or empty for all; option)."""

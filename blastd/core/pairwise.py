@@ -3,6 +3,7 @@
 Nothing is drawn anew: midlines, masked letters and numbers of HSPs are those that BLAST+ wrote.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from blastd.core.fewer_subjects import alignment_lines
@@ -18,6 +19,27 @@ class SubjectAlignments(Frozen, frozen=True, kw_only=True):
     rank: int
     title: str
     hsps: tuple[str, ...]
+
+
+ROUND = re.compile(rb"Results from round (\d+)\n")
+"""What stands before each iteration of a query in the report of a search with several."""
+
+
+def last_round(lines: Iterable[bytes], query: int) -> int:
+    """Return which report in *lines*, counted from 1, is that of the last iteration of a *query*; *query* where it has one."""
+    reports = queries = 0
+    found = query
+    for line in lines:
+        told = ROUND.fullmatch(line)
+        if told is None:
+            continue
+        reports += 1
+        queries += told[1] == b"1"
+        if queries > query:
+            break
+        if queries == query:
+            found = reports
+    return found
 
 
 def subjects(lines: Iterable[bytes], query: int) -> Iterator[SubjectAlignments]:

@@ -21,11 +21,20 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from blastd.core.model import UnitKind
+from blastd.core.program_table import ITERATED, SEARCH_PROFILES
 
 Options = Mapping[str, str | bool | tuple[str, ...]]
 
 # Letters after which BLAST+ 2.12 closes a round of queries.
-ROUND_LETTERS = {"blastp": 10_000, "blastx": 10_002, "tblastn": 20_000, "tblastx": 10_002}
+ROUND_LETTERS = {
+    "blastp": 10_000, "blastx": 10_002, "tblastn": 20_000, "tblastx": 10_002,
+    "psiblast": 10_000, "deltablast": 10_000, "rpsblast": 10_000, "rpstblastn": 10_002,
+}  # fmt: skip
+WHOLE_PROGRAMS = {
+    **dict.fromkeys(SEARCH_PROFILES, "profiles can't be masked"),
+    **dict.fromkeys(ITERATED, "a profile is made of all that was found"),
+}
+"""Programs that never search a part of a database, and why."""
 # These compare hits of different subjects before the hit lists exist.
 WHOLE_DATABASE = ("culling_limit", "best_hit_overhang", "best_hit_score_edge")
 # These name sequences; BLAST+ finds them when it opens the database, and counts them for its statistics.
@@ -41,6 +50,10 @@ SECONDS_PER_CELL = {
     "blastx": 2e-11,
     "tblastn": 1.5e-11,
     "tblastx": 6e-11,
+    "psiblast": 6e-11,
+    "deltablast": 1e-10,
+    "rpsblast": 1e-9,
+    "rpstblastn": 2e-9,
 }
 # A process start costs 0.03 s and a database its mapping: below this a second process or thread does not pay.
 WORTH_A_PROCESS_SECONDS = 0.5
@@ -124,7 +137,7 @@ def plan(
     pays. *shards* and *batches* are wishes: fewer are made where more would not be exact.
     """
     cost = sum(letters) * database.letters * seconds_per_cell(program, task)
-    why_whole = whole_database_reason(options, database)
+    why_whole = whole_database_reason(program, options, database)
     parts = min(max(shards or 1, 1), max(database.sequences, 1))
     why: list[str] = []
     if parts > 1 and why_whole:
@@ -147,8 +160,10 @@ def seconds_per_cell(program: str, task: str | None) -> float:
     return SECONDS_PER_CELL.get(task or program, SECONDS_PER_CELL[program])
 
 
-def whole_database_reason(options: Options, database: SearchedDatabases) -> str | None:
+def whole_database_reason(program: str, options: Options, database: SearchedDatabases) -> str | None:
     """Return why the database can't be searched in shards, or None if it can."""
+    if program in WHOLE_PROGRAMS:
+        return f"the whole database is searched at once: {WHOLE_PROGRAMS[program]}"
     for name in WHOLE_DATABASE:
         if name in options:
             return f"the whole database is searched at once: -{name} compares hits of different subjects"

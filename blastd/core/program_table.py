@@ -50,6 +50,20 @@ TASKS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         },
     },
     "tblastx": {"tblastx": {"word_size": "3", "matrix": "BLOSUM62", "threshold": "13", "window_size": "40"}},
+    "psiblast": {
+        "psiblast": {
+            "word_size": "3", "matrix": "BLOSUM62", "gapopen": "11", "gapextend": "1", "threshold": "11",
+            "window_size": "40",
+        },
+    },
+    "deltablast": {
+        "deltablast": {
+            "word_size": "3", "matrix": "BLOSUM62", "gapopen": "11", "gapextend": "1", "threshold": "11",
+            "window_size": "40",
+        },
+    },
+    "rpsblast": {"rpsblast": {"window_size": "40"}},
+    "rpstblastn": {"rpstblastn": {"window_size": "40"}},
 }  # fmt: skip
 """Tasks by program, the default one first, with the defaults that BLAST+ sets by task and its help does not tell.
 
@@ -64,8 +78,25 @@ TITLES: Mapping[str, tuple[str, str, str]] = {
     "blastx": ("Translated nucleotide against protein", "nucl", "prot"),
     "tblastn": ("Protein against translated nucleotide", "prot", "nucl"),
     "tblastx": ("Translated nucleotide against translated nucleotide", "nucl", "nucl"),
+    "psiblast": ("Protein against protein, with a profile made of what was found", "prot", "prot"),
+    "deltablast": ("Protein against protein, with a profile made of domains", "prot", "prot"),
+    "rpsblast": ("Protein against profiles of domains", "prot", "prot"),
+    "rpstblastn": ("Translated nucleotide against profiles of domains", "nucl", "prot"),
 }
 """What a program compares, and the molecules of query and database."""
+
+SEARCH_PROFILES = frozenset({"rpsblast", "rpstblastn"})
+"""Programs whose databases hold profiles (makeprofiledb); all others search sequences."""
+ITERATED = frozenset({"psiblast", "deltablast"})
+"""Programs that search several times, each time with a profile made of what they found before."""
+PROFILED = SEARCH_PROFILES | ITERATED
+STARTS: Mapping[str, Mapping[str, str]] = {
+    "psiblast": {"pssm": "in_pssm", "msa": "in_msa"},
+    "tblastn": {"pssm": "in_pssm"},
+}
+"""What a search can begin with beside sequences, by program: the `query_type`, and BLAST+'s option for it."""
+DOMAINS = "rpsdb"
+"""The option that names a database of domains beside that which is searched."""
 
 TASK_HELP: Mapping[str, str] = {
     "megablast": "Very similar sequences; the fastest",
@@ -80,6 +111,10 @@ TASK_HELP: Mapping[str, str] = {
     "tblastn": "Ordinary translated search",
     "tblastn-fast": "Faster, with longer words",
     "tblastx": "Ordinary translated search",
+    "psiblast": "Finds distant relatives; num_iterations says how often",
+    "deltablast": "Finds distant relatives by their domains",
+    "rpsblast": "Finds the domains of proteins",
+    "rpstblastn": "Finds the domains that are encoded",
 }
 TASK_TITLES: Mapping[str, str] = {
     "megablast": "Highly similar",
@@ -94,6 +129,10 @@ TASK_TITLES: Mapping[str, str] = {
     "tblastn": "Standard",
     "tblastn-fast": "Fast",
     "tblastx": "Standard",
+    "psiblast": "Standard",
+    "deltablast": "Standard",
+    "rpsblast": "Standard",
+    "rpstblastn": "Standard",
 }
 """Short names of tasks for people, as on a button; where NCBI's pages have words for a task, theirs."""
 WORDS: Mapping[str, str] = {"nucl": "nucleotide", "prot": "protein"}
@@ -131,8 +170,16 @@ INSTEAD: Mapping[str, str] = {
     "window_masker_taxid": "it needs WindowMasker data that is not installed",
     "use_index": "indexed databases are not offered",
     "index_name": "indexed databases are not offered",
-    "in_pssm": "it reads a file of the server",
-    "out_pssm": "it writes a file of the server",
+    "in_pssm": "send the matrix as 'query' and say query_type pssm",
+    "in_msa": "send the alignment as 'query' and say query_type msa",
+    "msa_master_idx": "the first sequence of an alignment is its master",
+    "ignore_msa_master": "the first sequence of an alignment is its master",
+    "show_domain_hits": "it only adds to the text; search the domains with rpsblast",
+    "phi_pattern": "it reads a file of the server",
+    "out_pssm": "ask for the format pssm when reading the results",
+    "out_ascii_pssm": "ask for the format pssm_ascii when reading the results",
+    "save_pssm_after_last_round": "ask for the format pssm when reading the results",
+    "save_each_pssm": "ask for the format pssm when reading the results",
     "h": "see GET /api/blast/programs",
     "help": "see GET /api/blast/programs",
     "xmlhelp": "see GET /api/blast/programs",

@@ -13,7 +13,18 @@ from msgspec.structs import replace
 from blastd.core.model import Frozen, Masking
 from blastd.core.near import Nearest, near
 from blastd.core.options import SHOWN, Option, Value, check_value
-from blastd.core.program_table import INSTEAD, TASK_HELP, TASK_TITLES, TASKS, TITLES, UNUSABLE, WORDS
+from blastd.core.program_table import (
+    INSTEAD,
+    ITERATED,
+    SEARCH_PROFILES,
+    STARTS,
+    TASK_HELP,
+    TASK_TITLES,
+    TASKS,
+    TITLES,
+    UNUSABLE,
+    WORDS,
+)
 from blastd.core.search import Arguments, Search
 from blastd.errors import Faults
 
@@ -42,14 +53,19 @@ class Task(Frozen, frozen=True, kw_only=True):
 
 
 class Program(Frozen, frozen=True, kw_only=True):
-    """A program as it is offered, its default task first; molecules are `nucl` or `prot`."""
+    """A program as it is offered, its default task first; molecules are `nucl` or `prot`.
+
+    `kind` is that of its databases: sequences or profiles. `starts` is what a query can be.
+    """
 
     name: str
     title: str
     query: str
     database: str
+    kind: str
     tasks: tuple[Task, ...]
     options: Mapping[str, Option]
+    starts: tuple[str, ...] = ("sequences",)
 
 
 class Catalogue(Frozen, frozen=True, kw_only=True):
@@ -72,6 +88,7 @@ class DatabaseFacts(Frozen, frozen=True, kw_only=True):
     letters: int
     has_taxonomy: bool
     has_ids: bool
+    kind: str = "sequences"
     taxids: frozenset[int] | None = None
     maskings: tuple[Masking, ...] = ()
 
@@ -103,7 +120,17 @@ def catalogue(
             if task in known
         )
         options = _offered(name, told)
-        programs[name] = Program(name=name, title=title, query=query, database=database, tasks=tasks, options=options)
+        starts = tuple(start for start, option in STARTS.get(name, {}).items() if option in told)
+        programs[name] = Program(
+            name=name,
+            title=title,
+            query=query,
+            database=database,
+            kind=kind_of(name),
+            tasks=tasks,
+            options=options,
+            starts=("sequences", *starts),
+        )
     return Catalogue(blast_version=version, programs=programs)
 
 
@@ -126,6 +153,16 @@ def _offered(program: str, told: Mapping[str, Option]) -> dict[str, Option]:
         for name in told
         if name in names
     }
+
+
+def kind_of(program: str) -> str:
+    """Return what the databases of a program hold: sequences or profiles."""
+    return "profiles" if program in SEARCH_PROFILES else "sequences"
+
+
+def iterates(program: str, options: Mapping[str, Any]) -> bool:
+    """Tell whether a search tells of each of several iterations."""
+    return program in ITERATED and str(options.get("num_iterations", "1")) != "1"
 
 
 def molecules(program: str) -> tuple[str, str]:
@@ -164,9 +201,21 @@ def check(search: Search, known: Catalogue) -> tuple[Arguments | None, Faults]:
         faults.append(
             ("/query_loc", f"{search.query_loc[:SHOWN]!r} is not START-STOP with 1 <= START < STOP, like 10-250.")
         )
+    if program is not None:
+        faults += _start_faults(program, search)
     if program is None or faults:
         return None, faults
     return Arguments(program=program.name, task=task, options=options, query_loc=search.query_loc), faults
+
+
+def _start_faults(program: Program, search: Search) -> list[Fault]:
+    """Return why the query can't be of its type."""
+    if search.query_type not in program.starts:
+        said = f"query_type {search.query_type[:SHOWN]!r}: {program.name} takes {' or '.join(program.starts)}."
+        return [("/query_type", said)]
+    if search.query_type != "sequences" and search.query_loc is not None:
+        return [("/query_loc", f"query_loc can't be used together with query_type {search.query_type}.")]
+    return []
 
 
 def location(text: str) -> tuple[int, int] | None:
@@ -277,9 +326,15 @@ def check_databases(arguments: Arguments, facts: Sequence[DatabaseFacts]) -> lis
     """Return every reason why these databases don't fit the search or each other."""
     faults: list[Fault] = []
     query, wanted = molecules(arguments.program)
-    wrong = [fact for fact in facts if fact.molecule != wanted]
+    kind = kind_of(arguments.program)
+    faults += [("/database", _other_kind(arguments.program, fact)) for fact in facts if fact.kind != kind]
+    wrong = [fact for fact in facts if fact.molecule != wanted and fact.kind == kind]
     for fact in wrong:
-        fits = [name for name, (_, its_query, base) in TITLES.items() if (its_query, base) == (query, fact.molecule)]
+        fits = [
+            name
+            for name, (_, its_query, base) in TITLES.items()
+            if (its_query, base) == (query, fact.molecule) and kind_of(name) == kind
+        ]
         mend = f"; for this query try {' or '.join(fits)}" if fits else ""
         said = f"database {fact.name} is {WORDS[fact.molecule]}, {arguments.program} needs a {WORDS[wanted]} database{mend}."
         faults.append(("/database", said))
@@ -311,6 +366,12 @@ def _mask_faults(name: str, value: Value, facts: Sequence[DatabaseFacts]) -> lis
             there = f"it has {held}" if held else "it has none (makeblastdb -mask_data adds some)"
             faults.append((_pointer(name), f"database {fact.name} has no masking {str(value)[:40]}: {there}."))
     return faults
+
+
+def _other_kind(program: str, fact: DatabaseFacts) -> str:
+    if fact.kind == "profiles":
+        return f"database {fact.name} holds profiles, which {' and '.join(sorted(SEARCH_PROFILES))} search; {program} searches sequences."
+    return f"database {fact.name} holds sequences, {program} searches profiles (makeprofiledb makes such databases)."
 
 
 def _filter_faults(name: str, ids: Value, facts: Sequence[DatabaseFacts]) -> list[Fault]:

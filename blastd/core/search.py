@@ -20,6 +20,8 @@ class Search(Frozen, frozen=True, kw_only=True):
     organisms: tuple[str, ...] = ()
     """Names or taxonomy ids of any rank, to which the search is limited; empty: it is not."""
     exclude_organisms: tuple[str, ...] = ()
+    query_type: str = "sequences"
+    """What the query is: sequences, pssm or msa."""
     title: str = ""
     engine: str | None = None
     """None: the service chooses."""

@@ -15,6 +15,7 @@ from collections.abc import Hashable, Iterable
 from blastd.core.engine import Work
 from blastd.core.model import Unit, UnitKind
 from blastd.core.plan import seconds_per_cell
+from blastd.core.program_table import PROFILED
 from blastd.core.tabular import TRAILER, Damaged, sections
 
 ENVIRONMENT = {"BATCH_SIZE": "1"}
@@ -29,6 +30,8 @@ def kind_of(work: Work) -> Hashable | None:
     """Return what searches have in common that may share a process; None: this one runs alone."""
     job = work.job
     if len(work.units) != 1 or job.query.count != 1 or job.query.first_id == NAMELESS:
+        return None
+    if job.program in PROFILED or job.query.type != "sequences":
         return None
     unit = work.units[0]
     if unit.kind is not UnitKind.SEARCH or unit.threads != 1 or job.query_loc is not None:

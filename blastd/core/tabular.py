@@ -82,6 +82,10 @@ LABELS = {
 RISKY_STARTS = ("=", "+", "-", "@", "\t", "\r")
 TRAILER = "# BLAST processed "
 FOUND = re.compile(r"# (\d+) hits found")
+FIELDS = "# Fields: "
+ITERATION = "# Iteration: "
+CONVERGED = "\nSearch has CONVERGED!\n"
+"""What BLAST+ writes into every table, bare, behind the last iteration of a query that needs no further one."""
 
 
 class Damaged(BlastdError):
@@ -101,6 +105,17 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     """Rows found; None if BLAST+ could not search this query's whole round (only letters that mean nothing)."""
     rows: tuple[str, ...]
     """The table's rows, without line ends."""
+    fields: str = ""
+    """The comment line that names the columns; BLAST+ writes none for a query without hits."""
+    iteration: int | None = None
+    """The number of the iteration (from 1) of a program that tells of several; a query has a section for each."""
+    converged: bool = False
+    """Whether BLAST+ said after this iteration that further ones would find the same."""
+
+    @property
+    def begins_query(self) -> bool:
+        """Tell whether this is the first section of its query."""
+        return self.iteration in (None, 1)
 
 
 def columns(fields: Sequence[str], pointer: str = "/fields") -> tuple[str, ...]:
@@ -143,27 +158,43 @@ def beside(names: Sequence[str], without: Collection[str] = ()) -> tuple[str, ..
 
 
 def sections(lines: Iterable[str]) -> Iterator[Section]:
-    """Yield one Section a query from the lines (with ends) of a table in format 7.
+    """Yield one Section a query, or an iteration of it, from the lines (with ends) of a table in format 7.
 
     Rows are counted, not recognised: a query named `#q1` makes rows that look like comments.
     """
+    held: Section | None = None
+    for section in _tables(lines):
+        if held is not None:
+            yield held if section is not None else msgspec.structs.replace(held, converged=True)
+        # what follows an iteration says whether it was the last one
+        held = section if section is not None and section.iteration is not None else None
+        if held is None and section is not None:
+            yield section
+    if held is not None:
+        yield held
+
+
+def _tables(lines: Iterable[str]) -> Iterator[Section | None]:
+    """Yield each table, and None where BLAST+ says that the search of the table before has converged."""
     head: list[str] = []
     title: str | None = None
+    fields = ""
     source = iter(lines)
     for raw in source:
         line = raw.removesuffix("\n")
-        if title is not None and (count := FOUND.fullmatch(line)):
+        if not line or line.startswith(FIELDS):
+            fields = line or fields
+        elif title is not None and (count := FOUND.fullmatch(line)):
             found = int(count[1])
-            rows = tuple(_rows(source, found))
-            yield Section(title=title, head=tuple(head), found=found, rows=rows)
-            head, title = [], None
+            yield _section(title, head, found, tuple(_rows(source, found)), fields)
+            head, title, fields = [], None, ""
         elif line.startswith(TRAILER):
             break
-        elif title is not None and not line.startswith(("# Database: ", "# Fields: ")):
-            yield Section(title=title, head=tuple(head), found=None, rows=())
+        elif title is not None and not line.startswith("# Database: "):
+            yield _section(title, head, None, ())
             head, title = [line], None
-        elif line.startswith("# Fields: "):
-            continue
+        elif line == CONVERGED.strip():
+            yield None
         elif line.startswith("# "):
             head.append(line)
             if line.startswith("# Query:"):
@@ -171,7 +202,17 @@ def sections(lines: Iterable[str]) -> Iterator[Section]:
         else:
             raise Damaged(f"A stored table has a line where none should be: {line[:80]!r}.")
     if title is not None:
-        yield Section(title=title, head=tuple(head), found=None, rows=())
+        yield _section(title, head, None, ())
+
+
+def _section(title: str, head: Sequence[str], found: int | None, rows: tuple[str, ...], fields: str = "") -> Section:
+    return Section(title=title, head=tuple(head), found=found, rows=rows, fields=fields, iteration=_iteration(head))
+
+
+def _iteration(head: Sequence[str]) -> int | None:
+    """Return the number of the iteration that comment lines tell, None for a program that has none."""
+    told = next((line.removeprefix(ITERATION) for line in head if line.startswith(ITERATION)), "")
+    return int(told) if told.isdigit() else None
 
 
 def cells(row: str) -> list[str]:
@@ -189,6 +230,8 @@ def table(parts: Iterable[Iterable[str]], names: Sequence[str] = STD, more: "Bes
         for section in sections(lines):
             for row in section.rows:
                 yield "\t".join(pick(row)) + "\n"
+            if section.converged:
+                yield CONVERGED
 
 
 def commented(
@@ -208,6 +251,8 @@ def commented(
                 yield f"# {section.found} hits found\n"
             for row in section.rows:
                 yield "\t".join(pick(row)) + "\n"
+            if section.converged:
+                yield CONVERGED
     yield f"{TRAILER}{queries} queries\n"
 
 
@@ -224,6 +269,8 @@ def csv(parts: Iterable[Iterable[str]], names: Sequence[str] = STD, more: "Besid
                     )
                     + "\n"
                 )
+            if section.converged:
+                yield CONVERGED
 
 
 def safe_cell(text: str) -> str:

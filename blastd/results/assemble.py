@@ -62,7 +62,7 @@ def assemble(folder: Path, job: Job, units: Sequence[Unit]) -> Assembled:
         queries = 0
         try:
             for section in sections(whole_lines(path)):
-                queries += 1
+                queries += section.begins_query
                 hits += len(section.rows)
                 if len(section.rows) >= limit and len({subject_key(row) for row in section.rows}) >= limit:
                     reached += 1

@@ -20,7 +20,8 @@ BLOCK_CHARACTERS = 1 << 18
 class Format(Frozen, frozen=True, kw_only=True):
     """A format: its name, BLAST+'s number (None: not one of BLAST+), how it is sent; `programs` empty means all.
 
-    `words` are more for BLAST+'s command line; `header`: a table begins with a line of its columns' names.
+    `words` are more for BLAST+'s command line; `writes` is the option that names the file in which BLAST+ writes it beside its
+    report, one for each query; `header`: a table begins with a line of its columns' names.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Format(Frozen, frozen=True, kw_only=True):
     programs: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     header: bool = False
+    writes: str = ""
 
 
 ORGANISMS = 18
@@ -98,6 +100,26 @@ FORMATS: Mapping[str, Format] = {
             media_type="text/plain; charset=utf-8",
             extension="sam",
             programs=("blastn",),
+        ),
+        *(
+            Format(
+                name=name,
+                outfmt=7,
+                title=title,
+                media_type="text/plain; charset=utf-8",
+                extension=extension,
+                programs=("psiblast", "deltablast"),
+                writes=option,
+            )
+            for name, option, title, extension in (
+                (
+                    "pssm",
+                    "out_pssm",
+                    "Position-specific matrix of the last iteration (ASN.1), to search with again",
+                    "smp",
+                ),
+                ("pssm_ascii", "out_ascii_pssm", "Position-specific matrix of the last iteration, to read", "pssm.txt"),
+            )
         ),
         Format(
             name="organisms",
@@ -184,18 +206,27 @@ def projection(
 
 def only(folder: Path, units: Sequence[Unit], query: int) -> Iterator[str]:
     """Yield the lines of the stored form of one query (its number from 1), as a file of its own."""
+    tables = 0
     for unit in result_units(units):
         at = query - 1 - unit.first_query
         if not 0 <= at < unit.queries:
             continue
-        for number, section in enumerate(tabular.sections(stored_lines(stored_path(folder, unit)))):
+        number = -1
+        for section in tabular.sections(stored_lines(stored_path(folder, unit))):
+            number += section.begins_query
+            if number > at:
+                break
             if number == at:
+                tables += 1
                 yield from (line + "\n" for line in section.head)
+                if section.fields:
+                    yield section.fields + "\n"
                 if section.found is not None:
                     yield f"# {section.found} hits found\n"
                 yield from (row + "\n" for row in section.rows)
-                break
-    yield f"{tabular.TRAILER}1 queries\n"
+                if section.converged:
+                    yield tabular.CONVERGED
+    yield f"{tabular.TRAILER}{max(tables, 1)} queries\n"
 
 
 def _encoded(lines: Iterable[str], standins: Mapping[str, str]) -> Iterator[bytes]:

@@ -22,22 +22,24 @@ from blastd.results.assemble import result_units, stored_lines, stored_path
 
 NAME = "hits.sqlite"
 PARTIAL = "partial"
-LAYOUT = 3
+LAYOUT = 4
 HELD = 100_000
 """Subjects whose number is known without asking SQLite while an index is filled."""
 SCHEMA = """
 CREATE TABLE query (query INTEGER PRIMARY KEY, id TEXT, title TEXT, length INTEGER, hits INTEGER, hsps INTEGER,
-    best_evalue REAL, best_bit_score REAL, limit_reached INTEGER) STRICT;
-CREATE TABLE hsp (hsp_id INTEGER PRIMARY KEY, query INTEGER, rank INTEGER, hsp INTEGER, query_id TEXT,
+    best_evalue REAL, best_bit_score REAL, limit_reached INTEGER, iterations INTEGER, converged INTEGER) STRICT;
+CREATE TABLE every_hsp (hsp_id INTEGER PRIMARY KEY, query INTEGER, rank INTEGER, hsp INTEGER, query_id TEXT,
     query_length INTEGER, subject_id INTEGER, subject TEXT, subject_accession TEXT, subject_title TEXT, subject_length INTEGER,
     taxids TEXT, identity REAL, positives REAL, length INTEGER, identical INTEGER, mismatches INTEGER,
     gap_opens INTEGER, gaps INTEGER, query_start INTEGER, query_end INTEGER, subject_start INTEGER,
     subject_end INTEGER, query_frame INTEGER, subject_frame INTEGER, evalue REAL, evalue_text TEXT, bit_score REAL,
-    score REAL, strand TEXT, query_coverage REAL, hsp_coverage REAL, btop TEXT) STRICT;
+    score REAL, strand TEXT, query_coverage REAL, hsp_coverage REAL, btop TEXT, iteration INTEGER, last INTEGER) STRICT;
 CREATE TABLE subject (subject_id INTEGER PRIMARY KEY, sseqid BLOB, saccver BLOB, length INTEGER,
     UNIQUE (sseqid, saccver, length)) STRICT;
+CREATE VIEW hsp AS SELECT * FROM every_hsp WHERE last = 1;
 """
-INDEX = """CREATE INDEX hsp_query ON hsp (query, rank, hsp); CREATE INDEX subject_name ON subject (saccver);"""
+"""`hsp` are the HSPs of the last iteration of each query; most programs have one."""
+INDEX = """CREATE INDEX hsp_query ON every_hsp (query, rank, hsp); CREATE INDEX subject_name ON subject (saccver);"""
 ADD_SUBJECT = "INSERT OR IGNORE INTO subject (sseqid, saccver, length) VALUES (?, ?, ?)"
 SUBJECT = "SELECT subject_id FROM subject WHERE sseqid = ? AND saccver = ? AND length = ?"
 NAMED = "SELECT sseqid, saccver, length FROM subject WHERE sseqid = ? OR saccver = ? ORDER BY subject_id"
@@ -111,11 +113,14 @@ def opened(path: Path) -> sqlite3.Connection:
 def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit]) -> None:
     limit, masked = targets(job.options), bool(lacking(job.program, job.options))
     known: dict[tuple[bytes, bytes, int], int] = {}
-    lengths = query_lengths(folder / "query.fa")
+    lengths = [job.query.letters] if job.query.type == "pssm" else query_lengths(folder / "query.fa")
     for unit in result_units(units):
-        number = unit.first_query
+        number, before = unit.first_query, 0
         for section in sections(stored_lines(stored_path(folder, unit))):
-            number += 1
+            number += section.begins_query
+            if not section.begins_query:  # what the iteration before found is no longer the last word
+                db.execute("UPDATE every_hsp SET last = 0 WHERE hsp_id > ?", (before,))
+            before = db.execute("SELECT coalesce(max(hsp_id), 0) FROM every_hsp").fetchone()[0]
             title = _text(section.title, job.standins)
             ranks: dict[tuple[str, str], int] = {}
             counts: dict[tuple[str, str], int] = {}
@@ -129,17 +134,19 @@ def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit])
                 key = (values["subject"], values["subject_title"])
                 values["rank"] = ranks.setdefault(key, len(ranks) + 1)
                 counts[key] = values["hsp"] = counts.get(key, 0) + 1
+                values["iteration"] = section.iteration
                 rows.append(values)
             if rows:
                 names = list(rows[0])
                 marks = ", ".join(f":{name}" for name in names)
-                db.executemany(f"INSERT INTO hsp ({', '.join(names)}) VALUES ({marks})", rows)  # our names
+                db.executemany(f"INSERT INTO every_hsp ({', '.join(names)}) VALUES ({marks})", rows)  # our names
             db.execute(
-                "INSERT INTO query VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO query VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     number, title.split(" ", 1)[0], title, lengths[number - 1], len(ranks),
                     len(rows), min((row["evalue"] for row in rows), default=None),
                     max((row["bit_score"] for row in rows), default=None), int(len(ranks) >= limit),
+                    section.iteration, int(section.converged) if section.iteration is not None else None,
                 ),
             )  # fmt: skip
 
@@ -190,6 +197,7 @@ def _row(query: int, row: Sequence[str], standins: Table) -> dict[str, Any]:
         "subject_frame": int(sframe), "evalue": _number(evalue), "evalue_text": evalue,
         "bit_score": _number(bitscore), "score": _number(score), "strand": sstrand, "query_coverage": _number(qcovs),
         "hsp_coverage": _number(qcovhsp), "btop": btop, "rank": 0, "hsp": 0,
+        "iteration": None, "last": 1,
     }  # fmt: skip
 
 
@@ -225,11 +233,12 @@ def _selection(request: HitsRequest) -> tuple[str, str, dict[str, Any]]:
     way = " DESC" if descending else ""
     ties = "" if request.sort != "evalue" else ", bit_score" if descending else ", bit_score DESC"
     order = f"{key.replace(',', way + ',')}{way}{ties}, query, rank, hsp"
+    table = "hsp" if request.iteration is None else "every_hsp"
     if request.group != "subject":
-        return f"hsp {where_text}", order, values
+        return f"{table} {where_text}", order, values
     source = (
         "(SELECT *, count(*) AS hsps, max(bit_score) AS max_bit_score, sum(bit_score) AS total_bit_score "  # our names
-        f"FROM hsp {where_text} GROUP BY query, rank)"
+        f"FROM {table} {where_text} GROUP BY query, rank)"
     )
     return source, order, values
 
@@ -240,6 +249,7 @@ def _where(request: HitsRequest) -> tuple[str, dict[str, Any]]:
     for name, condition, value in (
         ("query", "query = :query", request.query),
         ("rank", "rank = :rank", request.rank),
+        ("iteration", "iteration = :iteration", request.iteration),
         ("min_identity", "identity >= :min_identity", request.min_identity),
         ("max_evalue", "evalue <= :max_evalue", request.max_evalue),
         ("min_coverage", "query_coverage >= :min_coverage", request.min_coverage),
@@ -256,6 +266,7 @@ def _where(request: HitsRequest) -> tuple[str, dict[str, Any]]:
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     row.pop("hsp_id")
     row.pop("subject_id")
+    row.pop("last")
     row["taxids"] = [int(one) for one in row["taxids"].split(";") if one.isdigit() and one != "0"]
     return row
 

@@ -21,7 +21,7 @@ SORTS = {
 }  # fmt: skip
 DESCENDING = frozenset({"length", "hits", "hsps", "bit_score", "identity", "coverage"})
 SOURCE = "query q LEFT JOIN hsp h ON h.query = q.query AND h.rank = 1 AND h.hsp = 1"
-SHOWN = """q.query, q.id, q.title, q.length, q.hits, q.hsps, q.best_evalue, q.best_bit_score, q.limit_reached, h.subject,
+SHOWN = """q.query, q.id, q.title, q.length, q.hits, q.hsps, q.best_evalue, q.best_bit_score, q.limit_reached, q.iterations, q.converged, h.subject,
     h.subject_accession, h.subject_title, h.subject_length, h.taxids, h.identity, h.query_coverage, h.evalue, h.evalue_text,
     h.bit_score"""
 NEAR = """SELECT query, rank, query_length, query_start, query_end FROM hsp WHERE identity >= :identity
@@ -44,6 +44,9 @@ class QueryRow(Frozen, frozen=True, kw_only=True):
     best_evalue: float | None
     best_bit_score: float | None
     limit_reached: bool
+    iterations: int | None
+    """None where the program has one only."""
+    converged: bool | None
     verdict: Verdict
     best: BestHit | None
 
@@ -167,6 +170,8 @@ def _row(row: sqlite3.Row, good: Collection[int], spans: tuple[tuple[int, int], 
         best_evalue=row["best_evalue"],
         best_bit_score=row["best_bit_score"],
         limit_reached=bool(row["limit_reached"]),
+        iterations=row["iterations"],
+        converged=None if row["converged"] is None else bool(row["converged"]),
         verdict=verdict(row["query"] in good, row["hits"]),
         best=best,
     )

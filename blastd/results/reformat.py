@@ -24,6 +24,8 @@ from blastd.core.ascii_titles import Decoder, Encoder
 from blastd.core.merge import join_files, joinable
 from blastd.core.model import Frozen, Job, Unit, Warned
 from blastd.core.plan import WHOLE_DATABASE
+from blastd.core.program_table import PROFILED
+from blastd.core.programs import iterates
 from blastd.core.tabular import COLUMN, rich_spec, sections
 from blastd.durable import digest, is_full
 from blastd.errors import DiskFull, ResultDiffers, ResultGone, ToolFailed, Unsupported
@@ -35,6 +37,10 @@ log = structlog.get_logger()
 
 BLOCK = 1 << 20
 STDERR_BYTES = 64 << 10
+BESIDE = "beside"
+"""Folder of a work folder for files that BLAST+ writes beside its report."""
+EACH = ("-save_pssm_after_last_round", "-save_each_pssm")
+"""A matrix for each iteration of each query, the last one included."""
 WORTH_A_MASK = 0.5
 """A mask that keeps more than this share of the database saves nothing."""
 
@@ -61,9 +67,11 @@ class Reformat(Frozen, frozen=True, kw_only=True):
 
 
 async def make_format(
-    work: Reformat, outfmt: str, target: Path, query: int | None = None, more: Sequence[str] = ()
+    work: Reformat, outfmt: str, target: Path, query: int | None = None, more: Sequence[str] = (), writes: str = ""
 ) -> tuple[Warned, ...]:
     """Write the result in BLAST+'s *outfmt* to *target*, of all queries or of one (its number from 1).
+
+    *writes* is an option of BLAST+ that names a file: what is written there is taken in place of the report.
 
     *more* are words for BLAST+ that shape the text. A format whose parts can't be joined is made by one run over all.
     Returns what BLAST+ said meanwhile.
@@ -80,13 +88,17 @@ async def make_format(
             "same search. Tables, CSV and hits are stored; for others search again, or bring both to one version."
         )
     fasta = await offload(_verified, work)
+    if writes:
+        more = (*more, f"-{writes}", str(work.work / BESIDE / "file"), *EACH)
+        await duty((work.work / BESIDE).mkdir)
     said: dict[Warned, None] = {}
     parts: list[Path] = []
     sizes: list[int] = []
     units: Sequence[Unit] = result_units(work.units)
     course = work.course or FormatCourse()
     course.total_bytes = sum(unit.output_bytes or 0 for unit in units if _concerns(unit, query))
-    if query is None and len(units) > 1 and not joinable(outfmt):
+    whole = not joinable(outfmt) or (iterates(work.job.program, work.job.options) and not is_table(outfmt))
+    if query is None and len(units) > 1 and (whole or writes):
         parts, sizes = [work.work / "whole.part"], [work.job.query.count]
         stored = work.work / "whole.stored"
         of_units = [stored_path(work.folder, unit) for unit in units]
@@ -109,12 +121,48 @@ async def make_format(
             ) from error
         parts.append(part)
         sizes.append(unit.queries if query is None else 1)
-    await offload(_join, parts, sizes, outfmt, target, work.job.standins)
+    if writes:
+        await offload(
+            _beside,
+            work.work / BESIDE,
+            [stored_path(work.folder, unit) for unit in result_units(work.units)],
+            query,
+            target,
+        )
+    else:
+        await offload(_join, parts, sizes, outfmt, target, work.job.standins)
     return tuple(said)
 
 
 def _concerns(unit: Unit, query: int | None) -> bool:
     return query is None or unit.first_query < query <= unit.first_query + unit.queries
+
+
+def is_table(outfmt: str) -> bool:
+    """Tell whether *outfmt* is a table, of which iterations are parts like queries."""
+    return outfmt.split(maxsplit=1)[0] in ("6", "7", "10")
+
+
+def _beside(folder: Path, stored: Sequence[Path], query: int | None, target: Path) -> None:
+    """Join what was written for the last iteration of each query; blocking.
+
+    BLAST+ numbers its files from 1 through all iterations of all queries.
+    """
+    last: list[int] = []
+    number = 0
+    for path in stored:
+        for section in sections(stored_lines(path)):
+            number += 1
+            if section.begins_query:
+                last.append(number)
+            else:
+                last[-1] = number
+    if query is not None:  # it was searched alone
+        last = [last[query - 1] - (last[query - 2] if query > 1 else 0)]
+    with target.open("wb") as out:
+        for at in last:
+            with folder.joinpath(f"file.{at}").open("rb") as part:
+                shutil.copyfileobj(part, out)
 
 
 async def _batch(
@@ -209,6 +257,7 @@ async def _restricted(work: Reformat, unit: Unit, stored: Path) -> Path | None:
         or not layout.has_ids
         or alias.selecting(options)
         or any(name in options for name in WHOLE_DATABASE)
+        or work.job.program in PROFILED
     ):
         return None
     names = await offload(_subjects, stored)
@@ -254,6 +303,7 @@ async def _blast(
         query=str(fasta),
         database=work.placed.argument,
         outfmt=outfmt,
+        query_option=command.query_option(job.program, job.query.type),
         more=more,
         threads=1,  # threads could decide ties at the limit of subjects in another way
     )

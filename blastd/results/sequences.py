@@ -64,7 +64,8 @@ def names_of(subject: Subject, *, parsed: bool) -> list[tuple[str, bool]]:
 
 async def write(given: Reformat, ids: Ids, subjects: Iterator[list[Subject]], target: Path) -> None:
     """Write the sequences of *subjects*, pages of them, to *target* as FASTA. Raises ToolFailed."""
-    pairs = zip(given.generations, given.job.databases, strict=True)
+    every = zip(given.generations, given.job.databases, strict=True)
+    pairs = [(made, ref) for made, ref in every if ref.role == "searched"]
     wanted = [WantedSequences(given.work, number, generation, ref) for number, (generation, ref) in enumerate(pairs)]
     indexed = wanted if len(wanted) > 1 else [one for one in wanted if not one.parsed]
     indices: dict[int, Path] = {}

@@ -71,6 +71,7 @@ def database_view(told: ListedOffer) -> wire.DatabaseView:
         name=database.name,
         title=database.title,
         molecule=rows.MOLECULES.get(database.molecule, database.molecule),
+        kind="domains" if database.kind == "profiles" and database.has_counts else database.kind,
         sequences=database.sequences,
         letters=database.letters,
         longest=database.longest,
@@ -200,7 +201,9 @@ def program_view(program: Program) -> wire.ProgramView:
         title=program.title,
         help=program.title,
         query=rows.MOLECULES[program.query],
+        query_types=list(program.starts),
         database=rows.MOLECULES[program.database],
+        database_kind=program.kind,
         default_task=program.tasks[0].name,
         tasks=[
             wire.ProgramTaskView(name=task.name, title=task.title, help=task.help, defaults=dict(task.defaults))

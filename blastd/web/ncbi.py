@@ -80,6 +80,7 @@ async def put(request: web.Request, given: dict[str, str]) -> web.Response:
         databases=wanted.databases,
         options=wanted.options,
         query_loc=wanted.query_loc,
+        query_type=wanted.query_type,
         title=wanted.title,
         organisms=wanted.organisms,
         exclude_organisms=wanted.exclude_organisms,

@@ -137,6 +137,7 @@ def hits_request(query: wire.HitsQuery) -> HitsRequest:
     return HitsRequest(
         query=query.query,
         rank=query.rank,
+        iteration=query.iteration,
         sort=query.sort,
         order=query.order,
         min_identity=query.min_identity,

@@ -85,6 +85,7 @@ def query_view(query: QueryInfo) -> wire.QueryView:
         molecule=MOLECULES.get(query.molecule, query.molecule),
         first_id=query.first_id,
         sha256=query.sha256,
+        type=query.type,
     )
 
 

@@ -100,6 +100,7 @@ def read(request: web.Request, body: wire.SearchBody, upload: Path | None = None
         engine=body.engine,
         priority=body.priority,
         query_loc=body.query_loc or None,
+        query_type=body.query_type,
         reuse=body.reuse,
         molecule_check=body.molecule_check,
         source=source_of(request),

@@ -56,7 +56,7 @@ def fault(options: dict[str, Any] | None = None, **fields: Any) -> tuple[str, st
 # ---------------------------------------------------------------- what is offered
 
 
-def test_five_programs_with_their_tasks_are_offered() -> None:
+def test_all_programs_with_their_tasks_are_offered() -> None:
     names = {name: [task.name for task in program.tasks] for name, program in OFFERED.programs.items()}
     assert names == {
         "blastn": ["megablast", "dc-megablast", "blastn", "blastn-short"],
@@ -64,6 +64,10 @@ def test_five_programs_with_their_tasks_are_offered() -> None:
         "blastx": ["blastx", "blastx-fast"],
         "tblastn": ["tblastn", "tblastn-fast"],
         "tblastx": ["tblastx"],
+        "psiblast": ["psiblast"],
+        "deltablast": ["deltablast"],
+        "rpsblast": ["rpsblast"],
+        "rpstblastn": ["rpstblastn"],
     }
 
 
@@ -172,6 +176,10 @@ def test_molecules_of_programs() -> None:
         "blastx": ("nucl", "prot"),
         "tblastn": ("prot", "nucl"),
         "tblastx": ("nucl", "nucl"),
+        "psiblast": ("prot", "prot"),
+        "deltablast": ("prot", "prot"),
+        "rpsblast": ("prot", "prot"),
+        "rpstblastn": ("nucl", "prot"),
     }
 
 
@@ -187,7 +195,7 @@ def test_a_search_gets_its_default_task() -> None:
     ("fields", "pointer", "words"),
     [
         ({"program": "balstn"}, "/program", ["'balstn'", "blastn, blastp", "Did you mean 'blastn'?"]),
-        ({"program": "psiblast"}, "/program", ["not offered"]),
+        ({"program": "phiblast"}, "/program", ["not offered"]),
         ({"task": "Megablast"}, "/task", ["Did you mean 'megablast'?"]),  # (40)
         ({"task": "blasts-fast", "program": "blastp"}, "/task", ["blastp, blastp-short, blastp-fast", "'blastp-fast'"]),
         ({"task": "blastp-fast"}, "/task", ["It is a task of blastp"]),

@@ -95,6 +95,7 @@ def pod_plan(work: Work, plan: JobPlan, manifests: Sequence[Manifest], blast_ver
     places = {units[0]: place for place, units in enumerate(plan.completions)}
     told: dict[str, Any] = {
         "program": job.program,
+        "query_option": command.query_option(job.program, job.query.type),
         "blast_version": blast_version,
         "molecule": work.databases[0].molecule,
         "argument": work.database_argument,

@@ -206,6 +206,11 @@ def excerpt(said, size):
     return (first + cut + last).decode("utf-8", "replace")
 
 
+def installed(program):
+    """Return the name under which a program is installed: Debian calls rpsblast "rpsblast+"."""
+    return program if shutil.which(program) or not shutil.which(program + "+") else program + "+"
+
+
 NO_EXPANSION = "-no_taxid_expansion"
 
 
@@ -515,7 +520,7 @@ class Runner:
                 file.write(text)
 
     def ask_version(self):
-        program = self.plan["program"]
+        program = installed(self.plan["program"])
         try:
             asked = subprocess.run([program, "-version"], stdout=subprocess.PIPE, timeout=60, check=False)
             said = asked.stdout.decode()
@@ -628,7 +633,8 @@ class Runner:
 
     def blast(self, words, query, folder, outfmt, threads, out):
         words = taken_literally(words, self.version)
-        words = [self.plan["program"], "-query", query, "-db", self.plan["argument"], "-outfmt", outfmt, *words]
+        asked = "-" + self.plan.get("query_option", "query")
+        words = [installed(self.plan["program"]), asked, query, "-db", self.plan["argument"], "-outfmt", outfmt, *words]
         return self.execute([*words, "-num_threads", str(threads)], folder, out)
 
     def execute(self, argv, folder, out):

@@ -22,7 +22,7 @@ from blastd.durable import is_full, of_machine, publish_unit
 from blastd.errors import DiskFull, Exhausted, StoreGone
 
 STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: its beginning and its end
-HEADER = re.compile(r"# T?BLAST[NPX] (\d+\.\d+\.\d+\+?)")
+HEADER = re.compile(r"# [A-Z]*BLAST[A-Z]* (\d+\.\d+\.\d+\+?)")
 HEADER_BYTES = 256
 RANGES = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
@@ -182,6 +182,7 @@ async def search(one: Running, folder: Path, more: Mapping[str, str] | None = No
         query=str(one.query),
         database=one.work.database_argument,
         outfmt=one.work.rich_format,
+        query_option=command.query_option(one.work.job.program, one.work.job.query.type),
         threads=one.unit.threads,
     )
     return await _run(one, words, folder, one.file("part"), more)

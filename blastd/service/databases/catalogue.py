@@ -230,6 +230,11 @@ class Databases:
         """Return a name for an upload, on the file system of the state."""
         return self._files.temporary()
 
+    def has_counts(self, name: str) -> bool:
+        """Tell whether a database holds domains as deltablast needs them."""
+        current = self.current(name, "prot")
+        return current is not None and current.has_counts
+
     def held(self, name: str, molecule: str) -> BlastDatabase | None:
         """Return the database of exactly this name and molecule as the last look found it."""
         return next((each for each in self._scan.named(name) if each.molecule == molecule), None)

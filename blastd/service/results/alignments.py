@@ -5,6 +5,7 @@ another search than it was among all, the report of the whole search is read.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from msgspec.structs import replace
 
 from blastd.aio import offload
 from blastd.core.model import Frozen, Job
-from blastd.core.pairwise import SubjectAlignments, subjects
-from blastd.core.programs import limit_of
+from blastd.core.pairwise import SubjectAlignments, last_round, subjects
+from blastd.core.programs import iterates, limit_of
 from blastd.errors import Invalid, ResultGone, Unavailable, Unsupported
 from blastd.service.results.read import Results
 from blastd.service.results.request import ResultFile, ResultMaking, ResultRequest
@@ -51,7 +52,9 @@ async def alignments(results: Results, job: Job, query: int, rank: int, limit: i
         raise Unavailable("The alignments are being made; ask for them again in a moment.")
     if not isinstance(report, ResultFile):
         raise ResultGone("The pairwise report can't be read.")
-    read, more = await offload(_read, report.path, number, rank, limit)
+    read, more = await offload(
+        partial(_read, iterated=iterates(job.program, job.options)), report.path, number, rank, limit
+    )
     kept, cut = _within(read)
     last = kept[-1].rank if kept else rank
     return AlignmentPage(
@@ -59,8 +62,10 @@ async def alignments(results: Results, job: Job, query: int, rank: int, limit: i
     )
 
 
-def _read(path: Path, number: int, rank: int, limit: int) -> tuple[list[SubjectAlignments], bool]:
+def _read(path: Path, number: int, rank: int, limit: int, *, iterated: bool) -> tuple[list[SubjectAlignments], bool]:
     with path.open("rb") as file:
+        number = last_round(file, number) if iterated else number
+        file.seek(0)
         found = list(islice(subjects(file, number), rank - 1, rank + limit))
     return found[:limit], len(found) > limit
 

@@ -140,7 +140,7 @@ class ResultMaker:
             if wanted.kind.outfmt == ORGANISMS:
                 await by_size(ready.stored_bytes, all_named, given)
             said = await reformat.make_format(
-                replace(given, course=course), outfmt, target, wanted.query, wanted.kind.words
+                replace(given, course=course), outfmt, target, wanted.query, wanted.kind.words, wanted.kind.writes
             )
         if new := [warned for warned in said if warned not in ready.job.warnings]:
             now = self._clock.now()

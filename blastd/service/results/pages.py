@@ -28,7 +28,9 @@ def page_of(limit: int, offset: int, returned: int, total: int) -> dict[str, Any
 
 def align(job: Job, folder: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Add the aligned letters to rows; blocking."""
-    gencode = STANDARD if job.program in ("blastx", "tblastx") else None
+    if job.query.type == "pssm":
+        return  # a matrix has no letters
+    gencode = STANDARD if job.program in ("blastx", "tblastx", "rpstblastn") else None
     if gencode is not None and str(job.options.get("query_gencode", "1")) != "1":
         return  # pairwise output has them
     letters: dict[int, str] = {}

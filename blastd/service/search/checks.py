@@ -20,7 +20,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import DatabaseRef, Frozen, Job, OrganismFilter, Unit
 from blastd.core.near import Nearest
 from blastd.core.plan import Plan
-from blastd.core.program_table import TITLES
+from blastd.core.program_table import DOMAINS, TITLES
 from blastd.core.programs import Catalogue, Fault
 from blastd.core.search import Arguments, Search
 from blastd.core.tabular import rich_spec
@@ -48,6 +48,8 @@ class Checked(Frozen, frozen=True, kw_only=True):
 
     arguments: Arguments
     databases: tuple[BlastDatabase, ...]
+    domains: tuple[BlastDatabase, ...]
+    """What is looked at beside the databases: of domains, for deltablast."""
     engine: str
     plan: Plan
     warnings: tuple[str, ...]
@@ -122,14 +124,16 @@ class Checks:
                 arguments, remarks = spelled.arguments, (*remarks, *spelled.remarks)
                 faults += spelled.faults
             faults += programs.check_databases(arguments, facts)
+        domains = await self._domains(arguments, faults) if arguments is not None else []
         if not faults:
             faults += await self._shared_ids(databases)
-            faults += self._too_big(engine, databases, query_input)
+            faults += self._too_big(engine, [*databases, *domains], query_input)
         if faults or arguments is None:
             raise Invalid(faults)
         return Checked(
             arguments=arguments,
             databases=tuple(databases),
+            domains=tuple(domains),
             engine=engine,
             plan=self._plan(arguments, databases, query_input, engine),
             warnings=(*remarks, *programs.hints(arguments, all_short=query_input.all_short)),
@@ -140,7 +144,7 @@ class Checks:
 
     async def pin(self, checked: Checked) -> None:
         """Keep the databases as they are now for this search. Raises DatabaseBroken."""
-        for database in checked.databases:
+        for database in (*checked.databases, *checked.domains):
             await self._pins.pin(database)
 
     def units(self, job_id: JobId, plan: Plan) -> list[Unit]:
@@ -189,6 +193,25 @@ class Checks:
                 found.append(database)
         return found
 
+    async def _domains(self, arguments: Arguments, faults: Faults) -> list[BlastDatabase]:
+        """Return the database of domains that a search needs beside those that it searches."""
+        option = self.offered.programs[arguments.program].options.get(DOMAINS)
+        if option is None:
+            return []
+        name = str(arguments.options.get(DOMAINS) or option.default or "")
+        found = await self._databases.fresh(name, "prot")
+        if found is None or found.kind != "profiles" or not found.has_counts:
+            there = [each for each in self._databases.names("prot") if self._databases.has_counts(each)]
+            listed = (
+                f"there are {', '.join(there[:20])}" if there else "there is none here (makeprofiledb -dbtype delta)"
+            )
+            faults.append(
+                (f"/options/{DOMAINS}", f"{name[:100]!r} is no database of domains for {arguments.program}: {listed}.")
+            )
+            return []
+        arguments.options[DOMAINS] = name
+        return [found]
+
     async def _facts(self, database: BlastDatabase, arguments: Arguments) -> programs.DatabaseFacts:
         filtered = any(name.endswith("taxids") for name in arguments.options)
         return programs.DatabaseFacts(
@@ -200,6 +223,7 @@ class Checks:
             has_taxonomy=database.has_taxonomy,
             has_ids=database.has_ids,
             maskings=database.maskings,
+            kind=database.kind,
             taxids=await self._databases.taxids(database) if filtered and database.has_taxonomy else None,
         )
 
@@ -259,11 +283,13 @@ class Checks:
             slots=capacity.at_once,
             threads=capacity.threads,
             worth_seconds=capacity.worth_seconds,
-            shards=capacity.shards_of(sum(database.bytes for database in databases)),
+            shards=None
+            if query_input.info.type != "sequences"
+            else capacity.shards_of(sum(database.bytes for database in databases)),
         )
 
 
-def reference(database: BlastDatabase, taxa: str) -> DatabaseRef:
+def reference(database: BlastDatabase, taxa: str, role: str = "searched") -> DatabaseRef:
     """Return what a job keeps of a database; *taxa* names the taxonomy that serves it."""
     return DatabaseRef(
         name=database.name,
@@ -276,6 +302,7 @@ def reference(database: BlastDatabase, taxa: str) -> DatabaseRef:
         version=database.version,
         taxonomy=database.taxonomy.fingerprint,
         taxa=taxa,
+        role=role,
     )
 
 
@@ -284,7 +311,9 @@ def command_lines(job: Job, units: Sequence[Unit]) -> CommandLines:
     if job.source == "external":
         return CommandLines(command="", argv=())
     words = command.arguments(job)
-    names = [Path(database.name).name for database in job.databases]
+    searched = [database.name for database in job.databases if database.role == "searched"]
+    names = [Path(name).name for name in searched]
+    query_option = command.query_option(job.program, job.query.type)
     argvs = [
         command.argv(
             job.program,
@@ -292,11 +321,12 @@ def command_lines(job: Job, units: Sequence[Unit]) -> CommandLines:
             query=command.QUERY_SHOWN if len(units) == 1 else f"batch-{unit.batch}.fa",
             database=command.database_argument(names),
             outfmt=rich_spec(job.program, job.options),
+            query_option=query_option,
             threads=unit.threads,
         )
         for unit in units[:SHOWN_ARGVS]
     ]
     return CommandLines(
-        command=command.shown(job.program, words, [database.name for database in job.databases]),
+        command=command.shown(job.program, words, searched, query_option=query_option),
         argv=tuple(tuple(argv) for argv in argvs),
     )

@@ -3,6 +3,7 @@
 What FASTA is and what is wrong with it is known by `core.fasta` and its neighbours; here files are read and written.
 """
 
+import hashlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from blastd.core.ascii_titles import Encoder, make_table
 from blastd.core.fasta import QueryScan, Reader, SequenceLimits
 from blastd.core.model import Frozen, QueryInfo, Warned
 from blastd.core.molecule import judge
+from blastd.core.profile_query import MOST_LETTERS, READERS, ProfileQuery
 
 BLOCK = 1 << 20
 
@@ -85,6 +87,42 @@ def read_query(
         query=kept,
         ascii=kept_ascii,
         standins=table,
+    )
+
+
+def read_profile(upload: Path | bytes, query: Path | None, query_type: str) -> QueryInput:
+    """Read a matrix or an alignment that a search begins with, and keep it as it is at *query*; blocking."""
+    text = upload if isinstance(upload, bytes) else upload.read_bytes()[: MOST_LETTERS + 1]
+    if isinstance(upload, Path):
+        upload.unlink()
+    text = text.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    if len(text) > MOST_LETTERS:
+        found = ProfileQuery(fault=f"The query has more than {MOST_LETTERS:,} bytes.")
+    else:
+        try:
+            found = READERS[query_type](text.decode("ascii"))
+        except UnicodeDecodeError:
+            found = ProfileQuery(fault="The query is no plain ASCII text.")
+    if query is not None:
+        query.write_bytes(text)
+    return QueryInput(
+        info=QueryInfo(
+            count=1,
+            letters=found.letters,
+            molecule="prot",
+            first_id=found.first_id,
+            sha256=hashlib.sha256(text).hexdigest(),
+            type=query_type,
+        ),
+        letters=(found.letters,),
+        offsets=(0,),
+        sizes=(len(text),),
+        unnamed=False,
+        all_short=False,
+        stopped=False,
+        faults=(found.fault,) if found.fault else (),
+        warnings=(),
+        query=query or text,
     )
 
 

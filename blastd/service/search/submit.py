@@ -30,6 +30,7 @@ from blastd.core import ids, quota, steps
 from blastd.core.fasta import SequenceLimits
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Artifact, Frozen, Job, Phase, Status, Unit, Warned
+from blastd.core.profile_query import READERS
 from blastd.core.program_table import TITLES
 from blastd.core.programs import molecules
 from blastd.core.quota import Spent
@@ -37,7 +38,7 @@ from blastd.core.search import Search
 from blastd.errors import DiskFull, Expired, IdempotencyMismatch, Invalid, QuotaUsed, TooMany, Unavailable
 from blastd.service.access import Identity
 from blastd.service.search.checks import Checked, Checks, reference
-from blastd.service.search.query import QueryInput, Uploads, ascii_of, read_query
+from blastd.service.search.query import QueryInput, Uploads, ascii_of, read_profile, read_query
 from blastd.service.search.reuse import Reuse
 from blastd.service.search.starts import Starts
 from blastd.service.search.subjects import ENGINE as SUBJECT_ENGINE
@@ -86,6 +87,7 @@ class Received(Frozen, frozen=True, kw_only=True):
             search.program, search.databases, search.task, search.options, search.title, search.engine, search.priority,
             search.query_loc, search.reuse, search.molecule_check, search.organisms, search.exclude_organisms, self.query_input.info.sha256, search.webhook,
             *([self.own.info.sha256] if self.own is not None else []),
+            *([search.query_type] if search.query_type != "sequences" else []),
         ]  # fmt: skip
         return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 
@@ -159,7 +161,10 @@ class Submit:
         try:
             wanted = molecules(search.program)[0] if search.program in TITLES else None
             limits = SequenceLimits(letters=self._limits.query_letters, sequences=self._limits.query_sequences)
-            if small:
+            if search.query_type in READERS:
+                kept = None if small else query
+                query_input = await by_size(_size(uploads.query), read_profile, uploads.query, kept, search.query_type)
+            elif small:
                 query_input = read_query(uploads.query, None, wanted, limits, check=search.molecule_check)
             else:
                 query_input = await by_size(
@@ -308,7 +313,10 @@ class Submit:
             title=" ".join(search.title.split()),
             program=arguments.program,
             task=arguments.task,
-            databases=tuple(reference(database, checked.taxa) for database in checked.databases),
+            databases=(
+                *(reference(database, checked.taxa) for database in checked.databases),
+                *(reference(database, "", "domains") for database in checked.domains),
+            ),
             options=dict(arguments.options),
             query_loc=arguments.query_loc,
             organisms=checked.organisms,
@@ -353,8 +361,9 @@ def _reuse_key(query_input: QueryInput, checked: Checked) -> str:
     arguments = checked.arguments
     words = [
         query_input.info.sha256,
-        [(database.name, database.fingerprint, database.taxonomy.fingerprint) for database in checked.databases],
+        [(database.name, database.fingerprint, database.taxonomy.fingerprint) for database in (*checked.databases, *checked.domains)],
         arguments.program, arguments.task, arguments.options, arguments.query_loc, checked.blast_version,
+        *([query_input.info.type] if query_input.info.type != "sequences" else []),
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
 

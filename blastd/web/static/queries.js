@@ -100,6 +100,7 @@ export class Queries {
       row.length ? `${count(row.length)} long` : '',
       row.warnings?.length ? '⚠' : '',
       row.limit_reached ? 'limit reached' : '',
+      row.iterations ? `${plural(row.iterations, 'iteration')}${row.converged ? ', converged' : ''}` : '',
     ]
       .filter(Boolean)
       .join(' · ')

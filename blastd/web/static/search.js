@@ -322,7 +322,8 @@ function paintDatabases() {
   const wanted = program()?.database
   const text = $('db-filter').value.trim().toLowerCase()
   show($('db-filter'), state.databases.length > 8 && !own.on)
-  const fit = state.databases.filter(one => !wanted || one.molecule === wanted)
+  const profiles = program()?.database_kind === 'profiles'
+  const fit = state.databases.filter(one => !wanted || (one.molecule === wanted && profiles === (one.kind !== 'sequences')))
   for (const name of state.chosen) if (!fit.some(one => one.name === name && one.state === 'ready')) state.chosen.delete(name)
   if (!state.chosen.size && fit.filter(one => one.state === 'ready').length === 1)
     state.chosen.add(fit.find(one => one.state === 'ready').name)
@@ -376,7 +377,7 @@ function paintDatabases() {
   const others = state.databases.length - fit.length
   $('db-note').textContent =
     others && wanted
-      ? `${plural(others, 'database')} of the other molecule ${others === 1 ? 'is' : 'are'} not shown: ${state.program} searches ${wanted} sequences.`
+      ? `${plural(others, 'database')} of another kind ${others === 1 ? 'is' : 'are'} not shown: ${state.program} searches ${profiles ? 'profiles' : `${wanted} sequences`}.`
       : ''
 }
 $('db-filter').addEventListener('input', paintDatabases)

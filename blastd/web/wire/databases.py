@@ -22,6 +22,13 @@ class DatabaseView(Wire, frozen=True, kw_only=True):
     name: str
     title: str
     molecule: str
+    kind: Annotated[
+        str,
+        Meta(
+            description="Profiles are searched by rpsblast and rpstblastn; domains are profiles that deltablast takes, too.",
+            extra_json_schema={"enum": ["sequences", "profiles", "domains"]},
+        ),
+    ]
     sequences: int
     letters: int
     longest: int
@@ -31,7 +38,7 @@ class DatabaseView(Wire, frozen=True, kw_only=True):
     taxonomy_names: bool
     ids: bool
     fingerprint: str
-    state: Annotated[str, Meta(extra_json_schema={"enum": ["ready", "broken", "unsupported", "building"]})]
+    state: Annotated[str, Meta(extra_json_schema={"enum": ["ready", "broken", "building"]})]
     reason: str
     size_bytes: int
     warm_on: Annotated[list[str], Meta(description="Nodes that hold this content complete.")]

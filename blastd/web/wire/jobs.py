@@ -22,7 +22,12 @@ class SearchBody(Request, frozen=True, kw_only=True):
     """A search. `query` is FASTA text; it may also be sent as a file (multipart) or as the whole body."""
 
     program: Annotated[
-        str, Meta(max_length=100, description="blastn, blastp, blastx, tblastn or tblastx", examples=["blastn"])
+        str,
+        Meta(
+            max_length=100,
+            description="A program of GET /api/blast/programs: blastn, blastp, blastx, tblastn, tblastx, psiblast, deltablast, rpsblast, rpstblastn.",
+            examples=["blastn"],
+        ),
     ]
     database: Annotated[
         DatabaseName | Annotated[list[DatabaseName], Meta(max_length=DATABASES)],
@@ -55,6 +60,13 @@ class SearchBody(Request, frozen=True, kw_only=True):
         OrganismName | Annotated[list[OrganismName], Meta(max_length=ORGANISMS)],
         Meta(description="Leaves organisms out, likewise."),
     ] = []
+    query_type: Annotated[
+        str,
+        Meta(
+            max_length=20,
+            description="What the query is: sequences; for psiblast and tblastn also pssm, a matrix of an earlier psiblast search; for psiblast also msa, an alignment in FASTA.",
+        ),
+    ] = "sequences"
     reuse: Annotated[bool, Meta(description="Whether the result of an equal search of yours may be the answer.")] = True
     webhook: (
         Annotated[
@@ -143,6 +155,7 @@ class QueryView(Wire, frozen=True, kw_only=True):
     molecule: str
     first_id: str
     sha256: str
+    type: Annotated[str, Meta(extra_json_schema={"enum": ["sequences", "pssm", "msa"]})]
 
 
 class WarningView(Wire, frozen=True, kw_only=True):

@@ -43,7 +43,9 @@ class ProgramView(Wire, frozen=True, kw_only=True):
     title: str
     help: str
     query: str
+    query_types: Annotated[list[str], Meta(description="What a query can be: sequences, pssm, msa.")]
     database: str
+    database_kind: Annotated[str, Meta(description="What its databases hold: sequences or profiles.")]
     default_task: str
     tasks: list[ProgramTaskView]
     options: list[OptionView]

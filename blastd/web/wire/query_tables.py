@@ -125,6 +125,8 @@ class QueryRowView(Wire, frozen=True, kw_only=True):
     best_evalue: float | None
     best_bit_score: float | None
     limit_reached: bool
+    iterations: Annotated[int | None, Meta(description="Of psiblast and deltablast; null for other programs.")]
+    converged: Annotated[bool | None, Meta(description="Whether further iterations would find the same.")]
     verdict: str
     best: BestHitView | None
     warnings: list[str]

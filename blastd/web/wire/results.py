@@ -58,6 +58,12 @@ class HitsQuery(Request, frozen=True, kw_only=True):
     """Which hits, in which order."""
 
     query: Annotated[int, Meta(ge=1, le=MOST)] | None = None
+    iteration: (
+        Annotated[
+            int, Meta(ge=1, le=MOST, description="Of psiblast and deltablast; the last one of each query if absent.")
+        ]
+        | None
+    ) = None
     rank: (
         Annotated[int, Meta(ge=1, le=MOST, description="Only the subject of this place in the order of BLAST+.")] | None
     ) = None
@@ -151,6 +157,7 @@ class HitRow(Wire, frozen=True, kw_only=True):
     strand: str
     query_coverage: Annotated[float | None, Meta(description="Per cent of the query that the subject's HSPs cover.")]
     hsp_coverage: Annotated[float | None, Meta(description="Per cent of the query that this HSP covers.")]
+    iteration: Annotated[int | None, Meta(description="Of psiblast and deltablast; null for other programs.")]
     query_sequence: Annotated[str | UnsetType, Meta(description="Aligned letters, with `sequences=true`.")] = UNSET
     subject_sequence: Annotated[str | UnsetType, Meta(description="The same of the subject.")] = UNSET
     hsps: Annotated[int | UnsetType, Meta(description="Of the subject, with `group=subject`.")] = UNSET
