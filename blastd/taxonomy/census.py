@@ -23,7 +23,7 @@ from contextlib import closing
 from heapq import heappush, heappushpop
 from pathlib import Path
 
-LAYOUT = 1
+LAYOUT = 2
 CANDIDATES = 2000
 """Entries that are looked through for what is typed."""
 SHOWN = 50
@@ -215,6 +215,7 @@ def _place(db: sqlite3.Connection) -> None:
         "GROUP BY h.place ORDER BY h.place"
     )
     db.executemany("INSERT INTO taxon VALUES (?, ?, ?, ?, ?)", Walk(db).rows(by_place))
+    db.execute("CREATE INDEX taxon_sequences ON taxon (sequences DESC, held, taxid)")
     names = db.cursor().execute(
         "SELECT n.key, n.kind, n.taxid FROM taxa.name AS n WHERE n.taxid IN (SELECT taxid FROM taxon)"
     )

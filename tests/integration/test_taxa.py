@@ -151,7 +151,7 @@ async def test_stores_and_counts_go_when_nothing_needs_them(service: Service) ->
     here = service.files.root / "taxa"
 
     async def all_made() -> bool:
-        return sorted(path.suffix for path in here.iterdir()) == [".census1"] * 3 + [".taxa1"]
+        return sorted(path.suffix for path in here.iterdir()) == [".census2"] * 3 + [".taxa1"]
 
     await eventually(all_made)
     assert service.services.taxa.sweep(set()) == 0
