@@ -131,7 +131,10 @@ async def build(
 def turns_of(settings: Settings, clock: Clock) -> Turns:
     """Return the queue of this machine, which all that computes here shares."""
     slots = settings.local.slots or os.cpu_count() or 1
-    return Turns(Schedule(slots, share_seconds=settings.limits.share_seconds, express=settings.local.express), clock)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Turns(
+        Schedule(slots, memory, share_seconds=settings.limits.share_seconds, express=settings.local.express), clock
+    )
 
 
 async def _guard(settings: Settings, store: Store) -> None:

@@ -59,6 +59,9 @@ SECONDS_PER_CELL = {
 WORTH_A_PROCESS_SECONDS = 0.5
 # More batches than slots even out their differences and show progress; each costs a process start.
 BATCHES_PER_SLOT = 4
+# What a crash costs at most is one batch: of this estimate, which may be five times too small.
+BATCH_SECONDS = 60.0
+MOST_BATCHES = 1000
 
 
 class SearchedDatabases(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,7 +209,9 @@ def query_rounds(
 
 def batches_for(cost_seconds: float, slots: int, worth_seconds: float = WORTH_A_PROCESS_SECONDS) -> int:
     """Return how many processes are worth starting for *cost_seconds* of work."""
-    return max(1, min(int(cost_seconds / worth_seconds), slots * BATCHES_PER_SLOT))
+    even = min(int(cost_seconds / worth_seconds), slots * BATCHES_PER_SLOT)
+    safe = min(int(cost_seconds / max(BATCH_SECONDS, 4 * worth_seconds)), MOST_BATCHES)
+    return max(1, even, safe)
 
 
 def threads_for(cost_seconds: float, slots: int) -> int:

@@ -15,83 +15,17 @@ Two lanes lie beside the slots, for the time in which long pieces hold them all 
 Pieces of a kind may share a slot, and its process (`core.sharing`): those of one owner and priority.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 
+from blastd.core.claims import Claim, Piece, SlotLane, Started, Urgency, WorkId, counted
 from blastd.core.ids import Owner
-from blastd.core.model import Frozen
 
-WorkId = str
 Turn = tuple[int, bool, int]
 """When somebody last had a turn: number of starts before, whether it was a start (else the arrival), order of arrival."""
 
-SHORT_SECONDS = 1.0
-"""A piece that is expected to take so long at most may take the express lane."""
 LONG_SECONDS = 1.2
 """A piece that has run so long is a long one, whatever was expected of it."""
-
-
-class Urgency(IntEnum):
-    """Who waits for a piece of work: it goes before others of its owner, or after those of all."""
-
-    PERSON = 0
-    """A page or a download: somebody looks at it."""
-    PROGRAM = 1
-    """A search, a database in the making: somebody comes back for it."""
-    BACKGROUND = 2
-    """Nobody asked for it yet."""
-
-
-class SlotLane(StrEnum):
-    """On what a piece runs."""
-
-    SLOT = "slot"
-    EXPRESS = "express"
-    OWED = "owed"
-
-
-class Claim(Frozen, frozen=True, kw_only=True):
-    """What asks for the machine: its id, whose it is, and `what` it is in one word for those who wait behind it.
-
-    Of several pieces of works of the same *kind* one process may be made; such a work has one piece.
-    """
-
-    work_id: WorkId
-    owner: Owner
-    what: str = "search"
-    urgency: Urgency = Urgency.PROGRAM
-    priority: int = 0
-    kind: Hashable | None = None
-
-
-class Piece(Frozen, frozen=True, kw_only=True):
-    """A part of a work that runs as one process.
-
-    It takes as many slots as it has *threads*, at most all; `seconds` of one core are expected (None: not known). `memory_bytes`
-    are its own, `mapped` names files that it maps with their bytes: those are counted once for all who map them. `after` are
-    the indices of pieces whose output it needs.
-    """
-
-    index: int = 0
-    threads: int = 1
-    seconds: float | None = None
-    memory_bytes: int = 0
-    mapped: tuple[str, int] | None = None
-    after: tuple[int, ...] = ()
-
-    @property
-    def short(self) -> bool:
-        """Tell whether it is known to be over soon."""
-        return self.seconds is not None and self.seconds <= SHORT_SECONDS * self.threads
-
-
-class Started(Frozen, frozen=True, kw_only=True):
-    """A piece that may start now."""
-
-    work_id: WorkId
-    index: int
-    lane: SlotLane = SlotLane.SLOT
 
 
 @dataclass
@@ -172,7 +106,13 @@ class Schedule:
     def memory_used(self) -> int:
         """Return the bytes that what runs is expected to take."""
         mapped = {running.piece.mapped for _, running in self._running() if running.piece.mapped is not None}
-        return sum(running.piece.memory_bytes for _, running in self._running()) + sum(size for _, size in mapped)
+        return sum(running.piece.memory_bytes for _, running in self._running()) + self._counted(
+            sum(size for _, size in mapped)
+        )
+
+    def _counted(self, mapped_bytes: int) -> int:
+        """Return what mapped files count: the kernel keeps what fits, so the largest leave room for others."""
+        return min(mapped_bytes, self.memory_bytes // 2)
 
     # ------------------------------------------------------------------ coming and going
     def add(self, claim: Claim, pieces: Iterable[Piece], now: float, done: Iterable[int] = ()) -> None:
@@ -326,8 +266,10 @@ class Schedule:
         work = self._works.get(work_id)
         if work is None or not work.pieces:
             return ""
-        mine = counted(other for other in self._works.values() if other.running and self._mine(other, work))
-        theirs = counted(other for other in self._works.values() if other.running and not self._mine(other, work))
+        mine = _counted_works(other for other in self._works.values() if other.running and self._mine(other, work))
+        theirs = _counted_works(
+            other for other in self._works.values() if other.running and not self._mine(other, work)
+        )
         behind = [f"{mine} of yours"] if mine else []
         behind += [f"{theirs} of others"] if theirs else []
         if not behind:
@@ -367,9 +309,10 @@ class Schedule:
         """Tell whether there is memory for a piece; one that needs more than there is runs alone."""
         if not self.memory_bytes or not self._running():
             return True
-        known = any(running.piece.mapped == piece.mapped for _, running in self._running())
-        needs = piece.memory_bytes + (piece.mapped[1] if piece.mapped is not None and not known else 0)
-        return self.memory_used + needs <= self.memory_bytes
+        pieces = [*(running.piece for _, running in self._running()), piece]
+        mapped = {one.mapped for one in pieces if one.mapped is not None}
+        own = sum(one.memory_bytes for one in pieces)
+        return own + self._counted(sum(size for _, size in mapped)) <= self.memory_bytes
 
     def _claims(self, now: float) -> Callable[[Waiting], tuple[bool, int, Turn, int, int, int, Turn]]:
         """Return what orders works: the smallest is next."""
@@ -400,18 +343,8 @@ class Schedule:
                 self._served.pop(work.claim.owner, None)
 
 
-def counted(works: Iterable[Waiting]) -> str:
-    """Return works in words: "2 searches, 1 format"; empty for none."""
-    numbers: dict[str, int] = {}
-    for work in works:
-        numbers[work.claim.what] = numbers.get(work.claim.what, 0) + 1
-    return ", ".join(_plural(what, number) for what, number in numbers.items())
-
-
-def _plural(what: str, number: int) -> str:
-    if number == 1:
-        return f"1 {what}"
-    return f"{number:,} {what}{'es' if what.endswith(('ch', 'x', 's')) else 's'}"
+def _counted_works(works: Iterable[Waiting]) -> str:
+    return counted(work.claim.what for work in works)
 
 
 __all__ = ["Claim", "Piece", "Schedule", "SlotLane", "Started", "Urgency", "WorkId"]

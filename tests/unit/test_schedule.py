@@ -289,9 +289,9 @@ def test_what_nobody_asked_for_comes_last_until_it_has_waited_its_share() -> Non
 def test_memory_is_one_budget_in_which_mapped_files_count_once() -> None:
     schedule = Schedule(8, memory_bytes=100)
     for number in range(3):
-        one(schedule, f"j{number}", f"o{number}", memory_bytes=15, mapped=("nt", 60))
+        one(schedule, f"j{number}", f"o{number}", memory_bytes=22, mapped=("nt", 40))
     assert [name for name, _ in begun(schedule, 0.0)] == ["j0", "j1"]
-    assert schedule.memory_used == 90
+    assert schedule.memory_used == 84
     assert schedule.why("j2").startswith("memory: behind 2 searches of others")
     for number in range(2):
         schedule.free(f"j{number}", 0, done=True, now=1.0)

@@ -32,9 +32,10 @@ from blastd.core.engine import (
 )
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
-from blastd.core.schedule import Claim, Piece, SlotLane, Started
+from blastd.core.schedule import Claim, SlotLane, Started
 from blastd.durable import SCARCE
 from blastd.engines.local import units
+from blastd.engines.local.pieces import piece_of, shard_major
 from blastd.engines.local.shared import SharedProcess
 from blastd.errors import BlastdError, Exhausted
 from blastd.turns import Turns
@@ -104,11 +105,6 @@ class UnitRun:
     name: str
     lane: SlotLane
     waits: Trouble | None = None
-
-
-def piece_of(work: Work, unit: Unit) -> Piece:
-    """Return what a unit asks of this machine."""
-    return Piece(index=unit.index, threads=unit.threads, seconds=sharing.seconds(work, unit), after=unit.after)
 
 
 class LocalEngine:
@@ -198,6 +194,7 @@ class LocalEngine:
             work_id=job.job_id, owner=job.owner, priority=job.priority, kind=sharing.kind_of(work) if missing else None
         )
         done = [unit.index for unit in work.units if unit.state is UnitState.DONE]
+        missing.sort(key=shard_major)
         self._turns.add(claim, [piece_of(work, unit) for unit in missing], partial(self._start_turn, held), done)
 
     async def observe(self, job: Job) -> Observation:

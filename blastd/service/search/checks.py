@@ -14,8 +14,8 @@ from blastd.blastplus.blastdb import BlastDatabase
 from blastd.blastplus.layout import in_order
 from blastd.blastplus.pins import Pins
 from blastd.blastplus.tools import Tools
+from blastd.core import memory, programs, taxids
 from blastd.core import plan as planning
-from blastd.core import programs, taxids
 from blastd.core.ids import JobId
 from blastd.core.model import DatabaseRef, Frozen, Job, OrganismFilter, Unit
 from blastd.core.near import Nearest
@@ -32,10 +32,6 @@ from blastd.service.taxonomy.organisms import limit
 from blastd.service.taxonomy.taxa import Taxa
 from blastd.tracking.tracker import Tracker
 
-BLAST_BYTES = 200 << 20
-"""What a BLAST+ process takes beside its database: code, lookup table, hit lists (measured with 2.12: 60-150 MB)."""
-BYTES_PER_LETTER = 24
-"""What a query letter costs in the lookup table and the hit lists (measured with 2.12 blastp)."""
 IDS_SECONDS = 10.0
 """How long a submit waits for ids to be read the first time."""
 COMPARED_IDS = 50_000_000
@@ -64,6 +60,13 @@ class CommandLines(Frozen, frozen=True, kw_only=True):
 
     command: str
     argv: tuple[tuple[str, ...], ...]
+
+
+class Shards(Frozen, frozen=True, kw_only=True):
+    """Into how many shards a database is to be cut (None: no wish), and why."""
+
+    number: int | None
+    why: tuple[str, ...] = ()
 
 
 class Checks:
@@ -127,15 +130,17 @@ class Checks:
         domains = await self._domains(arguments, faults) if arguments is not None else []
         if not faults:
             faults += await self._shared_ids(databases)
-            faults += self._too_big(engine, [*databases, *domains], query_input)
-        if faults or arguments is None:
-            raise Invalid(faults)
+        shards: Shards | Fault | None = None
+        if not faults and arguments is not None:
+            shards = self._shards(engine, arguments, databases, query_input, sum(each.bytes for each in domains))
+        if faults or arguments is None or not isinstance(shards, Shards):
+            raise Invalid(faults if faults or shards is None or isinstance(shards, Shards) else [shards])
         return Checked(
             arguments=arguments,
             databases=tuple(databases),
             domains=tuple(domains),
             engine=engine,
-            plan=self._plan(arguments, databases, query_input, engine),
+            plan=self._plan(arguments, databases, query_input, engine, shards),
             warnings=(*remarks, *programs.hints(arguments, all_short=query_input.all_short)),
             blast_version=await self._tools.version_of(arguments.program),
             organisms=organisms,
@@ -251,19 +256,56 @@ class Checks:
             )
         ]
 
-    def _too_big(self, engine: str, found: Sequence[BlastDatabase], query_input: QueryInput) -> list[Fault]:
-        has = self._memory.get(engine, 0)
-        needs = sum(database.bytes for database in found) + BLAST_BYTES + query_input.info.letters * BYTES_PER_LETTER
-        if not has or needs <= has:
-            return []
-        text = f"This search needs about {needs:,} bytes of memory, the {engine} engine has {has:,}: use a smaller database or query."
-        return [("/database", text)]
+    def _searched(self, databases: Sequence[BlastDatabase]) -> planning.SearchedDatabases:
+        return planning.SearchedDatabases(
+            sequences=sum(database.sequences for database in databases),
+            letters=sum(database.letters for database in databases),
+            volumes=tuple(volume.sequences for database in databases for volume in database.volumes),
+            databases=len(databases),
+            in_order=all(in_order([Path(volume.path).name for volume in database.volumes]) for database in databases),
+        )
+
+    def _shards(
+        self,
+        engine: str,
+        arguments: Arguments,
+        databases: Sequence[BlastDatabase],
+        query_input: QueryInput,
+        domain_bytes: int,
+    ) -> Shards | Fault:
+        """Return into how many shards the database is to be cut, so that each fits into the memory, or what does not fit."""
+        sequences = query_input.info.type == "sequences"
+        size, has = sum(database.bytes for database in databases), self._memory.get(engine, 0)
+        wanted = self._tracker.engines[engine].health().capacity.shards_of(size) if sequences else None
+        if not has:
+            return Shards(number=wanted)
+        process = memory.process_bytes(arguments.program, sum(query_input.letters), max(query_input.letters, default=0))
+        process += domain_bytes
+        least = memory.shards_within(size, process, has)
+        whole = planning.whole_database_reason(arguments.options, self._searched(databases))
+        whole = whole if sequences else "the whole database is searched at once: the query is a profile"
+        if least == 1 or (least is not None and whole is None and (wanted or 1) >= least):
+            return Shards(number=wanted)
+        if least is not None and whole is None:
+            why = f"{least} shards: the database has {size:,} bytes, and a search may take {has:,} of memory"
+            return Shards(number=least, why=(why,))
+        reason = f" ({whole})" if whole is not None and least is not None else ""
+        return (
+            "/database",
+            f"This search needs about {size + process:,} bytes of memory, {process:,} of them beside the database{reason}; the "
+            f"{engine} engine has {has:,}: use a smaller database or shorter queries.",
+        )
 
     def _plan(
-        self, arguments: Arguments, databases: Sequence[BlastDatabase], query_input: QueryInput, engine: str
+        self,
+        arguments: Arguments,
+        databases: Sequence[BlastDatabase],
+        query_input: QueryInput,
+        engine: str,
+        shards: Shards,
     ) -> Plan:
         capacity = self._tracker.engines[engine].health().capacity
-        return planning.plan(
+        plan = planning.plan(
             program=arguments.program,
             task=arguments.task,
             options=arguments.options,
@@ -271,22 +313,13 @@ class Checks:
             offsets=query_input.offsets,
             sizes=query_input.sizes,
             unnamed=query_input.unnamed,
-            database=planning.SearchedDatabases(
-                sequences=sum(database.sequences for database in databases),
-                letters=sum(database.letters for database in databases),
-                volumes=tuple(volume.sequences for database in databases for volume in database.volumes),
-                databases=len(databases),
-                in_order=all(
-                    in_order([Path(volume.path).name for volume in database.volumes]) for database in databases
-                ),
-            ),
+            database=self._searched(databases),
             slots=capacity.at_once,
             threads=capacity.threads,
             worth_seconds=capacity.worth_seconds,
-            shards=None
-            if query_input.info.type != "sequences"
-            else capacity.shards_of(sum(database.bytes for database in databases)),
+            shards=shards.number,
         )
+        return replace(plan, why=(*shards.why, *plan.why))
 
 
 def reference(database: BlastDatabase, taxa: str, role: str = "searched") -> DatabaseRef:
