@@ -23,6 +23,7 @@ class ProgressView(AnswerPart, frozen=True, kw_only=True):
     units_total: int = 0
     fraction: float | None = None
     eta_seconds: float | None = None
+    eta_from: str | None = None
 
 
 class StepAnswer(AnswerPart, frozen=True, kw_only=True):

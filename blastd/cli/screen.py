@@ -156,7 +156,8 @@ def _phase_text(job: JobView) -> str:
     if job.status == "queued" and job.waiting_for:
         text = f"queued, waits for {job.waiting_for}"
     if job.progress.eta_seconds is not None:
-        text += f", {span(job.progress.eta_seconds * 1000)} left"
+        made_of = f" (from {job.progress.eta_from})" if job.progress.eta_from else ""
+        text += f", {span(job.progress.eta_seconds * 1000)} left{made_of}"
     return clean(text)
 
 

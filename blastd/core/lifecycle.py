@@ -4,16 +4,17 @@
 asks for it (`Next.FINISH`) and the tracker completes the row once every artifact is whole (`completed`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from msgspec.structs import replace
 
+from blastd.core import estimate, unit_moves
 from blastd.core import steps as timeline
-from blastd.core import unit_moves
 from blastd.core.engine import Absent, Observation, Present, Trouble, Unknown
+from blastd.core.estimate import Pace
 from blastd.core.model import (
     Change,
     Frozen,
@@ -88,7 +89,9 @@ def legal(before: Status, after: Status) -> bool:
     return after in LEGAL[before]
 
 
-def decide(job: Job, units: Sequence[Unit], observation: Observation, now: datetime, by: str) -> Decision:
+def decide(
+    job: Job, units: Sequence[Unit], observation: Observation, now: datetime, by: str, pace: Pace | None = None
+) -> Decision:
     """Say what *observation*, made *now* by the means *by*, changes of *job*. Ends are final: nothing then."""
     if job.status.terminal:
         return Decision()
@@ -96,7 +99,7 @@ def decide(job: Job, units: Sequence[Unit], observation: Observation, now: datet
         return Decision(change=_stale(job, observation, now))
     if isinstance(observation, Absent):
         return _absent(job, units, observation, now, by)
-    return _present(job, units, observation, now, by)
+    return _present(job, units, observation, now, by, pace or Pace())
 
 
 def _stale(job: Job, observation: Unknown, now: datetime) -> Change | None:
@@ -125,7 +128,7 @@ def _absent(job: Job, units: Sequence[Unit], observation: Absent, now: datetime,
     return Decision(change=failed(job, trouble, now, by))
 
 
-def _present(job: Job, units: Sequence[Unit], seen: Present, now: datetime, by: str) -> Decision:
+def _present(job: Job, units: Sequence[Unit], seen: Present, now: datetime, by: str, pace: Pace) -> Decision:
     changed = unit_moves.merge(units, seen.units)
     after = {unit.index: unit for unit in units} | {unit.index: unit for unit in changed}
     if seen.ended and seen.trouble is not None:
@@ -135,8 +138,8 @@ def _present(job: Job, units: Sequence[Unit], seen: Present, now: datetime, by: 
     if seen.ended:
         if job.phase is Phase.CANCELLING:
             return Decision(change=cancelled(job, now), units=changed)
-        return _computed(job, _observed(job, seen, after, now, by), changed, list(after.values()), now, by)
-    return Decision(change=_observed(job, seen, after, now, by), units=changed)
+        return _computed(job, _observed(job, seen, after, now, by, pace), changed, list(after.values()), now, by)
+    return Decision(change=_observed(job, seen, after, now, by, pace), units=changed)
 
 
 def _computed(
@@ -174,7 +177,7 @@ def _again(job: Job, done: int, text: str) -> Change:
     return Change(status=Status.QUEUED, phase=Phase.QUEUED, kind="again", fields=fields, data={"reason": text})
 
 
-def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by: str) -> Change | None:
+def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by: str, pace: Pace) -> Change | None:
     """Return the change that makes the row say what was seen, None if it says so already."""
     phase = job.phase if job.phase is Phase.CANCELLING else seen.phase
     status = job.status if phase is Phase.CANCELLING else STATUS_OF[phase]
@@ -187,7 +190,7 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
         staged = [report.started_at for report in seen.steps if report.name is StepName.STAGING_DB]
         steps = timeline.go_on(steps, staged[0] if staged and staged[0] is not None else now)
     if phase in (Phase.RUNNING, Phase.RESULTS_PENDING):
-        began = min((unit.started_at for unit in after.values() if unit.started_at), default=None)
+        began = _began(seen, after)
         if began is not None:
             steps = _computing(steps, began)
     if phase is Phase.RESULTS_PENDING:
@@ -208,9 +211,12 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
         "error": seen.trouble.text if seen.trouble is not None else None,
     }
     if status is Status.RUNNING and job.started_at is None:
-        began = min((unit.started_at for unit in after.values() if unit.started_at), default=now)
-        wanted["started_at"] = max(began, job.created_at)
+        wanted["started_at"] = max(_began(seen, after) or now, job.created_at)
     fields: dict[str, Any] = {name: value for name, value in wanted.items() if getattr(job, name) != value}
+    if phase is Phase.RUNNING and (phase is not job.phase or "units_done" in fields):
+        expected = estimate.expected(job, list(after.values()), [report.index for report in seen.units], pace, now)
+        fields["expected_end_at"] = expected.ends_at if expected is not None else None
+        fields["expected_from"] = expected.made_of if expected is not None else None
     if phase is job.phase and (not fields or (fields.keys() == {"queue_position"} and job.queue_position is not None)):
         return None  # a place that only moves up is written for all who wait at once (`Tracker`), not for each reader
     kind = "moved" if phase is not job.phase else "progress"
@@ -219,6 +225,13 @@ def _observed(job: Job, seen: Present, after: dict[int, Unit], now: datetime, by
         data |= {"trouble": seen.trouble.code}
     fields |= {"observed_at": now, "observed_by": by}
     return Change(status=status, phase=phase, kind=kind, fields=fields, data=data)
+
+
+def _began(seen: Present, after: Mapping[int, Unit]) -> datetime | None:
+    """Return when the first unit of this attempt began: those that were done before are not reported."""
+    reported = [after[report.index].started_at for report in seen.units if report.index in after]
+    starts = [start for start in reported if start is not None]
+    return min(starts, default=None)
 
 
 def intends(job: Job) -> bool:

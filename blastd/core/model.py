@@ -281,6 +281,9 @@ class Job(Frozen, frozen=True, kw_only=True):
     limit_reached: int | None = None
     standins: dict[str, str] = {}
     organisms: OrganismFilter = OrganismFilter()
+    expected_end_at: datetime | None = None
+    expected_from: str | None = None
+    """Of a search that runs: when it is expected to end, and what that is made of."""
 
     @property
     def short_id(self) -> str:

@@ -44,7 +44,9 @@ JSON_COLUMNS: dict[str, msgspec.json.Decoder[Any]] = {
     "organisms": msgspec.json.Decoder(OrganismFilter),
     "standins": msgspec.json.Decoder(dict[str, str]),
 }
-TIME_COLUMNS = frozenset({"created_at", "updated_at", "started_at", "finished_at", "observed_at", "stale_since"})
+TIME_COLUMNS = frozenset(
+    {"created_at", "updated_at", "started_at", "finished_at", "observed_at", "stale_since", "expected_end_at"}
+)
 COLUMNS = tuple(Job.__struct_fields__)
 CHANGEABLE = frozenset(COLUMNS) - {
     "job_id",

@@ -16,13 +16,14 @@ from blastd.chance import Chance
 from blastd.clock import Clock
 from blastd.core import lifecycle
 from blastd.core.engine import Engine, Observation, Present, Unknown
+from blastd.core.estimate import Pace
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals, backoff, may_look, throttle
 from blastd.core.lifecycle import Decision, Next
 from blastd.core.model import Change, Gone, Job, Lost, Missed, NotNow, Phase, Unit
 from blastd.errors import BlastdError
 from blastd.metrics import Metrics
-from blastd.store import jobs, leftovers, units
+from blastd.store import jobs, leftovers, paces, units
 from blastd.store.sqlite import Store
 from blastd.tracking.finish import Finisher
 from blastd.tracking.launch import Launcher
@@ -30,6 +31,7 @@ from blastd.tracking.times import Times
 
 log = structlog.get_logger()
 
+PACE_SECONDS = 15.0  # between looks at how fast searches of a kind were
 TRIES = 5  # of a compare-and-swap; each loss means that somebody else moved the job on
 
 
@@ -58,6 +60,7 @@ class Looks:
         self._failures: dict[str, int] = {}
         self._cool_until: dict[str, float] = {}
         self._away: dict[str, Unknown] = {}
+        self._paces: dict[tuple[str, str, str], tuple[float, Pace]] = {}
 
     async def look(self, job_id: JobId, by: str) -> Job | Gone | Lost:
         """Bring the row of *job_id* up to date and return it; *by* as in `observed_by`.
@@ -76,6 +79,17 @@ class Looks:
                     return moved
                 self._last.pop(job_id, None)  # what was asked has told nobody anything
             return Missed.LOST
+
+    async def _pace(self, job: Job, seen: Observation) -> Pace:
+        """Return how fast searches of the kind of *job* were of late, for one that begins to run or goes on."""
+        if not isinstance(seen, Present) or seen.ended or seen.phase is not Phase.RUNNING:
+            return Pace()
+        kind, now = (job.engine, job.program, job.task), self._clock.monotonic()
+        until, pace = self._paces.get(kind, (0.0, Pace()))
+        if until <= now:
+            pace = await self._store.read_few(lambda db: paces.pace(db, job))
+            self._paces[kind] = (now + PACE_SECONDS, pace)
+        return pace
 
     async def _read(self, job_id: JobId) -> tuple[Job | None, list[Unit]]:
         return await self._store.read_few(lambda db: (jobs.get(db, job_id), units.of_job(db, job_id)))
@@ -169,7 +183,7 @@ class Looks:
         """Decide and move, again while somebody else was faster: what was seen is told in the end."""
         for _ in range(TRIES):
             now = self._times.now(job)
-            decision = lifecycle.decide(job, its_units, seen, now, by)
+            decision = lifecycle.decide(job, its_units, seen, now, by, await self._pace(job, seen))
             if decision.next is Next.LAUNCH:
                 engine = self._engines[job.engine]
                 launched = await self._launcher.launch(engine, job, its_units)

@@ -59,6 +59,7 @@ def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
             units_total=far.units_total,
             fraction=far.fraction,
             eta_seconds=far.eta_seconds,
+            eta_from=far.eta_from,
         ),
         "steps": [step_view(step) for step in job.steps],
         "error_code": job.error_code,

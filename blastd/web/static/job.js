@@ -161,7 +161,7 @@ async function doIt(what) {
 function paintState() {
   const { job } = state
   const parts = []
-  const { units_done: done = 0, units_total: total = 0, fraction, eta_seconds: eta } = job.progress ?? {}
+  const { units_done: done = 0, units_total: total = 0, fraction, eta_seconds: eta, eta_from: from } = job.progress ?? {}
   if (ACTIVE.has(job.status)) {
     const bar = h('progress', { max: 1, 'aria-label': 'Progress of the search' })
     if (fraction !== null && fraction !== undefined && job.phase === 'running') bar.value = fraction
@@ -177,7 +177,7 @@ function paintState() {
           [
             total > 1 ? `${count(done)} of ${count(total)} units` : '',
             fraction ? `${Math.round(fraction * 100)} %` : '',
-            eta !== null && eta !== undefined ? `about ${duration(eta * 1000)} left` : '',
+            eta !== null && eta !== undefined ? `about ${duration(eta * 1000)} left${from ? ` (from ${from})` : ''}` : '',
           ]
             .filter(Boolean)
             .join(' · '),

@@ -132,6 +132,7 @@ class Progress(Wire, frozen=True, kw_only=True):
     units_total: int
     fraction: float | None
     eta_seconds: float | None
+    eta_from: Annotated[str | None, Meta(description="What the time to go is made of: `14 earlier searches`.")] = None
 
 
 class StepView(Wire, frozen=True, kw_only=True):
