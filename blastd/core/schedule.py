@@ -102,13 +102,11 @@ class Schedule:
         """Return the number of pieces that run."""
         return len(self._running())
 
-    @property
-    def memory_used(self) -> int:
-        """Return the bytes that what runs is expected to take."""
-        mapped = {running.piece.mapped for _, running in self._running() if running.piece.mapped is not None}
-        return sum(running.piece.memory_bytes for _, running in self._running()) + self._counted(
-            sum(size for _, size in mapped)
-        )
+    def _taken(self, pieces: Iterable[Piece]) -> int:
+        """Return the bytes that *pieces* are expected to take together."""
+        each = list(pieces)
+        mapped = {piece.mapped for piece in each if piece.mapped is not None}
+        return sum(piece.memory_bytes for piece in each) + self._counted(sum(size for _, size in mapped))
 
     def _counted(self, mapped_bytes: int) -> int:
         """Return what mapped files count: the kernel keeps what fits, so the largest leave room for others."""
@@ -309,10 +307,7 @@ class Schedule:
         """Tell whether there is memory for a piece; one that needs more than there is runs alone."""
         if not self.memory_bytes or not self._running():
             return True
-        pieces = [*(running.piece for _, running in self._running()), piece]
-        mapped = {one.mapped for one in pieces if one.mapped is not None}
-        own = sum(one.memory_bytes for one in pieces)
-        return own + self._counted(sum(size for _, size in mapped)) <= self.memory_bytes
+        return self._taken([*(running.piece for _, running in self._running()), piece]) <= self.memory_bytes
 
     def _claims(self, now: float) -> Callable[[Waiting], tuple[bool, int, Turn, int, int, int, Turn]]:
         """Return what orders works: the smallest is next."""

@@ -30,12 +30,27 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return lay(request.param, tmp_path / "state")
 
 
+def loadable(dump: str) -> str:
+    """Return the dump of a store without what goes into text indices by their own name: the tables beneath hold it, too.
+
+    A virtual table that a dump puts into the schema is known once the file is opened again.
+    """
+    statements, held = [], ""
+    for line in dump.splitlines(keepends=True):
+        held += line
+        if sqlite3.complete_statement(held):
+            if not held.startswith('INSERT INTO "job_text" VALUES'):
+                statements.append(held)
+            held = ""
+    return "".join([*statements, held])
+
+
 def lay(kept: Path, state: Path) -> Path:
     state.mkdir(mode=0o700)
     shutil.copytree(kept / "jobs", state / "jobs")
     with closing(sqlite3.connect(state / "blastd.sqlite")) as db:
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript((kept / "store.sql").read_text())
+        db.executescript(loadable((kept / "store.sql").read_text()))
     return state
 
 
