@@ -282,7 +282,7 @@ class Checks:
         process = memory.process_bytes(arguments.program, sum(query_input.letters), max(query_input.letters, default=0))
         process += domain_bytes
         least = memory.shards_within(size, process, has)
-        whole = planning.whole_database_reason(arguments.options, self._searched(databases))
+        whole = planning.whole_database_reason(arguments.program, arguments.options, self._searched(databases))
         whole = whole if sequences else "the whole database is searched at once: the query is a profile"
         if least == 1 or (least is not None and whole is None and (wanted or 1) >= least):
             return Shards(number=wanted)
