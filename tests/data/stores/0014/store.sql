@@ -384,8 +384,9 @@ CREATE VIEW job_text_row (number, job_id, title, query, databases) AS
            job_id, title, query ->> '$.first_id', database_names
     FROM job;
 CREATE TRIGGER job_text_insert AFTER INSERT ON job BEGIN
-    INSERT OR IGNORE INTO job_text (rowid, text_job, text_title, text_query, text_databases)
-        SELECT * FROM job_text_row WHERE job_id = NEW.job_id;
+    INSERT INTO job_text (rowid, text_job, text_title, text_query, text_databases)
+        SELECT * FROM job_text_row
+        WHERE job_id = NEW.job_id AND NOT EXISTS (SELECT 1 FROM job_text WHERE rowid = job_text_row.number);
 END;
 CREATE TRIGGER job_text_title AFTER UPDATE OF title ON job WHEN NEW.title <> OLD.title BEGIN
     UPDATE job_text SET text_title = NEW.title
