@@ -45,7 +45,7 @@ check: dev ## lint, types, layers, repeated blocks
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=8 --ignore-imports=y --ignore-signatures=y --score=n blastd
+	$(BIN)/pylint --disable=all --enable=duplicate-code --min-similarity-lines=10 --ignore-imports=y --ignore-signatures=y --score=n blastd
 
 floor: system ## the unit and integration tests with the lowest versions that pyproject.toml allows, in an environment of its own
 	@sh config/venv.sh .floor
