@@ -20,7 +20,7 @@ from blastd.core.model import Frozen
 from blastd.core.options import read_help
 from blastd.core.program_table import TASKS, TITLES
 from blastd.core.programs import Catalogue, catalogue
-from blastd.errors import Unavailable
+from blastd.errors import ToolFailed, Unavailable
 
 log = structlog.get_logger()
 
@@ -136,7 +136,11 @@ async def _expect(tools: Tools, few: asyncio.Semaphore, name: str, task: str, fo
     _, query, subject = TITLES[name]
     words = ["-task", task, "-query", query, "-subject", subject, "-outfmt", "15"]
     async with few:
-        ran = await tools.run(name, words, cwd=folder, seconds=HELP_SECONDS)
+        try:
+            ran = await tools.run(name, words, cwd=folder, seconds=HELP_SECONDS)
+        except ToolFailed as error:  # the help's default is told instead
+            log.warning("task_not_tried", task=task, reason=str(error))
+            return ""
     told = EXPECT.search(ran.stdout.decode("utf-8", "replace"))
     return told[1] if told is not None else ""
 

@@ -27,6 +27,7 @@ from blastd.core.programs import Catalogue
 from blastd.errors import Conflict, DiskFull
 from blastd.store import jobs
 from blastd.store.files import Files
+from blastd.store.private import give
 from blastd.upkeep.archive import Archive, reading
 from blastd.upkeep.export import write_job
 from blastd.upkeep.import_ import take_over
@@ -65,7 +66,9 @@ def import_job(given: argparse.Namespace) -> int:
 
 async def _offered(settings: Settings) -> Catalogue:
     found = await tools.find(settings.blast.bin, os.environ.get("PATH", os.defpath), "/")
-    return await facts.offered(found, settings.store.folder)
+    offered = await facts.offered(found, settings.store.folder)
+    give(settings.store.folder, settings.store.folder / facts.NAME)
+    return offered
 
 
 def _kept(settings: Settings, job: Job) -> None:

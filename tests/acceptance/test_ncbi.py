@@ -462,7 +462,7 @@ def test_N03_quick_blastp_has_ncbis_name(daemon: Daemon) -> None:
     for name in ("kmerBlastp", "KMERBLASTP", "quickBlastp"):
         rid_of(call(daemon, "POST", **base, BLAST_PROGRAMS=name))
         assert daemon.get("/api/blast/jobs?limit=1").json["jobs"][0]["task"] == "blastp-fast"
-    assert "megaBlast, discoMegablast" in call(daemon, "POST", **base, BLAST_PROGRAMS="deltaBlast")
+    assert "megaBlast, discoMegablast" in call(daemon, "POST", **base, BLAST_PROGRAMS="phiBlast")
 
 
 def test_Q04_a_key_in_form_address_or_path(fresh: Daemon) -> None:

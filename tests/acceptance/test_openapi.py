@@ -75,7 +75,12 @@ def known(own: Daemon) -> dict[str, list[str]]:
     done = own.run(LAMBDA_QUERY)["job_id"]
     failed = own.submit(LAMBDA_QUERY, options={"reward": 1, "penalty": -7})["job_id"]
     own.ended(failed)
-    return {"id": [done, done[:8], failed, "ffffffff"], "name": ["tnt", "dir with space/mynt", "nosuch"], "task": ["0"]}
+    return {
+        "id": [done, done[:8], failed, "ffffffff"],
+        "name": ["tnt", "dir with space/mynt", "nosuch"],
+        "task": ["0"],
+        "share": ["0"],
+    }
 
 
 @pytest.mark.parametrize(("operation", "mode"), REQUESTS, ids=lambda one: getattr(one, "label", one))

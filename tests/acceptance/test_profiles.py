@@ -67,6 +67,8 @@ async def test_V01_V05_V06_V07_every_format_is_that_of_bare_blast(program: str, 
     for kind in FORMATS.values():
         if kind.outfmt is None or kind.writes or (kind.programs and program not in kind.programs):
             continue
+        if kind.name == "organisms":  # refused where taxdb does not name all: test_organisms compares it
+            continue
         theirs = bare(bases, program, query, database, options, "-outfmt", str(kind.outfmt))
         ours = await result(service, row, kind.name)
         if kind.name == "csv":  # ours quotes what a spreadsheet would take for a formula

@@ -235,7 +235,7 @@ async def test_T11_a_reused_result_has_an_index_of_its_own_whatever_became_of_th
     first = await service.run(query, database="two")
     index = await indexed(service, first)
     with closing(sqlite3.connect(index)) as db, db:
-        db.execute("DELETE FROM hsp WHERE hsp_id > 2")
+        db.execute("DELETE FROM every_hsp WHERE hsp_id > 2")
     for _ in range(2):
         again = await service.run(query, database="two")
         assert again["reused_from"] == first["job_id"]

@@ -42,7 +42,7 @@ class Installed:
         change = f"| sed 's/[0-9][0-9.]*+/{version}/'" if version is not None else ""
         script.write_text(
             "#!/bin/bash\nset -o pipefail\n"
-            f'case " $* " in *" -query "*) mkdir {runs}/$$; [ "$(ls {runs} | wc -l)" -lt {waits_from} ] || '
+            f'case " $* " in *" -db "*) mkdir {runs}/$$; [ "$(ls {runs} | wc -l)" -lt {waits_from} ] || '
             f"until [ -e {self.go} ]; do sleep 0.02; done;; esac\n"
             f'{self.real} "$@" {change}\n'
         )
