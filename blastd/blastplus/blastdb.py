@@ -143,7 +143,7 @@ async def inspect(
         if itself is None and shape.selects:
             database = await _totals(database, tools)
         if itself is None and any(Path(each.path).suffix[2:] in COLUMNS for each in shape.parts):
-            database = replace(database, maskings=maskings(await _told(database, tools)))
+            database = replace(database, maskings=await _maskings(shape, tools))
         files = await duty(beside.of, Path(found.path).parent)
         return replace(database, name=found.name, taxonomy=files)
     except (DatabaseBroken, ToolFailed) as error:
@@ -247,10 +247,21 @@ def unchanged(database: BlastDatabase) -> bool:
         return False
 
 
-async def _told(database: BlastDatabase, tools: Tools) -> str:
+async def _maskings(shape: Anatomy, tools: Tools) -> tuple[Masking, ...]:
+    """Return the maskings of a database, asked of its first volume: aliases may name it a million times.
+
+    A database whose maskings can't be told is searched all the same.
+    """
+    try:
+        return maskings(await _told(Path(shape.volumes[0]), shape.molecule, tools))
+    except ToolFailed as error:
+        log.warning("maskings_not_told", database=shape.volumes[0], reason=str(error))
+        return ()
+
+
+async def _told(base: Path, molecule: str, tools: Tools) -> str:
     """Return what blastdbcmd tells of a database. Raises ToolFailed."""
-    base = Path(database.path)
-    words = ["-db", quoted(base.name), "-dbtype", database.molecule, "-info"]
+    words = ["-db", quoted(base.name), "-dbtype", molecule, "-info"]
     return (await tools.run("blastdbcmd", words, cwd=base.parent, seconds=ASK_SECONDS)).text()
 
 
@@ -264,7 +275,8 @@ def maskings(text: str) -> tuple[Masking, ...]:
 
 async def _totals(database: BlastDatabase, tools: Tools) -> BlastDatabase:
     """Take an alias's numbers from BLAST+, since its lists of ids may hide sequences. Raises DatabaseBroken, ToolFailed."""
-    base, text = Path(database.path), await _told(database, tools)
+    base = Path(database.path)
+    text = await _told(base, database.molecule, tools)
     totals, longest = INFO.search(text), LONGEST.search(text)
     if totals is None:
         raise DatabaseBroken(f"{printed(base.name)}: blastdbcmd does not say its size")
