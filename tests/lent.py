@@ -22,9 +22,11 @@ def lend(state: Path) -> None:
 
 
 def keep(state: Path) -> None:
-    """Keep what a daemon with the installed BLAST+ was told, unless another has."""
-    blastn = shutil.which("blastn") or ""
-    if not LENT.exists() and (state / NAME).exists() and f'"{blastn}"'.encode() in (state / NAME).read_bytes():
+    """Keep what a daemon with the installed BLAST+ was told, in place of what an earlier blastd or BLAST+ was."""
+    blastn, told = shutil.which("blastn") or "", state / NAME
+    if not told.exists() or f'"{blastn}"'.encode() not in (said := told.read_bytes()):
+        return
+    if not LENT.exists() or LENT.read_bytes() != said:
         part = LENT.with_suffix(f".{os.getpid()}")
-        shutil.copyfile(state / NAME, part)
+        shutil.copyfile(told, part)
         part.replace(LENT)
