@@ -50,7 +50,8 @@ class Derived:
             if self._tasks is None:
                 self._give_back(path, ToolFailed("The service is starting."))
             else:
-                self._tasks.start(f"making {path.name[:20]}", make(), lambda error: self._give_back(path, error))
+                name = f"making {path.parent.name}/{path.name}"  # ids and taxa of one database are two files of one name
+                self._tasks.start(name, make(), lambda error: self._give_back(path, error))
         done, _ = await asyncio.wait({ended}, timeout=seconds)
         if not done:
             return False
