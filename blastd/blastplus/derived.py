@@ -50,7 +50,9 @@ class Derived:
             if self._tasks is None:
                 self._give_back(path, ToolFailed("The service is starting."))
             else:
-                name = f"making {path.parent.name}/{path.name}"  # ids and taxa of one database are two files of one name
+                name = (
+                    f"making {path.parent.name}/{path.name}"  # ids and taxa of one database are two files of one name
+                )
                 self._tasks.start(name, make(), lambda error: self._give_back(path, error))
         done, _ = await asyncio.wait({ended}, timeout=seconds)
         if not done:

@@ -63,7 +63,7 @@ def test_U15_the_limit_of_descriptors_is_raised(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("together", ["1", "16"])
 def test_U15_searches_wait_for_descriptors_say_so_and_end_well(fresh: Daemon, together: str) -> None:
-    fresh.environ = {"BLASTD_LOCAL__SLOTS": "1", "BLASTD_LOCAL__TOGETHER": together}
+    fresh.environ = {"BLASTD_LOCAL__SLOTS": "1", "BLASTD_LOCAL__TOGETHER": together, "BLASTD_LOCAL__EXPRESS": "0"}
     fresh.start()
     assert fresh.process is not None
     resource.prlimit(fresh.process.pid, resource.RLIMIT_NOFILE, (LIMIT, LIMIT))

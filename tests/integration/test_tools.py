@@ -152,7 +152,7 @@ async def test_every_offered_option_is_taken(name: str, run: Run, known: Catalog
 
 
 async def test_the_defaults_shown_are_those_that_blast_takes(run: Run, known: Catalogue) -> None:
-    for program in known.programs.values():
+    for program in (known.programs[name] for name in tools.PROGRAMS):  # the others need databases of profiles
         for task in program.tasks:
             query = "primers_20nt.fa" if task.name == "blastn-short" else None
             fields: dict[str, Any] = {"program": program.name, "task": task.name, "query": query}
