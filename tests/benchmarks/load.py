@@ -258,7 +258,7 @@ async def active(stand: Stand) -> None:
     """Let searches wait behind a long one, read about them, cancel them."""
     count, figures = stand.given.active, stand.figures
     limits = {"BLASTD_LIMITS__QUEUED_JOBS_PER_OWNER": "100000", "BLASTD_LIMITS__ACTIVE_JOBS_PER_OWNER": "100000"}
-    daemon = stand.daemon("active", BLASTD_LOCAL__SLOTS="1", **limits).start()
+    daemon = stand.daemon("active", BLASTD_LOCAL__SLOTS="1", BLASTD_LOCAL__EXPRESS="0", **limits).start()
     async with crowd_of(daemon) as people:
         gate = asyncio.Semaphore(AT_ONCE)
 

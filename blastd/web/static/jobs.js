@@ -560,6 +560,7 @@ const given = new URLSearchParams(location.search)
 filter.status = new Set((given.get('status') ?? '').split(',').filter(name => STATUSES.includes(name)))
 filter.q = $('q').value = given.get('q') ?? ''
 filter.program = given.get('program') ?? ''
-for (const name of ['blastn', 'blastp', 'blastx', 'tblastn', 'tblastx', 'psiblast', 'deltablast', 'rpsblast', 'rpstblastn']) $('program').append(h('option', { value: name }, name))
+for (const name of ['blastn', 'blastp', 'blastx', 'tblastn', 'tblastx', 'psiblast', 'deltablast', 'rpsblast', 'rpstblastn'])
+  $('program').append(h('option', { value: name }, name))
 $('program').value = filter.program
 reload()
