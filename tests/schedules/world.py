@@ -252,7 +252,7 @@ class World:
         if self.cluster is not None:
             self.cluster.trouble = 0.0
             await asyncio.sleep(130.0)  # reconcile cleans up, twice
-        await asyncio.sleep(6.0)  # what is left may take turns; `_empty` waits for longer
+        await asyncio.sleep(6.0)  # of virtual time: what is left may take turns; `_empty` waits for longer
         await self._sweep()
         await self._empty()
         self.checker.at_rest()
