@@ -24,9 +24,9 @@ if command -v apt-get > /dev/null 2>&1; then
     DEBIAN_FRONTEND=noninteractive
     export DEBIAN_FRONTEND
     # shellcheck disable=SC2086 # two words are two packages
-    $as_root apt-get install -y --no-install-recommends $packages > /dev/null 2>&1 || {
-        $as_root apt-get update -qq
-        $as_root apt-get install -y --no-install-recommends $packages > /dev/null
+    $as_root apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $packages > /dev/null 2>&1 || {
+        $as_root apt-get -o DPkg::Lock::Timeout=300 update -qq
+        $as_root apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $packages > /dev/null
     }
 elif command -v dnf > /dev/null 2>&1; then
     $as_root dnf install -y ncbi-blast+ python3

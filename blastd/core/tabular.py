@@ -83,6 +83,8 @@ RISKY_STARTS = ("=", "+", "-", "@", "\t", "\r")
 TRAILER = "# BLAST processed "
 FOUND = re.compile(r"# (\d+) hits found")
 FIELDS = "# Fields: "
+DATABASE = "# Database: "
+PROGRAM = re.compile(r"# [A-Z-]+ \d+\.\d+")
 ITERATION = "# Iteration: "
 CONVERGED = "\nSearch has CONVERGED!\n"
 """What BLAST+ writes into every table, bare, behind the last iteration of a query that needs no further one."""
@@ -116,6 +118,16 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     def begins_query(self) -> bool:
         """Tell whether this is the first section of its query."""
         return self.iteration in (None, 1)
+
+    @property
+    def program(self) -> str:
+        """Return the program as BLAST+ calls it, in capitals: `# BLASTN 2.12.0+`."""
+        return next((line.split(" ")[1] for line in self.head if PROGRAM.match(line)), "")
+
+    @property
+    def database(self) -> str:
+        """Return what was searched, as BLAST+ tells it."""
+        return next((line.removeprefix(DATABASE) for line in self.head if line.startswith(DATABASE)), "")
 
 
 def columns(fields: Sequence[str], pointer: str = "/fields") -> tuple[str, ...]:
@@ -174,6 +186,17 @@ def sections(lines: Iterable[str]) -> Iterator[Section]:
         yield held
 
 
+def last_sections(lines: Iterable[str]) -> Iterator[Section]:
+    """Yield one Section a query: of a program with several iterations the last one."""
+    held: Section | None = None
+    for section in sections(lines):
+        if held is not None and section.begins_query:
+            yield held
+        held = section
+    if held is not None:
+        yield held
+
+
 def _tables(lines: Iterable[str]) -> Iterator[Section | None]:
     """Yield each table, and None where BLAST+ says that the search of the table before has converged."""
     head: list[str] = []
@@ -190,7 +213,7 @@ def _tables(lines: Iterable[str]) -> Iterator[Section | None]:
             head, title, fields = [], None, ""
         elif line.startswith(TRAILER):
             break
-        elif title is not None and not line.startswith("# Database: "):
+        elif title is not None and not line.startswith(DATABASE):
             yield _section(title, head, None, ())
             head, title = [line], None
         elif line == CONVERGED.strip():

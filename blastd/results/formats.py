@@ -3,13 +3,13 @@
 Formats that need more than the stored form holds are made by `results/reformat.py`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from blastd.core import tabular
+from blastd.core import blat, gff3, tabular
 from blastd.core.ascii_titles import Decoder
 from blastd.core.model import Frozen, Unit
 from blastd.results.assemble import result_units, stored_lines, stored_path
@@ -21,7 +21,8 @@ class Format(Frozen, frozen=True, kw_only=True):
     """A format: its name, BLAST+'s number (None: not one of BLAST+), how it is sent; `programs` empty means all.
 
     `words` are more for BLAST+'s command line; `writes` is the option that names the file in which BLAST+ writes it beside its
-    report, one for each query; `header`: a table begins with a line of its columns' names.
+    report, one for each query; `header`: a table begins with a line of its columns' names; `columns` are those that
+    a projection needs beside what the stored form always holds.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Format(Frozen, frozen=True, kw_only=True):
     words: tuple[str, ...] = ()
     header: bool = False
     writes: str = ""
+    columns: tuple[str, ...] = ()
 
 
 ORGANISMS = 18
@@ -135,9 +137,34 @@ FORMATS: Mapping[str, Format] = {
             media_type="text/x-fasta; charset=utf-8",
             extension="fa",
         ),
+        Format(
+            name="gff3",
+            outfmt=None,
+            title="GFF3: a feature for each HSP, on the subject",
+            media_type="text/gff3; charset=utf-8",
+            extension="gff3",
+        ),
+        Format(
+            name="blat",
+            outfmt=None,
+            title="JSON as UCSC's hgBlat answers, for genome browsers",
+            media_type="application/json",
+            extension="blat.json",
+            programs=blat.PROGRAMS,
+            columns=blat.COLUMNS,
+        ),
     )
 }
-_WRITERS = {"tabular": tabular.table, "commented": tabular.commented, "csv": tabular.csv}
+_Writer = Callable[[Iterable[Iterable[str]], Sequence[str], tabular.Beside | None], Iterator[str]]
+_WRITERS: Mapping[str, _Writer] = {
+    "tabular": tabular.table,
+    "commented": tabular.commented,
+    "csv": tabular.csv,
+    "gff3": lambda parts, _names, _more: gff3.features(parts),
+    "blat": lambda parts, _names, more: blat.document(parts, more),
+}
+PROJECTED = frozenset(_WRITERS)
+"""Formats that are made of the stored form alone, but for columns that it lacks."""
 
 
 class HeaderForm(Frozen, frozen=True, kw_only=True):

@@ -104,6 +104,8 @@ BY_MEDIA_TYPE = {
     "text/xml": ("xml", False),
     "application/json": ("json", False),
     "text/x-fasta": ("fasta", False),
+    "text/gff3": ("gff3", False),
+    "text/x-gff3": ("gff3", False),
 }
 
 
@@ -190,7 +192,10 @@ async def get_statistics(request: web.Request) -> web.Response:
     return reply(msgspec.convert(found, wire.StatisticsView))
 
 
-FILES = "text/plain, text/tab-separated-values, text/csv, application/xml, application/json, application/octet-stream"
+FILES = (
+    "text/plain, text/tab-separated-values, text/csv, text/gff3, application/xml, application/json, "
+    "application/octet-stream"
+)
 WHEN = (404, 409, 410, 416, 422)
 ROUTES = (
     Route(

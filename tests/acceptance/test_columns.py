@@ -113,3 +113,12 @@ def test_R03_hits_of_a_masked_search_count_as_its_table(masked: Daemon) -> None:
     assert identities == sorted(bare(masked, "blastn", {"db_hard_mask": "11"}, "pident"))
     for name in ("xml", "pairwise", "fasta"):
         assert masked.results(row["job_id"], name)
+
+
+def test_Q12_blocks_of_a_masked_search_are_asked_of_blast(masked: Daemon) -> None:
+    row = masked.run(QUERIES["nucl"], "blastn", "n", options={"db_hard_mask": "11"})
+    found = masked.get(f"/api/blast/jobs/{row['job_id']}/results?format=blat").json
+    rows = [dict(zip(found["fields"], values, strict=True)) for values in found["blat"]]
+    assert len(rows) == len(bare(masked, "blastn", {"db_hard_mask": "11"}, "btop"))
+    for psl in rows:
+        assert sum(map(int, psl["blockSizes"].split(","))) == psl["matches"] + psl["misMatches"]

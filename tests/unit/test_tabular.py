@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blastd.core import tabular
+from blastd.core import gff3, tabular
 from blastd.core.tabular import RICH, STD, Damaged
 from blastd.errors import Invalid
 
@@ -49,6 +49,15 @@ def test_a_query_of_a_round_that_was_not_searched_is_kept() -> None:
     lines = part(("all N", None), ("NN", None))
     assert [section.found for section in tabular.sections(lines)] == [None, None]
     assert "".join(tabular.commented([lines])) == "".join(lines)
+
+
+def test_Q12_of_several_iterations_features_are_of_the_last() -> None:
+    lines = part(("a", [row("a", "s1")]), ("a", [row("a", "s2")]), ("b", [row("b", "s3")]))
+    for number, begin in ((1, 12), (2, 6), (1, 0)):  # from the end: what is put in moves what follows
+        lines.insert(begin + 1, f"# Iteration: {number}\n")
+    found = list(gff3.features([[line.replace("# BLASTN", "# PSIBLAST") for line in lines]]))
+    assert [line.split("\t")[0] for line in found[1:]] == ["s2", "s3"]
+    assert {line.split("\t")[2] for line in found[1:]} == {"protein_match"}
 
 
 def test_the_stored_columns_print_as_they_were() -> None:

@@ -21,9 +21,9 @@ from blastd.durable import rename_unflushed
 from blastd.errors import DatabaseGone, Expired, StoreBroken, Unsupported
 from blastd.results import formats, hits, reformat, sequences, taxa
 from blastd.results.course import FormatCourse
-from blastd.results.formats import ORGANISMS, Format
+from blastd.results.formats import ORGANISMS, PROJECTED, Format
 from blastd.results.sequences import Subject
-from blastd.service.results.request import PROJECTED, ReadyResult, held, shaped
+from blastd.service.results.request import ReadyResult, held, shaped
 from blastd.store import artifacts, jobs
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
@@ -134,8 +134,6 @@ class ResultMaker:
         outfmt = str(wanted.kind.outfmt)
         if wanted.names is not None:
             outfmt = f"6 {' '.join(beside(wanted.names, held(ready.job)['without']))}"
-        if wanted.kind.programs and ready.job.program not in wanted.kind.programs:
-            raise Unsupported(f"BLAST+ writes {wanted.kind.name} for {', '.join(wanted.kind.programs)} only.")
         async with self._searched(ready, lane) as given:
             if wanted.kind.outfmt == ORGANISMS:
                 await by_size(ready.stored_bytes, all_named, given)

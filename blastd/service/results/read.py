@@ -30,7 +30,7 @@ from blastd.core.tabular import columns
 from blastd.errors import Invalid, NotReady, ResultGone, Unsupported
 from blastd.results import formats, hits
 from blastd.results.course import FormatCourse
-from blastd.results.formats import FORMATS, Format
+from blastd.results.formats import FORMATS, PROJECTED, Format
 from blastd.service.progress import progress
 from blastd.service.results.format_makings import FormatMakings, Make
 from blastd.service.results.hit_indices import HitIndices
@@ -38,12 +38,12 @@ from blastd.service.results.intact import Intact
 from blastd.service.results.maker import FormatWanted, ResultMaker
 from blastd.service.results.pages import align, offset_of, page_of
 from blastd.service.results.request import (
-    PROJECTED,
     ReadyResult,
     ResultFile,
     ResultMaking,
     ResultRequest,
     ResultStream,
+    check_program,
     file_name,
     format_of,
     key_of,
@@ -156,6 +156,7 @@ class Results:
     async def read(self, job: Job, wanted: ResultRequest) -> ResultFile | ResultStream | ResultMaking:
         """Return results in a format, or how far its making is after `wait_seconds`. Raises Invalid, NotReady, ResultGone, DatabaseGone, Unsupported."""
         kind = format_of(wanted)
+        check_program(job, kind)
         names = columns(wanted.fields) if wanted.fields is not None else None
         if job.status is not Status.COMPLETED and wanted.partial:
             return await self._partial(job, kind, names)
@@ -164,7 +165,8 @@ class Results:
             raise Invalid([("/query", f"The search has {job.query.count:,} queries.")])
         if kind.name == "fasta":
             return await self._sequences(ready, kind, wanted)
-        form = FormatWanted(key=key_of(kind, names, wanted.query), kind=kind, names=names, query=wanted.query)
+        key = key_of(kind, names, wanted.query)
+        form = FormatWanted(key=key, kind=kind, names=names or kind.columns or None, query=wanted.query)
         kept = await self._kept(ready, form.key)
         if kept is not None:
             return stored_file(ready, kept)
@@ -212,7 +214,12 @@ class Results:
         if not done:
             raise self._not_ready(job)
         blocks = formats.projection(
-            self._files.job_folder(job.job_id), done, kind.name, names, None, **shaped(job, kind)
+            self._files.job_folder(job.job_id),
+            done,
+            kind.name,
+            names or kind.columns or None,
+            None,
+            **shaped(job, kind),
         )
         if blocks is None:
             raise Unsupported("These columns are made when the search has completed.")

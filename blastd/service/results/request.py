@@ -7,12 +7,13 @@ from typing import TypedDict
 
 from blastd.core.model import Artifact, Frozen, Job, Unit
 from blastd.core.tabular import lacking
-from blastd.errors import Invalid
+from blastd.errors import Invalid, Unsupported
 from blastd.results import formats
 from blastd.results.formats import FORMATS, Format
 from blastd.service.results.format_makings import MakingStatus
 
-PROJECTED = frozenset({"tabular", "commented", "csv"})
+TABLES = frozenset({"tabular", "commented", "csv"})
+"""Formats whose columns can be chosen."""
 
 
 class ResultRequest(Frozen, frozen=True, kw_only=True):
@@ -105,8 +106,8 @@ def format_of(wanted: ResultRequest) -> Format:
     faults: list[tuple[str, str]] = []
     if kind is None:
         faults.append(("/format", f"There is no format {wanted.format[:40]!r}: choose one of {', '.join(FORMATS)}."))
-    elif wanted.fields is not None and kind.name not in PROJECTED:
-        faults.append(("/fields", f"fields are for {', '.join(sorted(PROJECTED))}; {kind.name} has its own."))
+    elif wanted.fields is not None and kind.name not in TABLES:
+        faults.append(("/fields", f"fields are for {', '.join(sorted(TABLES))}; {kind.name} has its own."))
     if wanted.subjects and wanted.format != "fasta":
         faults.append(("/subject", "subject is for the format fasta."))
     if wanted.header and kind is not None and kind.name not in formats.WITH_HEADER:
@@ -118,6 +119,12 @@ def format_of(wanted: ResultRequest) -> Format:
     if wanted.alignments is not None:
         kind = formats.with_alignments(kind, wanted.alignments)
     return formats.with_gis(kind) if wanted.gis else kind
+
+
+def check_program(job: Job, kind: Format) -> None:
+    """Raise Unsupported for a format that there is not of the program of a search."""
+    if kind.programs and job.program not in kind.programs:
+        raise Unsupported(f"The format {kind.name} is there for {', '.join(kind.programs)} only.")
 
 
 def key_of(kind: Format, names: Sequence[str] | None, query: int | None) -> str:

@@ -17,8 +17,12 @@ const FORMATS = [
   ['asn1', 'ASN.1 archive', '-outfmt 11: for blast_formatter'],
   ['sam', 'SAM', '-outfmt 17: for alignment viewers'],
   ['organisms', 'By organism', '-outfmt 18: where taxdb names them all'],
+  ['gff3', 'GFF3', 'a feature for each HSP, on the subject: for genome browsers'],
+  ['blat', 'hgBlat JSON', 'rows of PSL as UCSC answers: for IGV'],
   ['fasta', 'Hit sequences', 'FASTA of every subject found'],
 ]
+/** @type {Record<string, string[]>} Programs of formats that not all have. */
+const ONLY_OF = { sam: ['blastn'], blat: ['blastn', 'tblastn', 'tblastx'] }
 const FIELDS = 'qaccver saccver pident length mismatch gapopen qstart qend sstart send evalue bitscore'
 
 export function downloads(panel, context) {
@@ -27,7 +31,7 @@ export function downloads(panel, context) {
     'select',
     { id: 'dl-scope' },
     h('option', { value: '' }, 'all queries'),
-    query ? h('option', { value: String(query) }, `query ${query} only (tables and FASTA)`) : '',
+    query ? h('option', { value: String(query) }, `query ${query} only (tables, GFF3, hgBlat and FASTA)`) : '',
   )
   const fields = h('input', { id: 'dl-fields', placeholder: FIELDS, autocomplete: 'off', spellcheck: false })
   const grid = h('div', { class: 'formats' })
@@ -35,11 +39,11 @@ export function downloads(panel, context) {
   const paint = () =>
     grid.replaceChildren(
       ...FORMATS.filter(
-        ([key]) => !(key === 'sam' && job.program !== 'blastn') && (!partial || ['tabular', 'commented', 'csv'].includes(key)),
+        ([key]) => (!ONLY_OF[key] || ONLY_OF[key].includes(job.program)) && (!partial || ['tabular', 'commented', 'csv'].includes(key)),
       ).map(([key, name, text]) => {
         const values = new URLSearchParams({ format: key })
         if (['tabular', 'commented', 'csv'].includes(key) && fields.value.trim()) values.set('fields', fields.value.trim())
-        if (scope.value && ['tabular', 'commented', 'csv', 'fasta'].includes(key)) values.set('query', scope.value)
+        if (scope.value && ['tabular', 'commented', 'csv', 'fasta', 'gff3', 'blat'].includes(key)) values.set('query', scope.value)
         if (partial) values.set('partial', 'true')
         return h(
           'a',
