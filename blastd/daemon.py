@@ -37,7 +37,7 @@ from blastd.service.databases.catalogue import Databases
 from blastd.service.posting import Posting, posting
 from blastd.service.services import NO_LIMIT_SECONDS, Warmer
 from blastd.service.taxonomy.taxa import Taxa
-from blastd.store import private, tokens
+from blastd.store import instance, private, tokens
 from blastd.store.files import Files
 from blastd.store.sqlite import Store, open_database
 from blastd.taxonomy.shelf import Shelf
@@ -124,7 +124,8 @@ async def build(
         applications = await outside.applications(settings)
         turns = turns_of(settings, clock)
         if engines is None:
-            engines = await _engines(settings, applications.tools, files, clock, outside, turns, stack)
+            name = await store.read(instance.name)
+            engines = await _engines(settings, applications.tools, files, clock, outside, turns, stack, name)
         yield await _parts(settings, clock, outside, metrics, store, files, engines, applications, turns)
 
 
@@ -318,6 +319,7 @@ async def _engines(
     outside: Outside,
     turns: Turns,
     stack: AsyncExitStack,
+    store_name: str,
 ) -> dict[str, Engine]:
     """Return the engines that are switched on, the default one first. Raises ConfigError."""
     engines: dict[str, Engine] = {}
@@ -334,6 +336,7 @@ async def _engines(
                 clock=clock,
                 chance=outside.chance,
                 blast_version=found.version,
+                instance=store_name,
             )
         )
     if settings.local.enabled:

@@ -57,6 +57,31 @@ def keep(state: Path) -> Path:
     return folder
 
 
+def loadable(dump: str) -> str:
+    """Return the dump of a store without what goes into text indices by their own name: the tables beneath hold it, too.
+
+    A virtual table that a dump puts into the schema is known once the file is opened again.
+    """
+    statements, held = [], ""
+    for line in dump.splitlines(keepends=True):
+        held += line
+        if sqlite3.complete_statement(held):
+            if not held.startswith('INSERT INTO "job_text" VALUES'):
+                statements.append(held)
+            held = ""
+    return "".join([*statements, held])
+
+
+def lay(kept: Path, state: Path) -> Path:
+    """Make a state folder of a kept store."""
+    state.mkdir(mode=0o700)
+    shutil.copytree(kept / "jobs", state / "jobs")
+    with closing(sqlite3.connect(state / "blastd.sqlite")) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(loadable((kept / "store.sql").read_text()))
+    return state
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--code", type=Path, default=Path.cwd())

@@ -1,7 +1,6 @@
 """`blastd fsck` and the storage account: what it lacks, what is left over in it, and what it must not touch."""
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,9 +17,10 @@ from blastd.store.lock import try_hold
 from blastd.store.sqlite import open_sync
 from tests.cluster.parts import Emulator
 from tests.daemon import Daemon
-from tests.databases import DATA, LAMBDA_QUERY
+from tests.databases import LAMBDA_QUERY
+from tests.kept_store import STORES, lay
 
-KEPT = max((DATA / "stores").iterdir())
+KEPT = max(STORES.iterdir())
 OTHERS = "00000000-0000-4000-8000-000000000000"
 MANIFEST = {"fingerprint": "whole", "name": "nt", "molecule": "nucl", "files": []}
 Ids = dict[str, str]
@@ -68,11 +68,7 @@ def blobs(own: Emulator) -> Account:
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     """Searches of the cluster in every status; one has been removed, one has run and is not fetched."""
-    made = tmp_path / "state"
-    made.mkdir()
-    shutil.copytree(KEPT / "jobs", made / "jobs")
-    with closing(sqlite3.connect(made / "blastd.sqlite")) as db:
-        db.executescript((KEPT / "store.sql").read_text())
+    made = lay(KEPT, tmp_path / "state")
     with closing(open_sync(made / "blastd.sqlite")) as db:
         db.execute("UPDATE job SET engine = 'kubernetes'")
         db.execute("DELETE FROM leftover")

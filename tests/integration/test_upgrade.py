@@ -17,9 +17,9 @@ from blastd.core.ids import JobId
 from blastd.core.model import Status
 from blastd.store import events, jobs, leftovers, migrate, sqlite, units
 from tests.daemon import Daemon, cli, is_problem
-from tests.databases import DATA
+from tests.kept_store import STORES, lay
 
-KEPT = sorted((DATA / "stores").iterdir())
+KEPT = sorted(STORES.iterdir())
 NEWEST = len(migrate.steps())
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -28,30 +28,6 @@ Rows = dict[str, list[tuple[Any, ...]]]
 def state(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A state folder as an earlier version left it when it was killed."""
     return lay(request.param, tmp_path / "state")
-
-
-def loadable(dump: str) -> str:
-    """Return the dump of a store without what goes into text indices by their own name: the tables beneath hold it, too.
-
-    A virtual table that a dump puts into the schema is known once the file is opened again.
-    """
-    statements, held = [], ""
-    for line in dump.splitlines(keepends=True):
-        held += line
-        if sqlite3.complete_statement(held):
-            if not held.startswith('INSERT INTO "job_text" VALUES'):
-                statements.append(held)
-            held = ""
-    return "".join([*statements, held])
-
-
-def lay(kept: Path, state: Path) -> Path:
-    state.mkdir(mode=0o700)
-    shutil.copytree(kept / "jobs", state / "jobs")
-    with closing(sqlite3.connect(state / "blastd.sqlite")) as db:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(loadable((kept / "store.sql").read_text()))
-    return state
 
 
 def schema(db: sqlite3.Connection) -> list[tuple[str, ...]]:

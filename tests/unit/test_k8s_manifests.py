@@ -76,7 +76,7 @@ def test_pod_reaches_a_nodes_cache_of_root_whatever_user_the_image_has() -> None
 def test_K06_without_a_nodes_folder_pods_keep_to_the_restricted_profile(cache: Any, staging: bool) -> None:
     settings = KubernetesSettings(enabled=True, cache=cache, cache_claim="shared", cache_bytes=1 << 30, run_as_user=777)
     plan = msgspec.structs.replace(PLAN, staging=staging)
-    warmer = manifests.warmer("f", settings, "print()")["spec"]["template"]["spec"]
+    warmer = manifests.warmer("f", settings, "print()", "store")["spec"]["template"]["spec"]
     for pod in (made(settings, plan)["spec"]["template"]["spec"], warmer):
         assert pod["securityContext"] == {
             "seccompProfile": {"type": "RuntimeDefault"}, "runAsNonRoot": True, "runAsUser": 777, "runAsGroup": 777,

@@ -45,9 +45,13 @@ class Bootstrap:
         script: str,
         clock: Clock,
         blast_version: str = "",
+        instance: str = "",
     ) -> None:
-        """Take the parts; *script* is the text of the pod's program, *blast_version* what its BLAST+ has to be."""
-        self._blast_version = blast_version
+        """Take the parts; *script* is the text of the pod's program, *blast_version* what its BLAST+ has to be.
+
+        *instance* names the store whose jobs these are.
+        """
+        self._blast_version, self.instance = blast_version, instance
         self._client, self._blobs, self._settings, self._clock = client, blobs, settings, clock
         self._script = script
 
@@ -76,10 +80,10 @@ class Bootstrap:
             for name, operation in operations.items():
                 await together({name: operation}, self._clock, seconds)
         begin = self._clock.monotonic()
-        plan = job_plan(work, self._settings, staging=staging)
+        plan = job_plan(work, self._settings, staging=staging, instance=self.instance)
         name = manifests.job_name(job.job_id, job.attempt)
         access = self.access(job.job_id, job.attempt, units_in(plan), databases, self._clock.now())
-        its_labels = manifests.labels(job.job_id, job.attempt)
+        its_labels = manifests.labels(job.job_id, job.attempt, self.instance)
         await self.put_secret(name, its_labels, access, pod_plan(work, plan, databases, self._blast_version))
         try:
             made = await self._create(manifests.job(plan, self._settings, self._script), again=again)

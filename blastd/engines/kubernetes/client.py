@@ -135,6 +135,19 @@ class ClusterClient:
         """Return a DaemonSet."""
         return await self._typed("GET", self._apps("daemonsets", name), dict[str, Any])
 
+    # ------------------------------------------------------------------ leases
+    async def get_lease(self, name: str) -> dict[str, Any]:
+        """Return a Lease; ObjectMissing when there is none."""
+        return await self._typed("GET", self._leases(name), dict[str, Any])
+
+    async def create_lease(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a Lease; ObjectExists when there is one of this name."""
+        return await self._typed("POST", self._leases(), dict[str, Any], body=manifest)
+
+    async def replace_lease(self, name: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace the version of a Lease that *manifest* names; ObjectExists when there is a newer one."""
+        return await self._typed("PUT", self._leases(name), dict[str, Any], body=manifest)
+
     async def may(self, group: str, resource: str, verb: str) -> bool:
         """Tell whether this account may do *verb* in the namespace (SelfSubjectAccessReview, which everybody may make)."""
         asked = {"namespace": self.namespace, "group": group, "resource": resource, "verb": verb}
@@ -313,6 +326,9 @@ class ClusterClient:
 
     def _apps(self, kind: str, name: str = "") -> str:
         return self._path("/apis/apps/v1", kind, name)
+
+    def _leases(self, name: str = "") -> str:
+        return self._path("/apis/coordination.k8s.io/v1", "leases", name)
 
     def _collection(self, kind: str) -> str:
         return self._batch(kind) if kind == "jobs" else self._core(kind)

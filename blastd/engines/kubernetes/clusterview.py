@@ -39,17 +39,18 @@ class ClusterView:
         *,
         on_health: Callable[[], None],
         warnings_needed: Callable[[], bool],
+        instance: str = "",
     ) -> None:
         """Take what to call with a job of which something changed, and with all pods of no Job when one of them did.
 
-        *on_health* is called when Jobs or pods begin or cease to be true, *warnings_needed* says whether a search waits
+        Objects of the daemons of other stores than *instance* are not seen. *on_health* is called when Jobs or pods begin or cease to be true, *warnings_needed* says whether a search waits
         that a warning could explain.
         """
-        self._tell, self._tell_warmers, self._clock = tell, tell_warmers, clock
+        self._tell, self._tell_warmers, self._clock, self._instance = tell, tell_warmers, clock, instance
         self.jobs = Reflector(
             client,
             JOBS,
-            ObjectView[JobObject](lambda job: job.metadata.name, self._job_told),
+            ObjectView[JobObject](lambda job: job.metadata.name, self._job_told, self._ours),
             clock,
             jitter,
             on_health=on_health,
@@ -57,7 +58,7 @@ class ClusterView:
         self.pods = Reflector(
             client,
             PODS,
-            ObjectView[PodObject](lambda pod: pod.job_name, self._pod_told),
+            ObjectView[PodObject](lambda pod: pod.job_name, self._pod_told, self._ours),
             clock,
             jitter,
             on_health=on_health,
@@ -151,6 +152,10 @@ class ClusterView:
     def run_of(self, job_id: JobId) -> list[JobObject]:
         """Return the Jobs that belong to a job, or to a run of somebody else's."""
         return [job for name in sorted(self._names.get(job_id, ())) if (job := self.job(name)) is not None]
+
+    def _ours(self, item: JobObject | PodObject) -> bool:
+        """Tell whether an object is none of another store's daemon; earlier blastd did not label its own."""
+        return item.metadata.labels.get(manifests.INSTANCE, self._instance) == self._instance
 
     # ------------------------------------------------------------------ news
     def _job_told(self, name: str) -> None:

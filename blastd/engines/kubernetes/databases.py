@@ -163,7 +163,9 @@ class ClusterDatabases:
                 continue
             known = self._known.get(fingerprint) or await find_manifest(self._blobs, fingerprint)
             if known is not None:
-                await self._bootstrap.renew(manifests.warm_name(fingerprint), self._warm_access(known))
+                await self._bootstrap.renew(
+                    manifests.warm_name(fingerprint, self._bootstrap.instance), self._warm_access(known)
+                )
                 self._signed[fingerprint] = now
 
     def _warm_access(self, manifest: Manifest) -> dict[str, Any]:
@@ -176,7 +178,7 @@ class ClusterDatabases:
         _, trouble = await self.find([database])
         if trouble is not None:
             return f"{trouble.sentence} Ask again when it is done."
-        name = manifests.warm_name(database.fingerprint)
+        name = manifests.warm_name(database.fingerprint, self._bootstrap.instance)
         await self._bootstrap.ensure_scripts()
         access = self._warm_access(self._known[database.fingerprint])
         files = [
@@ -184,10 +186,12 @@ class ClusterDatabases:
             for one in self._known[database.fingerprint].files
         ]
         plan = {"databases": [{"fingerprint": database.fingerprint, "files": files}]}
-        its_labels = {manifests.MANAGED: manifests.MANAGED_VALUE, manifests.GENERATION: name}
+        its_labels = {**manifests.owned(self._bootstrap.instance), manifests.GENERATION: name}
         await self._bootstrap.put_secret(name, its_labels, access, plan)
         try:
-            await self._client.create_daemon_set(manifests.warmer(database.fingerprint, self._settings, self._script))
+            await self._client.create_daemon_set(
+                manifests.warmer(database.fingerprint, self._settings, self._script, self._bootstrap.instance)
+            )
         except ObjectExists:
             state = await self._client.get_daemon_set(name)
             told = state.get("status", {})

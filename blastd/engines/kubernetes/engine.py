@@ -6,6 +6,7 @@ count as done only when their output lies in the job's folder. `core.engine.Engi
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -46,6 +47,7 @@ from blastd.engines.kubernetes.reading import gone, reading, units_from
 from blastd.engines.kubernetes.refusals import refused
 from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches
 from blastd.engines.kubernetes.status import Stage, Units, pod_facts, units_of
+from blastd.engines.kubernetes.tenure import Tenure
 from blastd.errors import OperationFailed
 
 log = structlog.get_logger()
@@ -75,11 +77,17 @@ class KubernetesEngine:
         clock: Clock,
         chance: Chance,
         blast_version: str = "",
+        instance: str = "",
+        tenure: Tenure | None = None,
     ) -> None:
-        """Take the parts; *folder* holds a folder for each job, *blast_version* is what pods have to search with."""
+        """Take the parts; *folder* holds a folder for each job, *blast_version* is what pods have to search with.
+
+        *instance* names the store, *tenure* says whether we alone work for it (None: nobody else can).
+        """
+        self._tenure = tenure
         self._client, self._blobs, self._settings, self._clock, self._folder = client, blobs, settings, clock, folder
         script = resources.files("blastd.engines.kubernetes").joinpath(manifests.SCRIPT).read_text("utf-8")
-        self._bootstrap = Bootstrap(client, blobs, settings, script, clock, blast_version)
+        self._bootstrap = Bootstrap(client, blobs, settings, script, clock, blast_version, instance)
         self.databases = ClusterDatabases(
             client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json", clock)
         )
@@ -91,6 +99,7 @@ class KubernetesEngine:
             self.databases.look,
             on_health=self._health_changed,
             warnings_needed=lambda: any(self._holdings),
+            instance=instance,
         )
         fetches = ResultFetches(blobs, folder, chance.share)
         self._holdings = Holdings(self.seen, fetches, self.databases, self._bootstrap, clock, self._tell)
@@ -115,6 +124,8 @@ class KubernetesEngine:
             try:
                 group.create_task(self.seen.run(), name="view-cluster")
                 group.create_task(self._account.run(), name="storage-account")
+                if self._tenure is not None:
+                    group.create_task(self._tenure.run(), name="lease")
                 group.create_task(
                     every(IDLE_SECONDS, self._holdings.look_at_idle, self._clock, "idle-searches"), name="idle"
                 )
@@ -134,6 +145,8 @@ class KubernetesEngine:
         bad = [(reason, since)] if reason else []
         if self._account.since is not None:
             bad.append((self._account.reason, self._account.since))
+        if self._tenure is not None and (other := self._tenure.refusal()) is not None:
+            bad.append((other.text, self._tenure.since))
         watches = self.seen.watch_trouble
         return Health(
             ok=not bad and not watches,
@@ -173,6 +186,8 @@ class KubernetesEngine:
         self._waiting[job.job_id] = None
         held = self._holdings.hold(job)
         try:
+            if (trouble := await self._elsewhere()) is not None:
+                return trouble
             databases, trouble = await self.databases.find(work.databases)
             if trouble is not None:
                 return trouble
@@ -278,6 +293,8 @@ class KubernetesEngine:
         await self._holdings.stop(job.job_id)
         selector = manifests.of_job(job.job_id)
         try:
+            if await self._elsewhere() is not None:
+                return False
             if job.source == "external":
                 named = self.seen.run_of(job.job_id)
                 selector = (
@@ -303,10 +320,13 @@ class KubernetesEngine:
         await self._holdings.stop(job.job_id)
         await asyncio.sleep(min(self._client.cool.left, FORGET_SECONDS))
         try:
+            if await self._elsewhere() is not None:
+                return False
             for each in await self._client.list_jobs(manifests.of_job(job.job_id)):
                 await self._delete_job(each)
             for attempt in range(1, job.attempt + 1):
-                await self._delete_secret(manifests.job_name(job.job_id, attempt))
+                with suppress(ObjectMissing):
+                    await self._client.delete_secret(manifests.job_name(job.job_id, attempt))
             if self._runs(job):
                 return False
             await self._blobs.remove(self._blobs.settings.queries_container, query_blob(job.job_id))
@@ -317,6 +337,10 @@ class KubernetesEngine:
         self._drop(job.job_id)
         return True
 
+    async def _elsewhere(self) -> Trouble | None:
+        """Return that another daemon works for this store, so that nothing may be made or removed. Raises ClusterFailure."""
+        return await self._tenure.trouble() if self._tenure is not None else None
+
     def _runs(self, job: Job) -> bool:
         """Tell whether a pod of *job* may still publish a result, which nobody would remove then."""
         names = (manifests.job_name(job.job_id, attempt) for attempt in range(1, job.attempt + 1))
@@ -324,16 +348,8 @@ class KubernetesEngine:
         return any(pod.exit_code is None and pod.stage in (Stage.STAGING, Stage.RUNNING) for pod in told)
 
     async def _delete_job(self, found: JobObject) -> None:
-        try:
+        with suppress(ObjectMissing):
             await self._client.delete_job(found.metadata.name, found.metadata.uid)
-        except ObjectMissing:
-            return
-
-    async def _delete_secret(self, name: str) -> None:
-        try:
-            await self._client.delete_secret(name)
-        except ObjectMissing:
-            return
 
     def _drop(self, job_id: JobId) -> None:
         self._holdings.drop(job_id)

@@ -1,7 +1,7 @@
 """Runs that somebody else started in our namespace and that carry adoption labels. Pure.
 
-Jobs with our own labels whose job is not in this store come from another blastd; Jobs with `elb-job-id` are those of one
-ElasticBLAST run. What they write is not ours to fetch, and what ends is left for who started it.
+Jobs with the label of our own store that it does not know are those of a copy that was put back from a backup; Jobs with
+`elb-job-id` are those of one ElasticBLAST run. What they write is not ours to fetch, and what ends is left for who started it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,6 +46,8 @@ def listed(jobs: Iterable[JobObject]) -> list[External]:
     """Return every run among *jobs*, each once."""
     runs: dict[JobId, list[JobObject]] = {}
     for job in jobs:
+        if job.metadata.labels.get(manifests.MANAGED) and not job.metadata.labels.get(manifests.INSTANCE):
+            continue  # of a blastd that did not say whose: its store knows it, or another one does
         if (its_id := id_of(job)) is not None:
             runs.setdefault(its_id, []).append(job)
     return [described(its_id, its_jobs) for its_id, its_jobs in runs.items()]

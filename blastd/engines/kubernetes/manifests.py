@@ -18,6 +18,8 @@ from blastd.core.model import Frozen
 
 APP, APP_VALUE = "app", "blast"
 MANAGED, MANAGED_VALUE = "app.kubernetes.io/managed-by", "blastd"
+INSTANCE = "blastd.io/instance"
+"""Names the store whose daemon made an object: daemons of several stores share a namespace and leave each other's alone."""
 JOB_ID = "blastd.io/job-id"
 ATTEMPT = "blastd.io/attempt"
 PLAN = "blastd.io/plan"
@@ -58,6 +60,7 @@ class JobPlan(Frozen, frozen=True, kw_only=True):
     database_bytes: int = 0
     generations: tuple[str, ...] = ()
     staging: bool = False
+    instance: str = ""
 
 
 def job_name(job_id: JobId, attempt: int) -> str:
@@ -70,14 +73,30 @@ def scripts_name(script: str) -> str:
     return f"blastd-scripts-{hashlib.sha256(script.encode()).hexdigest()[:16]}"
 
 
-def warm_name(fingerprint: str) -> str:
-    """Return the name of the DaemonSet that brings a database generation to every node."""
-    return f"blastd-warm-{hashlib.sha256(fingerprint.encode()).hexdigest()[:16]}"
+def warm_name(fingerprint: str, instance: str) -> str:
+    """Return the name of the DaemonSet that brings a database generation to every node, and of its Secret."""
+    return f"blastd-warm-{hashlib.sha256(f'{instance} {fingerprint}'.encode()).hexdigest()[:16]}"
 
 
-def labels(job_id: JobId, attempt: int) -> dict[str, str]:
+def owned(instance: str) -> dict[str, str]:
+    """Return the labels of everything that the daemon of a store makes."""
+    return {MANAGED: MANAGED_VALUE, INSTANCE: instance}
+
+
+def labels(job_id: JobId, attempt: int, instance: str) -> dict[str, str]:
     """Return the labels by which a job's objects are found."""
-    return {APP: APP_VALUE, MANAGED: MANAGED_VALUE, JOB_ID: job_id, ATTEMPT: str(attempt)}
+    return {APP: APP_VALUE, **owned(instance), JOB_ID: job_id, ATTEMPT: str(attempt)}
+
+
+def lease(name: str, version: str, holder: str, now: str, seconds: float) -> dict[str, Any]:
+    """Return a Lease that *holder* takes or renews; *version* is that of the one it replaces, empty for a new one."""
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": name, "labels": {MANAGED: MANAGED_VALUE}}
+        | ({"resourceVersion": version} if version else {}),
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": round(seconds), "renewTime": now},
+    }
 
 
 def of_job(job_id: JobId) -> str:
@@ -136,7 +155,7 @@ def owned_by(name: str, uid: str) -> dict[str, Any]:
 def job(plan: JobPlan, settings: KubernetesSettings, script: str) -> dict[str, Any]:
     """Return the Indexed Job of one attempt."""
     name = job_name(plan.job_id, plan.attempt)
-    its_labels = labels(plan.job_id, plan.attempt)
+    its_labels = labels(plan.job_id, plan.attempt, plan.instance)
     count = len(plan.completions)
     notes = {
         PLAN: json.dumps(packed(plan), separators=(",", ":")),
@@ -327,10 +346,10 @@ def cache(settings: KubernetesSettings) -> dict[str, Any]:
     return {"ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
 
 
-def warmer(fingerprint: str, settings: KubernetesSettings, script: str) -> dict[str, Any]:
+def warmer(fingerprint: str, settings: KubernetesSettings, script: str, instance: str) -> dict[str, Any]:
     """Return the DaemonSet that stages a generation on every node that may search; it is ready where that is done."""
-    name = warm_name(fingerprint)
-    its_labels = {APP: APP_VALUE, MANAGED: MANAGED_VALUE, GENERATION: name}
+    name = warm_name(fingerprint, instance)
+    its_labels = {APP: APP_VALUE, **owned(instance), GENERATION: name}
     resources = {"requests": {"cpu": "100m", "memory": str(128 * MIB)}}
     box = container(CONTAINER, "warm", settings, resources)
     box["readinessProbe"] = {

@@ -1,5 +1,6 @@
 """Opens the Kubernetes engine with its clients, and closes them."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from blastd.engines.kubernetes.blob import open_blobs
 from blastd.engines.kubernetes.client import ClusterAccess, open_client
 from blastd.engines.kubernetes.engine import KubernetesEngine
 from blastd.engines.kubernetes.failures import CoolDown
+from blastd.engines.kubernetes.tenure import Tenure
 
 
 @asynccontextmanager
@@ -25,8 +27,12 @@ async def open_kubernetes(
     clock: Clock,
     chance: Chance,
     blast_version: str = "",
+    instance: str = "",
 ) -> AsyncIterator[KubernetesEngine]:
-    """Give the engine; nothing is asked of the cluster yet. *kubeconfig* None: the in-cluster account. Raises ConfigError."""
+    """Give the engine; nothing is asked of the cluster yet. *kubeconfig* None: the in-cluster account. Raises ConfigError.
+
+    *instance* names the store.
+    """
     access = ClusterAccess(
         kubeconfig=kubeconfig,
         context=kubernetes.context,
@@ -35,4 +41,12 @@ async def open_kubernetes(
     )
     cool = CoolDown(clock, Intervals(), chance.share)
     async with open_client(access, clock, cool) as client, open_blobs(azure) as blobs:
-        yield KubernetesEngine(client, blobs, kubernetes, await duty(jobs_folder.resolve), clock, chance, blast_version)
+        folder = await duty(jobs_folder.resolve)
+        tenure = Tenure(client, clock, instance, await duty(holder_of, folder))
+        yield KubernetesEngine(client, blobs, kubernetes, folder, clock, chance, blast_version, instance, tenure)
+
+
+def holder_of(folder: Path) -> str:
+    """Return what tells the daemon on *folder* from one on a copy of it: only one at a time runs on the folder itself; blocking."""
+    state = folder.stat()
+    return f"{socket.gethostname()}:{state.st_dev:x}-{state.st_ino:x}"

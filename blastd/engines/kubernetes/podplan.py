@@ -67,7 +67,7 @@ def missing(units: Sequence[Unit]) -> list[Unit]:
     return [unit for unit in units if unit.index in needed]
 
 
-def job_plan(work: Work, settings: KubernetesSettings, *, staging: bool) -> JobPlan:
+def job_plan(work: Work, settings: KubernetesSettings, *, staging: bool, instance: str = "") -> JobPlan:
     """Return what the Job's manifest needs: a completion for each unit but the finishes, which ride on proposals."""
     run = missing(work.units)
     own = [unit for unit in run if unit.kind is not UnitKind.FINISH]
@@ -85,6 +85,7 @@ def job_plan(work: Work, settings: KubernetesSettings, *, staging: bool) -> JobP
         database_bytes=sum(database.size_bytes for database in work.databases),
         generations=tuple(database.fingerprint for database in work.databases),
         staging=staging,
+        instance=instance,
     )
 
 

@@ -55,9 +55,15 @@ class ObjectView(Generic[T]):
     `version` is the newest of the whole: an object that is not here and is no newer was deleted before it.
     """
 
-    def __init__(self, group: Callable[[T], str], tell: Callable[[str], None]) -> None:
-        """Take how to find an object's group, and what to call with the group that changed."""
+    def __init__(
+        self, group: Callable[[T], str], tell: Callable[[str], None], ours: Callable[[T], bool] = lambda _: True
+    ) -> None:
+        """Take how to find an object's group, and what to call with the group that changed.
+
+        Objects that are not *ours* are left out: no selector chooses both what is labelled and what is not.
+        """
         self.version = ""
+        self._ours = ours
         self._group, self._tell = group, tell
         self._groups: dict[str, dict[str, T]] = {}
         self._where: dict[str, str] = {}
@@ -109,6 +115,8 @@ class ObjectView(Generic[T]):
         return not version or not newer(self._groups[group][uid].metadata.resource_version, version)
 
     def _take(self, item: T) -> None:
+        if not self._ours(item):
+            return
         uid, version = item.metadata.uid, item.metadata.resource_version
         if uid in self._buried and not newer(version, self._buried[uid]):
             return

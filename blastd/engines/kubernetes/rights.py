@@ -61,6 +61,16 @@ RIGHTS = (
     Right(group="", resource="secrets", verb="delete", use="what a search leaves can't be removed"),
     Right(group="", resource="configmaps", verb="create", use="the pods' program can't be put into the cluster"),
     Right(group="", resource="configmaps", verb="get", use="the pods' program can't be found in the cluster"),
+    *(
+        Right(
+            group="coordination.k8s.io",
+            resource="leases",
+            verb=verb,
+            use="a second daemon on a copy of this store is not found out",
+            needed=False,
+        )
+        for verb in ("get", "create", "update")
+    ),
     Right(group="apps", resource="daemonsets", verb="create", use="'blastd db warm' does not work", needed=False),
     Right(
         group="apps", resource="daemonsets", verb="get", use="'blastd db warm' can't say how far it is", needed=False
