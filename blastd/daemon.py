@@ -30,6 +30,7 @@ from blastd.core.model import Frozen
 from blastd.core.programs import Catalogue
 from blastd.core.schedule import Schedule
 from blastd.engines.local.engine import LocalEngine, LocalEngineSettings
+from blastd.engines.local.residents import ResidentSettings
 from blastd.errors import ConfigError
 from blastd.metrics import Metrics
 from blastd.service import Services
@@ -202,7 +203,9 @@ async def _parts(
         settings.retention.days,
         dry_run=settings.retention.dry_run,
         generations_days=settings.retention.generations_days,
-        sweep_generations=lambda used: pins.sweep(used) + databases.sweep_ids(used) + taxa.sweep(used),
+        sweep_generations=lambda used: (
+            pins.sweep(used | in_use(engines)) + databases.sweep_ids(used) + taxa.sweep(used)
+        ),
         metrics=metrics,
     )
     services = Services(
@@ -257,6 +260,11 @@ async def _parts(
         services=services,
         roots=roots,
     )
+
+
+def in_use(engines: Mapping[str, Engine]) -> set[str]:
+    """Return fingerprints of generations that processes may open files of though no job names them; for any thread."""
+    return set().union(*(engine.residents.pins for engine in engines.values() if isinstance(engine, LocalEngine)))
 
 
 def _tracker(
@@ -348,8 +356,17 @@ async def _engines(
             programs=found.paths,
             environment=found.environment,
             blast_version=found.version,
+            residents=ResidentSettings(
+                most=settings.local.residents,
+                alike=turns.schedule.total,
+                idle_seconds=settings.local.resident_seconds,
+                queries=settings.local.resident_queries,
+                private_bytes=settings.local.resident_bytes,
+            ),
         )
-        engines["local"] = LocalEngine(local, files.root, clock, turns, outside.processes, found.version_of)
+        engines["local"] = LocalEngine(
+            local, files.root, clock, turns, outside.processes, found.build_of, outside.chance
+        )
     if not engines:
         raise ConfigError("local.enabled: no engine is switched on; set it or kubernetes.enabled to true.")
     return engines

@@ -100,6 +100,7 @@ async def serving(  # Any, since mypy would give the named ones a place in **fla
     *,
     clock: Any = None,
     engines: Any = None,
+    outside: Any = None,
     without: Any = (),
     scanned: Any = True,
     **flags: Any,
@@ -109,7 +110,7 @@ async def serving(  # Any, since mypy would give the named ones a place in **fla
     settings = load(None, {}, QUIET | {"store.state_dir": state, "databases.dirs": folders} | given)
     watch_threads()
     lent.lend(state)
-    async with build(settings, clock or SystemClock(), engines) as made:
+    async with build(settings, clock or SystemClock(), engines, outside) as made:
         parts = replace(made, roots={name: work for name, work in made.roots.items() if name not in without})
         async with running(parts) as url, aiohttp.ClientSession() as http:
             if scanned:

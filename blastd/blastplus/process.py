@@ -1,25 +1,30 @@
 """One BLAST+ child process: its process group, its limits, its end.
 
-Output and stderr go to files, so no pipe can fill up and block. The kernel kills the child when the daemon dies
+Output and stderr go to files, so no pipe can fill up and block; a process that is talked with (`Talking`) writes to a pipe
+that is read as it comes. The kernel kills the child when the daemon dies
 (PR_SET_PDEATHSIG through util-linux's setpriv, since Python's preexec_fn would forbid vfork); memory and core limits
 are set by prlimit(2). RLIMIT_DATA and not RLIMIT_AS, because BLAST+ maps databases that may be larger than the memory.
 """
 
 import asyncio
+import fcntl
 import os
 import resource
 import shutil
 import signal
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from errno import EAGAIN
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import structlog
 
 from blastd.aio import uninterrupted
+from blastd.blastplus.memory import scarce
 from blastd.clock import Clock
 from blastd.core.model import Frozen
 
@@ -27,6 +32,7 @@ log = structlog.get_logger()
 
 TERM_SECONDS = 2.0  # BLAST+ ends at once on SIGTERM; what does not is killed
 MARK = "BLASTD_CHILD_OF"
+PIPE_BYTES = 1 << 20  # of output that waits for the loop; the kernel's own 64 KiB would hold BLAST+ up
 
 
 class Limits(Frozen, frozen=True, kw_only=True):
@@ -61,6 +67,27 @@ class Child(Protocol):
         """Send a signal to its whole group; harmless when it has ended."""
 
 
+class Talking(Child, Protocol):
+    """A child that is fed and answers, again and again."""
+
+    def write(self, text: bytes) -> None:
+        """Give it *text* to read; harmless when it has ended."""
+
+    async def read(self) -> bytes:
+        """Wait for what it writes and return it; empty once it writes no more. One caller at a time."""
+
+    @property
+    def complained(self) -> bool:
+        """Tell whether it wrote anything to stderr."""
+
+    @property
+    def private_bytes(self) -> int:
+        """Return the memory that it shares with nobody; 0 where that is not known."""
+
+    def close(self) -> None:
+        """Let go of its pipes, whether it has ended or not."""
+
+
 class Processes(Protocol):
     """What starts processes, injected like time."""
 
@@ -68,6 +95,12 @@ class Processes(Protocol):
         self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdout: Path, stderr: Path, limits: Limits
     ) -> Child:
         """Start *argv*; a cancelled caller leaves no process behind. Raises OSError."""
+
+    async def talk(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], limits: Limits) -> Talking:
+        """Start *argv* to be fed; a cancelled caller leaves no process behind. Raises OSError."""
+
+    def scarce(self) -> bool:
+        """Tell whether memory is so short that nothing should stay that only saves time; blocking, some microseconds."""
 
     def kill_orphans(self, state_dir: Path) -> int:
         """Kill what an earlier daemon of this state folder left behind; blocking. Returns how many processes."""
@@ -122,6 +155,60 @@ class SystemChild:
             return
 
 
+class SystemTalking(SystemChild):
+    """A process of this machine that is talked with."""
+
+    def __init__(self, process: asyncio.subprocess.Process, output: int, errors: IO[bytes]) -> None:
+        """Take a process that leads a group, the end of the pipe from which its output is read, and the file of its stderr."""
+        super().__init__(process)
+        self._output, self._errors = output, errors
+        self._pid, self._input = process.pid, process.stdin
+
+    def write(self, text: bytes) -> None:
+        """Give it *text* to read; harmless when it has ended."""
+        if self._input is not None and not self._input.is_closing():
+            self._input.write(text)
+
+    async def read(self) -> bytes:
+        """Wait for what it writes and return it; empty once it writes no more."""
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+
+        def tell() -> None:
+            loop.remove_reader(self._output)
+            if not ready.done():
+                ready.set_result(None)
+
+        loop.add_reader(self._output, tell)
+        try:
+            await ready
+        finally:
+            loop.remove_reader(self._output)
+        return os.read(self._output, PIPE_BYTES)
+
+    @property
+    def complained(self) -> bool:
+        """Tell whether it wrote anything to stderr."""
+        return os.fstat(self._errors.fileno()).st_size > 0
+
+    @property
+    def private_bytes(self) -> int:
+        """Return the memory that it shares with nobody; 0 where that is not known."""
+        try:
+            pages = Path(f"/proc/{self._pid}/statm").read_text("ascii").split()
+        except OSError:
+            return 0
+        return (int(pages[1]) - int(pages[2])) * resource.getpagesize()
+
+    def close(self) -> None:
+        """Let go of its pipes, whether it has ended or not."""
+        if self._input is not None:
+            self._input.close()
+        if not self._errors.closed:
+            os.close(self._output)
+            self._errors.close()
+
+
 class SystemProcesses:
     """The processes of this machine."""
 
@@ -144,6 +231,37 @@ class SystemProcesses:
                 raise OSError(EAGAIN, os.strerror(EAGAIN)) from error
         limit(process.pid, limits)
         return SystemChild(process)
+
+    async def talk(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], limits: Limits) -> SystemTalking:
+        """Start *argv* in a process group of its own, tied to this one's life, to be fed. Raises OSError."""
+        output, its_output = os.pipe()
+        with suppress(OSError):  # a small pipe is only slower
+            fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        errors = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process; it has no name, so nothing is left of it
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *tied(argv),
+                cwd=cwd,
+                env=dict(env),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=its_output,
+                stderr=errors,
+                process_group=0,
+            )
+        except BaseException as error:
+            os.close(output)
+            errors.close()
+            if isinstance(error, RuntimeError):  # as in `start`
+                raise OSError(EAGAIN, os.strerror(EAGAIN)) from error
+            raise
+        finally:
+            os.close(its_output)
+        limit(process.pid, limits)
+        return SystemTalking(process, output, errors)
+
+    def scarce(self) -> bool:
+        """Tell whether memory is so short that nothing should stay that only saves time; blocking, some microseconds."""
+        return scarce()
 
     def kill_orphans(self, state_dir: Path) -> int:
         """Kill what an earlier daemon of this state folder left behind; blocking. Returns how many processes."""

@@ -66,6 +66,13 @@ Identity = tuple[tuple[int, int, int, int] | None, ...]
 """Device, inode, size and time of each file; None for one that is not there."""
 
 
+class Build(Frozen, frozen=True, kw_only=True):
+    """A program as it is installed now: its version, and its files."""
+
+    version: str
+    files: Identity = ()
+
+
 class KnownVersion(Frozen, frozen=True, kw_only=True):
     """The version that a program has told, and its files as they were then."""
 
@@ -99,7 +106,11 @@ class Tools(Frozen, frozen=True, kw_only=True):
     known: dict[str, KnownVersion] = {}
 
     async def version_of(self, name: str) -> str:
-        """Return the version of the application that runs now: it is asked again when one of its files has changed.
+        """Return the version of the application that runs now. Raises as `build_of` does."""
+        return (await self.build_of(name)).version
+
+    async def build_of(self, name: str) -> Build:
+        """Return what the application is that runs now: it is asked for its version again when one of its files has changed.
 
         Raises Unavailable when it does not say, Exhausted when the machine has no room to ask.
         """
@@ -107,7 +118,7 @@ class Tools(Frozen, frozen=True, kw_only=True):
         for _ in range(VERSION_TRIES):
             known = self.known.get(path)
             if known is not None and await duty(identity, known.libraries) == known.identity:
-                return known.version
+                return Build(version=known.version, files=known.identity)
             libraries = (path, *await self._libraries(path))
             before = await duty(identity, libraries)
             version = await ask_version(path, self.environment)
@@ -115,7 +126,7 @@ class Tools(Frozen, frozen=True, kw_only=True):
                 if known is not None and known.version != version:
                     log.warning("blast_replaced", program=name, before=known.version, now=version)
                 self.known[path] = KnownVersion(libraries=libraries, identity=before, version=version)
-        return version
+        return Build(version=version)
 
     async def _libraries(self, path: str) -> Sequence[str]:
         """Return the shared libraries that a program loads, which hold most of BLAST+ on Debian; none where none are told."""

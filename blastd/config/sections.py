@@ -223,12 +223,26 @@ class LocalSettings(SettingsSection, frozen=True, kw_only=True):
     together: Annotated[
         int,
         about(
-            "Most tiny searches of one query in one BLAST+ process, with the same results as alone, when many of the same "
-            "kind and owner wait; 1: each has its own.",
+            "Most tiny searches of one query that one BLAST+ process does in one turn, with the same results as alone, when "
+            "many of the same kind and owner wait; 1: each has a turn of its own.",
             ge=1,
             le=100,
         ),
     ] = 16
+    residents: Annotated[
+        int,
+        about(
+            "BLAST+ processes that stay after a tiny search, for the next one of the same owner with the same database and "
+            "options, which then costs no start; 0: none stays.",
+            ge=0,
+            le=1000,
+        ),
+    ] = 8
+    resident_seconds: Annotated[Seconds, about("How long one waits for the next search before it ends.", gt=0)] = 60.0
+    resident_queries: Annotated[int, about("Queries after which one ends.", ge=1)] = 1000
+    resident_bytes: Annotated[int, about("Memory of its own with which one ends after a search.", ge=1 << 20)] = (
+        64 * MIB
+    )
     nice: Annotated[int, about("Niceness of BLAST+ processes, so that the service stays quick.", ge=0, le=19)] = 5
     memory_limit_bytes: Annotated[
         int,

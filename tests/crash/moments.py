@@ -88,15 +88,15 @@ ALONE = {"BLASTD_LOCAL__SHARDS": "1", "BLASTD_LOCAL__SLOTS": "1"}
 RUN = (
     Moment(
         "shared",
-        "blastd.engines.local.shared:_take_apart",
+        "blastd.engines.local.shared:_publish",
         "before",
-        "searches ran in one process, without their outputs",
+        "a process that stays has written tables of searches, without their outputs",
         needs="burst",
         settings=ALONE,
     ),
     Moment(
         "taken-apart",
-        "blastd.engines.local.shared:_take_apart",
+        "blastd.engines.local.shared:_publish",
         "after",
         "all of them have their outputs, no row knows",
         needs="burst",

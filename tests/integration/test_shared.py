@@ -1,4 +1,4 @@
-"""Tiny searches that wait run in one BLAST+ process, and each has the bytes that it has alone."""
+"""Tiny searches that wait are done by one BLAST+ process in one turn, and each has the bytes that it has alone."""
 
 import random
 import subprocess
@@ -16,6 +16,7 @@ from blastd.core.tabular import rich_spec
 from blastd.store import jobs, units
 from tests.databases import DB, NO_HITS_QUERY, SLOW, SLOW_QUERY
 from tests.patience import eventually
+from tests.processes import CountedProcesses
 from tests.service import API, Service, serving
 
 PROGRAMS = [
@@ -67,9 +68,13 @@ def bare(folder: Path, query: str, program: str, task: str, database: str, *more
 
 
 @asynccontextmanager
-async def one_slot(state: Path, database_folder: Path, **flags: Any) -> AsyncIterator[tuple[Service, str]]:
-    """Run a service whose only slot is taken until the search of this id is cancelled."""
-    async with serving(state, [database_folder], local__slots=1, **flags) as service:
+async def one_slot(
+    state: Path, database_folder: Path, counted: CountedProcesses | None = None, **flags: Any
+) -> AsyncIterator[tuple[Service, str]]:
+    """Run a service whose only slot is taken until the search of this id is cancelled; none of its processes stays."""
+    outside = (counted or CountedProcesses()).outside()
+    given = {"local__slots": 1, "local__residents": 0} | flags
+    async with serving(state, [database_folder], outside=outside, **given) as service:
         row = await service.submit(SLOW_QUERY, **SLOW)
         yield service, row["job_id"]
 
@@ -89,19 +94,14 @@ async def its_unit(service: Service, job_id: str) -> Unit:
     return found[0]
 
 
-async def processes(service: Service, job_ids: Sequence[str]) -> int:
-    """Return how many processes ran the searches: those of one process began and ended at the same moment."""
-    found = [await its_unit(service, job_id) for job_id in job_ids]
-    return len({(unit.started_at, unit.ended_at) for unit in found})
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("program", "task", "database", "kind"), PROGRAMS)
 async def test_searches_of_one_process_have_the_bytes_of_a_search_alone(
     program: str, task: str, database: str, kind: str, tmp_path: Path, database_folder: Path
 ) -> None:
     texts = [*queries(kind, 8, 7), *([NO_HITS_QUERY] if kind == "nt" else [])]
-    async with one_slot(tmp_path / "state", database_folder) as (service, holder):
+    counted = CountedProcesses()
+    async with one_slot(tmp_path / "state", database_folder, counted) as (service, holder):
         found = await submit(service, texts, program=program, task=task, database=database)
         await let_go(service, holder)
         for job_id, text in zip(found, texts, strict=True):
@@ -111,7 +111,8 @@ async def test_searches_of_one_process_have_the_bytes_of_a_search_alone(
             assert stored.read_bytes() == bare(database_folder, text, program, task, database)
             left = sorted(path.name for path in stored.parent.iterdir())
             assert left == ["0.out"]
-        assert await processes(service, found) <= len(found) // 2
+        assert 0 < len(counted.residents) <= len(found) // 2
+        assert len(counted.alone) == 1
 
 
 async def test_T09_a_search_that_waits_says_so_though_nobody_asks(tmp_path: Path, database_folder: Path) -> None:
@@ -128,8 +129,8 @@ async def test_T09_a_search_that_waits_says_so_though_nobody_asks(tmp_path: Path
 async def test_a_cancelled_one_stops_the_process_and_the_others_run_alone(
     tmp_path: Path, database_folder: Path
 ) -> None:
-    texts = queries("nt", 6, 3)
-    async with one_slot(tmp_path / "state", database_folder) as (service, holder):
+    texts, counted = queries("nt", 6, 3), CountedProcesses()
+    async with one_slot(tmp_path / "state", database_folder, counted) as (service, holder):
         found = await submit(service, texts, program="tblastx", database="slow", options={"evalue": "1e-30"})
         await let_go(service, holder)
 
@@ -141,15 +142,17 @@ async def test_a_cancelled_one_stops_the_process_and_the_others_run_alone(
         rows = [await service.ended(job_id) for job_id in found]
         assert rows[1]["status"] in ("cancelled", "completed")
         assert {row["status"] for at, row in enumerate(rows) if at != 1} == {"completed"}
-        if rows[1]["status"] == "cancelled":  # the first process had half of them
-            assert await processes(service, [found[0], found[2], found[3]]) == 3
+        if rows[1]["status"] == "cancelled":  # those of its process that had no table yet
+            assert len(counted.alone) > 1
+        assert not counted.living
 
 
 async def test_a_warning_of_blast_stays_with_its_search(tmp_path: Path, database_folder: Path) -> None:
     """BLAST+ replaces the letter O and says so; in a common process it would name another query's number."""
     texts = queries("aa", 4, 5)
     texts[2] = ">odd\n" + texts[2].split("\n")[1] + "OO\n"
-    async with one_slot(tmp_path / "state", database_folder) as (service, holder):
+    counted = CountedProcesses()
+    async with one_slot(tmp_path / "state", database_folder, counted) as (service, holder):
         found = await submit(service, texts, program="blastp", database="taa")
         await let_go(service, holder)
         rows = [await service.ended(job_id) for job_id in found]
@@ -157,15 +160,16 @@ async def test_a_warning_of_blast_stays_with_its_search(tmp_path: Path, database
         assert [any("O character" in it["text"] for it in row["warnings"]) for row in rows] == [
             at == 2 for at in range(len(rows))
         ]
-        assert await processes(service, found) == len(found)
+        assert len(counted.alone) > 1
+        assert not counted.living
 
 
 async def test_other_kinds_owners_and_nameless_queries_have_processes_of_their_own(
     tmp_path: Path, database_folder: Path
 ) -> None:
     text = queries("nt", 1, 1)[0]
-    nameless = text.split("\n")[1] + "\n"
-    async with one_slot(tmp_path / "state", database_folder) as (service, holder):
+    nameless, counted = text.split("\n")[1] + "\n", CountedProcesses()
+    async with one_slot(tmp_path / "state", database_folder, counted) as (service, holder):
         found = [
             *await submit(service, [text, nameless]),
             *await submit(service, [text], options={"evalue": "1e-5"}),
@@ -177,13 +181,15 @@ async def test_other_kinds_owners_and_nameless_queries_have_processes_of_their_o
         await let_go(service, holder)
         for job_id in found:
             assert (await service.ended(job_id))["status"] == "completed"
-        assert await processes(service, found) == len(found)
+        assert counted.number == 1 + len(found)
 
 
 async def test_together_1_gives_each_its_own(tmp_path: Path, database_folder: Path) -> None:
-    async with one_slot(tmp_path / "state", database_folder, local__together=1) as (service, holder):
+    counted = CountedProcesses()
+    async with one_slot(tmp_path / "state", database_folder, counted, local__together=1) as (service, holder):
         found = await submit(service, queries("nt", 3, 1))
         await let_go(service, holder)
         for job_id in found:
             assert (await service.ended(job_id))["status"] == "completed"
-        assert await processes(service, found) == len(found)
+        assert len(counted.alone) == 1 + len(found)
+        assert not counted.residents

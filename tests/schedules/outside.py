@@ -10,7 +10,7 @@ from uuid import UUID
 
 from blastd.aio import duty
 from blastd.blastplus.process import Child, Limits
-from blastd.blastplus.tools import Ran, Tools
+from blastd.blastplus.tools import Build, Ran, Tools
 from blastd.config import WebhooksSettings
 from blastd.service.posting import Post
 from tests.schedules.loop import SimLoop
@@ -60,9 +60,9 @@ class SimChance:
 class SimTools(Tools, frozen=True, kw_only=True):
     """BLAST+ applications of one version, of which no question is asked: a schedule's catalogue was read before."""
 
-    async def version_of(self, name: str) -> str:
+    async def build_of(self, name: str) -> Build:
         del name
-        return await duty(str, self.version)
+        return Build(version=await duty(str, self.version))
 
     async def run(
         self,
@@ -108,8 +108,66 @@ class SimChild:
         self._over.set()
 
 
+class SimTalking(SimChild):
+    """A BLAST+ process that is fed: each time it answers after a while, hangs, or ends, as *fate* draws."""
+
+    def __init__(
+        self, loop: SimLoop, pid: int, fate: Callable[[], Fate], busy: Callable[["SimTalking", bool], None]
+    ) -> None:
+        super().__init__(loop, pid, (), Path())
+        self.complained, self.private_bytes, self.closed = False, 0, False
+        self._fate, self._busy = fate, busy
+        self._before: str | None = None
+        self._written = bytearray()
+        self._more = asyncio.Event()
+
+    def write(self, text: bytes) -> None:
+        names = names_in(text.decode())
+        before, self._before = self._before, names[-1]
+        if before is None or self.ended:
+            return
+        code, seconds = self._fate()
+        self._busy(self, True)
+        if seconds is not None:
+            self._loop.call_later(seconds, self._answer, code, [before, *names[:-1]])
+
+    def _answer(self, code: int, names: Sequence[str]) -> None:
+        if self.ended:
+            return
+        text = "".join(map(section, names)).encode()
+        self._busy(self, False)
+        if code:
+            self.complained = code > 0
+            self._written += text[: len(text) // 2]
+            self.end(code)
+        else:
+            self._written += text
+        self._more.set()
+
+    async def read(self) -> bytes:
+        while not self._written and self.returncode is None:
+            self._more.clear()
+            await self._more.wait()
+        await asyncio.sleep(self._loop.draw("process"))
+        text = bytes(self._written)
+        self._written.clear()
+        return text
+
+    def end(self, code: int) -> None:
+        if not self.ended:
+            self._busy(self, False)
+        super().end(code)
+
+    def _reap(self, code: int) -> None:
+        super()._reap(code)
+        self._more.set()
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class SimProcesses:
-    """Starts processes whose fate *fate* draws; *started* and *ended* are told."""
+    """Starts processes whose fate *fate* draws; *started* and *ended* are told, and *fed* when one that stays gets work."""
 
     def __init__(
         self,
@@ -117,8 +175,11 @@ class SimProcesses:
         fate: Callable[[], Fate],
         started: Callable[[SimChild], None],
         ended: Callable[[SimChild, int], None],
+        fed: Callable[[], None],
     ) -> None:
         self.running: dict[int, SimChild] = {}
+        self.talking: list[SimTalking] = []
+        self._fed = fed
         self._loop, self._fate, self._started, self._ended = loop, fate, started, ended
         self._pids = 1000
 
@@ -152,6 +213,30 @@ class SimProcesses:
         elif code > 0 and (errors := child.stdout.with_suffix(".err")).exists():
             errors.write_text("BLAST engine error: simulated\n")
 
+    async def talk(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], limits: Limits) -> SimTalking:
+        del argv, cwd, env, limits
+        self._pids += 1
+        child = SimTalking(self._loop, self._pids, self._fate, self._busy)
+        self.talking.append(child)
+        try:
+            await asyncio.sleep(self._loop.draw("process"))
+        except BaseException:
+            child.signal(KILL)
+            await child.wait()
+            child.close()
+            raise
+        return child
+
+    def _busy(self, child: SimTalking, busy: bool) -> None:
+        if busy:
+            self.running[child.pid] = child
+            self._fed()
+        else:
+            self.running.pop(child.pid, None)
+
+    def scarce(self) -> bool:
+        return self._loop.draw("scarce") > 0
+
     def kill_orphans(self, state_dir: Path) -> int:
         del state_dir
         return 0
@@ -162,9 +247,14 @@ def names_in(fasta: str) -> list[str]:
     return [line[1:].split()[0] for line in fasta.splitlines() if line.startswith(">")]
 
 
+def section(name: str) -> str:
+    """Return what a table says of a query without hits."""
+    return f"# BLASTN 2.12.0+\n# Query: {name}\n# Database: d\n# 0 hits found\n"
+
+
 def table(names: Sequence[str]) -> str:
     """Return a table without hits, in which each query has its name."""
-    text = "".join(f"# BLASTN 2.12.0+\n# Query: {name}\n# Database: d\n# 0 hits found\n" for name in names)
+    text = "".join(map(section, names))
     return f"{text}# BLAST processed {len(names)} queries\n"
 
 

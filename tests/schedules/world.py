@@ -47,7 +47,7 @@ class World:
         self.orders = self.turns = 0
         self.profiles = {channel: self.random.choice(self.plan.profiles.get(channel, PROFILES)) for channel in CHANNELS}
         self.stalls: dict[str, tuple[float, ...]] = {name: STALLS[of] for name, of in self.profiles.items()}
-        self.stalls |= {"stubborn": (0.0, 0.0, 0.5, 3.0)}
+        self.stalls |= {"stubborn": (0.0, 0.0, 0.5, 3.0), "scarce": (0.0,) * 20 + (1.0,)}
         self.slow = "slow" in self.profiles.values()
         self.slots = self.random.choice((1, 1, 2, 3))
         self.failing = self.random.choice((0.0, 0.0, 0.1, 0.3))
@@ -72,7 +72,11 @@ class World:
 
     def _settings(self) -> Settings:
         settings = self.kit.settings_for(
-            self.folder, slots=self.slots, together=self.random.choice((1, 8)), threads=self.random.choice((0, 1, 1))
+            self.folder,
+            slots=self.slots,
+            together=self.random.choice((1, 8)),
+            threads=self.random.choice((0, 1, 1)),
+            residents=self.random.choice((0, 1, 8, 8)),
         )
         return replace(
             settings, tracking=replace(settings.tracking, reconcile_seconds=self.reconcile_seconds),
@@ -147,7 +151,7 @@ class World:
 
     async def _live(self) -> None:
         clock = SimClock(self.loop)
-        self.processes = SimProcesses(self.loop, self._fate, self._started, self._ended)
+        self.processes = SimProcesses(self.loop, self._fate, self._started, self._ended, self._fed)
         posting = SimPosting(self.random, lambda letter: self.say("letter", letter))
         outside = Outside(
             chance=SimChance(self.random), threads=self.loop.threads, processes=self.processes, posting=posting.open,
@@ -165,6 +169,8 @@ class World:
                 await self._rest()
                 for task in roots:
                     task.cancel()
+            if staying := [child.pid for child in self.processes.talking if not child.ended or not child.closed]:
+                self.fault("process_stays", str(staying))
             for pool in (DUTIES, FAVOURS):
                 if pool.at_work():
                     self.fault("thread_without_owner", str(pool.at_work()))
@@ -217,6 +223,12 @@ class World:
         row = self.checker.row(job_id)
         if row is None or row["status"] in ENDS:
             self.fault("starts_after_end", f"{job_id[:8]} while its row is {tuple(row) if row else None}")
+
+    def _fed(self) -> None:
+        """Compare what computes with the slots, when a process that stays begins to."""
+        self.say("process is fed")
+        for text in overcommitted(self.parts.turns.schedule, len(self.processes.running), self.loop.now):
+            self.fault("overcommit", text)
 
     def _ended(self, child: SimChild, code: int) -> None:
         self.say("process ends", child.stdout.parts[-3][:8], child.stdout.name, "with", code)

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from blastd.aio import FAVOURS, Pool, Tasks, offload, owning_tasks
+from blastd.engines.local.residents import Residents
 from blastd.engines.local.shared import SharedProcess
 from blastd.engines.local.units import Machine
 from tests.patience import PATIENCE_SECONDS
@@ -184,7 +185,7 @@ async def test_a_search_cancelled_before_its_first_step_leaves_the_common_proces
     """Its task has not come to wait for the common process, which would publish its output after `cancelled`."""
     stopped: list[str] = []
     ended: list[BaseException | None] = []
-    shared = SharedProcess(cast("Machine", None), [], lambda: stopped.append("stop"))
+    shared = SharedProcess(cast("Machine", None), cast("Residents", None), [], lambda: stopped.append("stop"))
     shared.left(ended.append, asyncio.CancelledError())
     await asyncio.sleep(0)
     assert (stopped, ended) == (["stop"], [])
@@ -196,6 +197,6 @@ async def test_a_search_cancelled_before_its_first_step_leaves_the_common_proces
 async def test_a_search_that_ended_by_itself_leaves_the_common_process_to_the_others() -> None:
     stopped: list[str] = []
     ended: list[BaseException | None] = []
-    shared = SharedProcess(cast("Machine", None), [], lambda: stopped.append("stop"))
+    shared = SharedProcess(cast("Machine", None), cast("Residents", None), [], lambda: stopped.append("stop"))
     shared.left(ended.append, None)
     assert (stopped, ended) == ([], [None])

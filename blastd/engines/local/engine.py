@@ -16,6 +16,8 @@ from msgspec.structs import replace
 
 from blastd.aio import News, Tasks, owning_tasks
 from blastd.blastplus import process
+from blastd.blastplus.tools import Build
+from blastd.chance import Chance, SystemChance
 from blastd.clock import Clock, Steady
 from blastd.core import sharing, steps
 from blastd.core.engine import (
@@ -36,6 +38,7 @@ from blastd.core.schedule import Claim, SlotLane, Started
 from blastd.durable import SCARCE
 from blastd.engines.local import units
 from blastd.engines.local.pieces import piece_of, shard_major
+from blastd.engines.local.residents import Residents, ResidentSettings
 from blastd.engines.local.shared import SharedProcess
 from blastd.errors import BlastdError, Exhausted
 from blastd.turns import Turns
@@ -67,6 +70,7 @@ class LocalEngineSettings(Frozen, frozen=True, kw_only=True):
     programs: Mapping[str, str]
     environment: Mapping[str, str]
     blast_version: str
+    residents: ResidentSettings = ResidentSettings()
 
 
 @dataclass
@@ -121,12 +125,12 @@ class LocalEngine:
         clock: Clock,
         turns: Turns,
         processes: process.Processes = process.SYSTEM,
-        version_of: Callable[[str], Awaitable[str]] | None = None,
+        build_of: Callable[[str], Awaitable[Build]] | None = None,
+        chance: Chance | None = None,
     ) -> None:
         """Take settings; *state_dir* marks children, so that a restart finds those that this daemon left, *turns* say which unit is next.
 
-        *processes* starts them. *version_of* asks a program for its version; without it
-        that of the settings counts.
+        *processes* starts them. *build_of* asks a program what it is now; without it the version of the settings counts.
         """
         self._settings = settings
         self._clock = clock
@@ -135,6 +139,7 @@ class LocalEngine:
         self._news = News[JobId]()
         self._tasks: Tasks | None = None
         self._rough: dict[Hashable, float] = {}
+        self.residents = Residents(settings.residents, processes, clock, chance or SystemChance())
         self._machine = units.Machine(
             programs=dict(settings.programs),
             environment=dict(settings.environment) | {process.MARK: str(state_dir)},
@@ -142,16 +147,17 @@ class LocalEngine:
             clock=clock,
             processes=processes,
             numbers=count(1),
-            version_of=version_of or self._settings_version,
+            build_of=build_of or self._settings_build,
         )
 
-    async def _settings_version(self, program: str) -> str:
+    async def _settings_build(self, program: str) -> Build:
         del program
-        return self._settings.blast_version
+        return Build(version=self._settings.blast_version)
 
     async def run(self) -> None:
-        """Own the tasks of running units until cancelled."""
-        async with owning_tasks() as tasks:
+        """Own the tasks of running units until cancelled, and longer the processes that stay."""
+        async with owning_tasks() as keepers, owning_tasks() as tasks:
+            keepers.start("residents", self.residents.run())
             self._tasks = tasks
             for held in self._held.values():
                 self._queue(held)
@@ -288,8 +294,11 @@ class LocalEngine:
         if self._tasks is None:  # it is closing: all that waits was dropped
             return
         unit = held.units[started.index]
-        others = self._turns.join(started, self._most(held))
-        if not others:
+        kind = self._kind(held)
+        smooth = kind is not None and self._clock.monotonic() >= self._rough.get(kind, 0.0)
+        others = self._turns.join(started, self._settings.together if smooth else 1)
+        stays = smooth and self._settings.residents.most > 0 and sharing.stays(held.work)
+        if not others and not stays:
             self._start(self._tasks, held, unit, started.lane)
             return
         members = [(held, unit.index), *((self._held[JobId(it.work_id)], it.index) for it in others)]
@@ -297,10 +306,11 @@ class LocalEngine:
         name = f"shared-{work.job.job_id}-{work.job.attempt}"
         shared = SharedProcess(
             self._machine_for(held, started.lane),
+            self.residents,
             [(its.work, its.units[index]) for its, index in members],
             partial(self._tasks.cancel, name),
         )
-        self._tasks.start(name, shared.run(), partial(self._shared_ended, shared, sharing.kind_of(work)))
+        self._tasks.start(name, shared.run(), partial(self._shared_ended, shared, kind))
         for its, index in members:
             self._start(self._tasks, its, its.units[index], started.lane, shared)
 
@@ -323,10 +333,10 @@ class LocalEngine:
         ended = partial(self._unit_ended, run)
         tasks.start(name, self._unit(run, shared), ended if shared is None else partial(shared.left, ended))
 
-    def _most(self, held: LocalJob) -> int:
-        """Return how many searches of this one's kind may share a process now."""
+    def _kind(self, held: LocalJob) -> Hashable | None:
+        """Return what searches have in common that one process may do, so that what was rough for one is so for all; None: it runs alone."""
         kind = sharing.kind_of(held.work)
-        return 1 if self._clock.monotonic() < self._rough.get(kind, 0.0) else self._settings.together
+        return None if kind is None else (kind, held.work.job.owner)
 
     def _shared_ended(self, shared: SharedProcess, kind: Hashable, error: BaseException | None) -> None:
         """Let the searches of a common process go on, whatever became of it."""

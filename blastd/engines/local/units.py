@@ -5,7 +5,7 @@ Output gets its name only after exit code 0. A proposing unit's output is the JS
 
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from blastd.aio import by_size, duty, offload
 from blastd.blastplus import command, exits, process
 from blastd.blastplus.layout import records, write_alias
+from blastd.blastplus.tools import Build
 from blastd.clock import Clock
 from blastd.core import alias, proposals
 from blastd.core.engine import Trouble, UnitReport, Work
@@ -39,7 +40,7 @@ class Machine(Frozen, frozen=True, kw_only=True):
     clock: Clock
     processes: process.Processes
     numbers: Iterator[int]
-    version_of: Callable[[str], Awaitable[str]]
+    build_of: Callable[[str], Awaitable[Build]]
 
 
 Kept = tuple[int, str, str]
@@ -90,7 +91,7 @@ async def run(machine: Machine, work: Work, unit: Unit, report: UnitReport) -> U
                 one,
                 query=await by_size(unit.offset + unit.size, command.batch_file, one.query, one.file("batch"), unit),
             )
-        version = await machine.version_of(work.job.program)
+        version = (await machine.build_of(work.job.program)).version
         ended, stderr = await (_propose(one) if unit.kind is UnitKind.PROPOSE else _search(one))
     except UnitFailed as error:
         await duty(clean, one)
@@ -171,21 +172,25 @@ async def _search(one: Running) -> tuple[process.Ended, str]:
         parts = await offload(_proposed, one)
         folder = one.file("db")
         await _restrict(work, proposals.union(parts), folder)
-    return await search(one, folder)
+    return await _run(one, search_words(one, str(one.query)), folder, one.file("part"))
 
 
-async def search(one: Running, folder: Path, more: Mapping[str, str] | None = None) -> tuple[process.Ended, str]:
-    """Run the user's own search in *folder* into the file `part`, with *more* in the environment. Raises Failed, OSError."""
-    words = command.argv(
+def search_words(one: Running, query: str) -> list[str]:
+    """Return the command of the user's own search with the stored form of its output; *query* is the file, "-" for stdin."""
+    return command.argv(
         one.machine.programs[one.work.job.program],
         one.work.arguments,
-        query=str(one.query),
+        query=query,
         database=one.work.database_argument,
         outfmt=one.work.rich_format,
         query_option=command.query_option(one.work.job.program, one.work.job.query.type),
         threads=one.unit.threads,
     )
-    return await _run(one, words, folder, one.file("part"), more)
+
+
+def environment(one: Running) -> dict[str, str]:
+    """Return the environment of BLAST+ in a try."""
+    return one.machine.environment | ({"BLASTDB": one.work.taxonomy} if one.work.taxonomy else {})
 
 
 def _proposed(one: Running) -> list[alias.Ranges]:
@@ -263,14 +268,12 @@ async def _positions(one: Running, layout: alias.Layout, names: Sequence[str]) -
     return found if len(set(found)) >= len(names) else None
 
 
-async def _run(
-    one: Running, words: Sequence[str], folder: Path, out: Path, more: Mapping[str, str] | None = None
-) -> tuple[process.Ended, str]:
+async def _run(one: Running, words: Sequence[str], folder: Path, out: Path) -> tuple[process.Ended, str]:
     errors = one.file("err")
     ended = await process.run(
         words,
         cwd=folder,
-        env=one.machine.environment | ({"BLASTDB": one.work.taxonomy} if one.work.taxonomy else {}) | dict(more or {}),
+        env=environment(one),
         stdout=out,
         stderr=errors,
         limits=one.limits,
