@@ -114,33 +114,46 @@ async def test_X01_a_large_table_is_whole(tmp_path: Path, database_folder: Path)
         assert (len(counted.residents), len(counted.alone)) == (1, 0)
 
 
+ODD: list[tuple[str, dict[str, Any]]] = [
+    ("all_N.fa", {}), ("low_complexity.fa", {}), ("lower_case_mask.fa", {"options": {"lcase_masking": True}}),
+    ("iupac_and_gaps.fa", {}), ("crlf.fa", {}), ("no_final_newline.fa", {}), ("id_60_chars.fa", {}),
+    ("gt_inside_title.fa", {}), ("one_line_53kb.fa", {}), ("ctrl_a_title.fa", {}), ("hash_id.fa", {}),
+    ("numeric_ids.fa", {}), ("protein_with_stop.fa", {"program": "blastp", "database": "taa"}),
+    ("protein_UOJ_BZX.fa", {"program": "blastp", "database": "taa"}),
+]  # fmt: skip
+
+
 @pytest.mark.blast
-@pytest.mark.parametrize(
-    ("name", "more"),
-    [
-        ("all_N.fa", {}), ("low_complexity.fa", {}), ("lower_case_mask.fa", {"options": {"lcase_masking": True}}),
-        ("iupac_and_gaps.fa", {}), ("minus_strand.fa", {}), ("crlf.fa", {}), ("no_final_newline.fa", {}),
-        ("id_60_chars.fa", {}), ("gt_inside_title.fa", {}), ("one_line_53kb.fa", {}), ("ctrl_a_title.fa", {}),
-        ("pipes_and_dots.fa", {}), ("hash_id.fa", {}), ("protein_with_stop.fa", {"program": "blastp", "database": "taa"}),
-        ("protein_UOJ_BZX.fa", {"program": "blastp", "database": "taa"}),
-    ],
-)  # fmt: skip
-async def test_X01_odd_queries_have_the_bytes_and_the_warnings_of_a_search_alone(
-    name: str, more: dict[str, Any], tmp_path: Path, database_folder: Path
-) -> None:
+async def test_X01_odd_queries_have_the_bytes_of_a_search_alone(tmp_path: Path, database_folder: Path) -> None:
     """What BLAST+ has to say about one (all N, odd letters) names a query by its number in the process: it is searched alone."""
-    text = (CASES / name).read_text()
-    rows: list[tuple[list[str], list[bytes]]] = []
+    async with resident(tmp_path / "state", [database_folder]) as (service, counted):
+        for name, more in ODD:
+            first = "aa" if "program" in more else "nt"
+            await run(service, queries(first, 1, 2)[0], **more)
+            row = await run(service, (CASES / name).read_text(), **more)
+            query = service.files.query_path(JobId(row["job_id"])).read_text()
+            words = ["-lcase_masking"] if "options" in more else []
+            task, database = ("blastp", "taa") if "program" in more else ("megablast", "tnt")
+            assert stored(service, row) == bare(
+                database_folder, query, more.get("program", "blastn"), task, database, *words
+            ), name
+            assert not any("Query_" in it["text"] for it in row["warnings"]), name
+        assert len(counted.residents) > 1
+        assert counted.alone
+
+
+@pytest.mark.blast
+async def test_X01_every_format_is_that_of_a_search_alone(tmp_path: Path, database_folder: Path) -> None:
+    found = []
     for residents in (0, 8):
         async with resident(tmp_path / str(residents), [database_folder], local__residents=residents) as (service, _):
-            for _ in range(2):
-                row = await run(service, text, **more)
-            formats = ("tabular", "commented", "csv", "pairwise", "xml", "xml2", "json", "asn1")
-            paths = [f"{API}/{row['job_id']}/results?format={each}&wait=20" for each in formats]
-            answers = [await service.get(path) for path in paths]
-            assert {answer.status for answer in answers} == {200}
-            rows.append(([it["text"] for it in row["warnings"]], [stored(service, row), *(it.body for it in answers)]))
-    assert rows[0] == rows[1]
+            for text in queries("nt", 2, 4)[:2]:
+                row = await run(service, text)
+            formats = ("tabular", "commented", "csv", "pairwise", "xml", "xml2", "json", "asn1", "sam", "fasta")
+            answers = [await service.get(f"{API}/{row['job_id']}/results?format={each}&wait=20") for each in formats]
+            assert [answer.text for answer in answers if answer.status != 200] == []
+            found.append([answer.body for answer in answers])
+    assert found[0] == found[1]
 
 
 async def test_X01_a_hundred_queries_of_one_process(tmp_path: Path, database_folder: Path) -> None:
