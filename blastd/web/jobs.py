@@ -1,13 +1,16 @@
 """Handlers of jobs: decode, call the service, encode. Submit is in `web/submit.py`, results in `web/results.py`."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from aiohttp import web
 
 from blastd.core.ids import Owner
+from blastd.core.meant_options import meant_options
 from blastd.core.model import Job, Phase, Status
 from blastd.core.organisms import without_filter
 from blastd.errors import Invalid
+from blastd.service import Services
 from blastd.service.jobs import JobFilter, JobParts
 from blastd.web import rows, wire
 from blastd.web.middleware import IDENTITY, SERVICES
@@ -120,9 +123,15 @@ def detail(request: web.Request, parts: JobParts) -> wire.JobDetail:
             blast_version=job.blast_version,
             blastd_version=services.version,
         ),
+        error_options=meant_options(job.error or "", _options_of(services, job)),
         databases=[rows.searched_database(database) for database in job.databases],
         artifacts=[rows.artifact_view(artifact) for artifact in parts.artifacts],
     )
+
+
+def _options_of(services: Services, job: Job) -> Collection[str]:
+    program = services.offered.programs.get(job.program)
+    return program.options.keys() if program is not None else ()
 
 
 def accepted(request: web.Request, job: Job, status: int) -> web.Response:

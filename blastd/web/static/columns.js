@@ -6,7 +6,10 @@ import { plainTitle } from './hits.js'
 const bar = row => {
   const fill = h('span', { class: `cover-fill c${scoreClass(row.bits)}` })
   fill.style.setProperty('width', `${Math.min(100, row.coverage ?? 0)}%`)
-  return [h('span', { class: 'cover', 'aria-hidden': 'true' }, fill), row.coverage === null ? '–' : `${fixed(row.coverage, 0)} %`]
+  return [
+    h('span', { class: 'cover', 'aria-hidden': 'true' }, fill),
+    h('span', { class: 'cover-n' }, row.coverage === null ? '–' : `${fixed(row.coverage, 0)} %`),
+  ]
 }
 
 // [key, name, sort of the service, its first order, class, cell, shown at first]

@@ -105,11 +105,8 @@ export function descriptions(panel, context) {
       h('span', { class: 'spring' }),
       chooser,
       tables,
-      copyIds,
-      fasta,
-      clear,
     ),
-    h('div', { class: 'totals' }, totals, everything),
+    h('div', { class: 'totals' }, totals, everything, fasta, copyIds, clear),
     h('div', { class: 'table-scroll', tabIndex: 0, role: 'region', 'aria-label': 'Table of subjects' }, table),
     nothing,
     pager,
@@ -212,9 +209,9 @@ export function descriptions(panel, context) {
     const here = rows.filter(row => picked.has(keyOf(row))).length
     all.checked = rows.length > 0 && here === rows.length
     all.indeterminate = here > 0 && here < rows.length
-    fasta.disabled = copyIds.disabled = picked.size === 0
-    clear.hidden = picked.size === 0
-    fasta.textContent = picked.size ? `Download FASTA (${count(picked.size)})` : 'Download FASTA'
+    for (const one of [fasta, copyIds, clear]) show(one, picked.size > 0)
+    fasta.disabled = false
+    fasta.textContent = `Download FASTA (${count(picked.size)})`
     const total = hits?.total ?? 0
     const more = all.checked && total > rows.length
     show(everything, more)

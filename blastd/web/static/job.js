@@ -11,7 +11,6 @@ import {
   ask,
   byLink,
   chip,
-  copy,
   count,
   debounce,
   duration,
@@ -39,6 +38,7 @@ import { downloads, logs, methods, organismsText } from './outputs.js'
 import { plots } from './plots.js'
 import { Queries } from './queries.js'
 import { EMPTY as ALL_QUERIES, queryTable } from './query_table.js'
+import { remedy } from './remedy.js'
 import { shareDialog, shownByLink } from './share.js'
 import { timeline } from './timeline.js'
 
@@ -79,7 +79,6 @@ function paintHead() {
     if (state.painted) announce(`The search is ${shown}`)
   }
   $('job-title').textContent = nameOf(job)
-  $('crumb').textContent = job.short_id
   const fact = (name, value, title) => h('span', { title }, `${name} `, h('b', {}, value))
   $('facts').replaceChildren(
     fact('Program', job.task && job.task !== job.program ? `${job.program} (${job.task})` : job.program),
@@ -87,33 +86,32 @@ function paintHead() {
     job.organisms?.length ? fact('Only', organismsText(job.organisms)) : '',
     job.exclude_organisms?.length ? fact('Without', organismsText(job.exclude_organisms)) : '',
     fact('Query', `${plural(job.query.count, 'sequence')}, ${letters(job.query.letters, job.query.molecule)}`),
+    fact('By', job.owner),
+    fact('Submitted', ago(job.created_at), when(job.created_at)),
     job.status === 'completed' ? fact('Took', duration(elapsed(job))) : '',
-    fact('Submitted', `${ago(job.created_at)} by ${job.owner}`, when(job.created_at)),
-    h(
-      'span',
-      {},
-      'Id ',
-      h('b', {}, h('code', {}, job.short_id)),
-      ' ',
-      h(
-        'button',
-        {
-          type: 'button',
-          class: 'quiet small',
-          'aria-label': 'Copy the full id',
-          on: { click: () => copy(job.job_id, 'Id copied') },
-        },
-        'Copy',
-      ),
-    ),
+    h('code', { title: 'Id of this search' }, job.short_id),
   )
   paintActions()
   paintState()
   paintNotes()
   const [summary, chart] = timeline(job)
-  $('time-sum').textContent = summary
-  $('timeline').replaceChildren(chart)
+  timeSum.textContent = summary
+  timeChart.replaceChildren(chart)
+  placeTimeline()
   state.painted = true
+}
+// While a search goes on its course stands in the head; of one that has ended it is told in the methods, closed.
+const timeBox = $('time')
+const timeSum = $('time-sum')
+const timeChart = $('timeline')
+function placeTimeline() {
+  const live = ACTIVE.has(state.job.status)
+  if (live === state.timeLive) return
+  state.timeLive = live
+  timeBox.open = live
+  if (live) document.querySelector('.job-head').append(timeBox)
+  else if (state.tab === 'methods') $('panel').append(timeBox)
+  else timeBox.remove()
 }
 // What BLAST+ refuses once it refuses again: then the search is edited, not retried.
 const MUST_FAIL_AGAIN = new Set(['bad_input', 'engine_error', 'database_error'])
@@ -192,6 +190,53 @@ function paintState() {
     box.replaceChildren(...parts)
   } else box.querySelector('progress')?.replaceWith(parts[0].querySelector('progress'))
 }
+// The options that the error means lead to their fields.
+function meant(job) {
+  const names = job.error_options ?? []
+  if (!names.length) return []
+  const link = name => h('a', { href: url(`/search?from=${job.job_id}&field=${name}`) }, h('code', {}, `-${name}`))
+  return ['It is about ', ...names.flatMap((name, at) => [at ? ' and ' : '', link(name)]), '. ']
+}
+// Warnings of the whole search, each with what to do about it; those of single queries are in the table of queries.
+function warningNotes(job) {
+  const whole = job.warnings.filter(one => !one.query || !many())
+  const single = job.warnings.length - whole.length
+  const action = text => {
+    const [values, name] = remedy(text)
+    return byLink ? '' : [' ', h('a', { href: url(`/search?from=${job.job_id}&${values}`) }, name), '.']
+  }
+  const notes = whole.slice(0, 5).map(one => h('p', { class: 'note warn' }, one.text, action(one.text)))
+  if (whole.length > 5)
+    notes.push(
+      h(
+        'details',
+        { class: 'note warn' },
+        h('summary', {}, `${count(whole.length - 5)} more warnings`),
+        h(
+          'ul',
+          {},
+          whole.slice(5, 200).map(one => h('li', {}, one.text)),
+        ),
+      ),
+    )
+  if (single) {
+    const see = event => {
+      event.preventDefault()
+      state.memory.queries = { ...ALL_QUERIES, warned: 'true' }
+      pickTab('queries')
+    }
+    notes.push(
+      h(
+        'p',
+        { class: 'note warn' },
+        `${plural(single, 'remark')} on queries. `,
+        h('a', { href: '#queries?warned=true', on: { click: see } }, 'Show these queries'),
+        '.',
+      ),
+    )
+  }
+  return notes
+}
 function paintNotes() {
   const { job } = state
   const notes = byLink ? [shownByLink] : []
@@ -202,7 +247,9 @@ function paintNotes() {
         { class: 'note bad', role: 'alert' },
         h('strong', {}, words(job.error_code ?? 'failed')),
         h('p', {}, job.error ?? ''),
-        job.status === 'failed' ? h('p', { class: 'help' }, 'The log tab has the messages of BLAST+ and of the engine.') : '',
+        job.status === 'failed'
+          ? h('p', { class: 'help' }, ...meant(job), 'The log tab has the messages of BLAST+ and of the engine.')
+          : '',
       ),
     )
   if (job.stale)
@@ -214,22 +261,7 @@ function paintNotes() {
         job.stale_reason ?? "The engine can't be asked at present; nothing is lost.",
       ),
     )
-  if (job.warnings?.length)
-    notes.push(
-      h(
-        'details',
-        { class: 'note warn', open: job.warnings.length < 4 && job.status !== 'completed' },
-        h('summary', {}, plural(job.warnings.length, 'warning')),
-        h(
-          'ul',
-          {},
-          job.warnings.slice(0, 200).map(one => h('li', {}, one.query ? `Query ${one.query}: ` : '', one.text)),
-          job.warnings.length > 200
-            ? h('li', {}, `and ${count(job.warnings.length - 200)} more; GET …/api/blast/jobs/${job.short_id} lists all`)
-            : '',
-        ),
-      ),
-    )
+  if (job.warnings?.length) notes.push(...warningNotes(job))
   if (job.reused_from)
     notes.push(
       h(
@@ -336,6 +368,7 @@ function paintTab() {
     },
   }
   state.view = TABS.find(([key]) => key === tab)[2]($('panel'), context)
+  if (tab === 'methods' && !ACTIVE.has(job.status)) $('panel').append(timeBox)
 }
 // Show the alignments of one row of hits; null: of all.
 function openSubject(row) {
@@ -467,8 +500,6 @@ async function begin() {
   show($('loading'), false)
   show($('loaded'))
   paintHead()
-  $('time').open = ACTIVE.has(state.job.status)
-  if (!ACTIVE.has(state.job.status)) $('loaded').append(h('section', { class: 'panel' }, $('time'))) // the result comes first
   pickTab = tabs(
     $('tabs'),
     $('panel'),
@@ -505,8 +536,8 @@ async function begin() {
   setInterval(() => {
     if (document.hidden || !ACTIVE.has(state.job.status)) return
     const [summary, chart] = timeline(state.job)
-    $('time-sum').textContent = summary
-    $('timeline').replaceChildren(chart)
+    timeSum.textContent = summary
+    timeChart.replaceChildren(chart)
   }, 500)
 }
 // An address that was typed or pasted over this one: its tab, and its query.

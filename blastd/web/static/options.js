@@ -185,6 +185,17 @@ export class Options {
     return null
   }
 
+  // Brings one option into sight, open and focused.
+  reach(name) {
+    for (const [option, { control }] of this.fields)
+      if (option.name === name) {
+        const group = control.closest('details')
+        if (group) group.open = true
+        control.scrollIntoView({ block: 'center' })
+        control.focus()
+      }
+  }
+
   set(values) {
     this.raw = {}
     for (const [name, value] of Object.entries(values ?? {}))

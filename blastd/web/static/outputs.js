@@ -284,7 +284,20 @@ export function methods(panel, context) {
     job.reused_from ? api(`/blast/jobs/${job.reused_from}`).catch(() => ({ job_id: job.reused_from })) : job,
   ]).then(([found, ran]) => methodsBlock.replaceChildren(block('Methods text', methodsText(job, found?.programs, ran))))
   const pairs = [
-    ['Job', h('code', {}, job.job_id)],
+    [
+      'Job',
+      h(
+        'span',
+        {},
+        h('code', {}, job.job_id),
+        ' ',
+        h(
+          'button',
+          { type: 'button', class: 'quiet small', 'aria-label': 'Copy the full id', on: { click: () => copy(job.job_id, 'Id copied') } },
+          'Copy',
+        ),
+      ),
+    ],
     ['Program', `${job.program}, task ${job.task}`],
     ['BLAST+', search.blast_version ?? job.blast_version ?? 'not known yet'],
     ...(job.databases ?? []).map(one => [

@@ -381,6 +381,20 @@ function paintDatabases() {
       : ''
 }
 $('db-filter').addEventListener('input', paintDatabases)
+// A service that has just started still looks through its folders, and others make databases meanwhile.
+async function lookAgain() {
+  if (document.hidden || state.busy) return
+  try {
+    const found = (await api('/blast/databases')).databases ?? []
+    if (JSON.stringify(found) === JSON.stringify(state.databases)) return
+    state.databases = found
+    offer()
+  } catch {
+    // the list that is shown stays
+  }
+}
+setInterval(() => state.loaded && !state.databases.length && lookAgain(), 2000)
+document.addEventListener('visibilitychange', () => state.loaded && lookAgain())
 
 // ---- the whole
 function search() {
@@ -610,6 +624,10 @@ async function again(id) {
   const asked = new URLSearchParams(location.search)
   const only = new URLSearchParams([...asked].filter(([name]) => ONLY.has(name)))
   if (asked.get('task')) state.task = asked.get('task')
+  for (const [name, value] of asked) if (name.startsWith('set.')) options.raw[name.slice(4)] = value
+  for (const name of asked.getAll('without')) delete options.raw[name]
+  // What BLAST+ refused is said beside the fields that it means.
+  if (asked.get('field')) options.serverFaults = Object.fromEntries((job.error_options ?? []).map(name => [name, job.error]))
   const response = await fetch(url(`/api/blast/jobs/${encodeURIComponent(job.job_id)}/query?${only}`), {
     headers: { 'X-Requested-With': 'blastd' },
   })
@@ -671,6 +689,7 @@ async function begin() {
   paintSeen()
   if (hasQuery()) rescan()
   state.loaded = true
+  if (from.get('field')) options.reach(from.get('field'))
   document.documentElement.dataset.ready = 'yes'
 }
 begin().catch(failed)

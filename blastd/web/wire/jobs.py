@@ -267,6 +267,9 @@ class JobDetail(JobRow, frozen=True, kw_only=True):
     """One job with everything that is known of it."""
 
     search: SearchView
+    error_options: Annotated[
+        list[str], Meta(description="Options that the error means, where BLAST+ names some: what to change.")
+    ]
     databases: list[SearchedDatabase]
     artifacts: list[ArtifactView]
 
