@@ -31,6 +31,28 @@ class Lineage(Frozen, frozen=True, kw_only=True):
         return (*self.above, self.taxon)
 
 
+class NamedOrganism(Frozen, frozen=True, kw_only=True):
+    """An organism as rows of hits name it; `lineage` are the names above it, the highest first."""
+
+    taxid: int
+    name: str
+    common_name: str
+    rank: str
+    lineage: tuple[str, ...]
+
+
+def organism_of(lineage: Lineage) -> NamedOrganism:
+    """Return an organism as rows of hits name it."""
+    taxon = lineage.taxon
+    return NamedOrganism(
+        taxid=taxon.taxid,
+        name=taxon.name,
+        common_name=taxon.common_name,
+        rank=taxon.rank,
+        lineage=tuple(above.name for above in lineage.above),
+    )
+
+
 def taxid_of(text: str) -> int | None:
     """Return the id that *text* gives for a taxon, None if it is a name."""
     match = NAMED_ID.fullmatch(text.strip())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from blastd.core.model import Frozen
+from blastd.core.taxa import NamedOrganism
 
 NUCLEOTIDE = 97.0, 90.0
 """Identity and coverage in per cent: 97 % of a marker gene is the custom for "the same species"."""
@@ -45,6 +46,8 @@ class BestHit(Frozen, frozen=True, kw_only=True):
     evalue_text: str
     bit_score: float | None
     spans: tuple[tuple[int, int], ...] = ()
+    organisms: tuple[NamedOrganism, ...] = ()
+    """What the taxonomy of the search knows of `taxids`."""
 
 
 class Counts(Frozen, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ NEAR = """SELECT query, rank, query_length, query_start, query_end FROM hsp WHER
           ORDER BY query, rank"""
 WHOLE = """SELECT DISTINCT query FROM hsp WHERE identity >= :identity
            AND (abs(query_end - query_start) + 1) * 100.0 >= :coverage * query_length"""
+OF_TAXA = "SELECT EXISTS (SELECT 1 FROM every_hsp WHERE taxids <> '')"
 COUNTS = """SELECT count(*), coalesce(sum(hits > 0), 0), coalesce(sum(limit_reached), 0) FROM query"""
 SPANS = "SELECT query_start, query_end FROM hsp WHERE query = :query AND rank = 1 ORDER BY hsp LIMIT 200"
 
@@ -67,17 +68,32 @@ def good_queries(path: Path, rule: GoodHit) -> frozenset[int]:
     return frozenset(good)
 
 
-def counts(path: Path, rule: GoodHit) -> Counts:
-    """Return how many queries have a good hit, a weaker one, none, and as many subjects as were asked for."""
-    good = len(good_queries(path, rule))
+def counts(path: Path, good: Collection[int]) -> Counts:
+    """Return how many queries have a good hit, a weaker one, none, and as many subjects as were asked for.
+
+    *good* are those of `good_queries`, here and below: they are found once for many readings.
+    """
     with closing(opened(path)) as db:
         queries, with_hits, limited = db.execute(COUNTS).fetchone()
-    return Counts(queries=queries, good=good, weaker=with_hits - good, none=queries - with_hits, limit_reached=limited)
+    return Counts(
+        queries=queries,
+        good=len(good),
+        weaker=with_hits - len(good),
+        none=queries - with_hits,
+        limit_reached=limited,
+    )
 
 
-def page(path: Path, request: QueriesRequest, warned: Collection[int], offset: int) -> tuple[int, list[QueryRow]]:
+def of_taxa(path: Path) -> bool:
+    """Tell whether any subject found has a taxonomy id."""
+    with closing(opened(path)) as db:
+        return bool(db.execute(OF_TAXA).fetchone()[0])
+
+
+def page(
+    path: Path, request: QueriesRequest, good: Collection[int], warned: Collection[int], offset: int
+) -> tuple[int, list[QueryRow]]:
     """Return how many queries match, and those of the page. *warned* are those that have warnings. Raises Invalid."""
-    good = good_queries(path, request.rule)
     tail, order, values = _selection(request, good, warned)
     with closing(opened(path)) as db:
         total = db.execute(f"SELECT count(*) FROM {SOURCE} {tail}", values).fetchone()[0]  # our names
@@ -88,18 +104,17 @@ def page(path: Path, request: QueriesRequest, warned: Collection[int], offset: i
         return total, [_row(row, good, _spans(db, row)) for row in found]
 
 
-def rows(path: Path, request: QueriesRequest, warned: Collection[int]) -> Iterator[QueryRow]:
+def rows(path: Path, request: QueriesRequest, good: Collection[int], warned: Collection[int]) -> Iterator[QueryRow]:
     """Yield every query that matches, in order, without the spans of its best hit. Raises Invalid."""
-    good = good_queries(path, request.rule)
     tail, order, values = _selection(request, good, warned)
     with closing(opened(path)) as db:
         for row in db.execute(f"SELECT {SHOWN} FROM {SOURCE} {tail} ORDER BY {order}", values):  # our names
             yield _row(row, good, ())
 
 
-def numbers(path: Path, request: QueriesRequest, warned: Collection[int]) -> frozenset[int]:
+def numbers(path: Path, request: QueriesRequest, good: Collection[int], warned: Collection[int]) -> frozenset[int]:
     """Return the numbers of all queries that match. Raises Invalid."""
-    tail, _, values = _selection(request, good_queries(path, request.rule), warned)
+    tail, _, values = _selection(request, good, warned)
     with closing(opened(path)) as db:
         return frozenset(row[0] for row in db.execute(f"SELECT q.query FROM {SOURCE} {tail}", values))  # our names
 

@@ -149,7 +149,7 @@ class Services:
                 nice=settings.local.nice,
             ),
         )
-        self.query_tables = QueryTables(self.results, files)
+        self.query_tables = QueryTables(self.results, files, taxa)
         self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version, posting)
         self.submit = Submit(
             store=store,

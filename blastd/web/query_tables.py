@@ -65,6 +65,7 @@ async def get_summary(request: web.Request) -> web.Response:
             limit_reached=found.counts.limit_reached,
             limit=found.limit,
             more=found.more,
+            organisms=found.organisms,
         )
     )
 

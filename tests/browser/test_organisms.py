@@ -7,6 +7,7 @@ from playwright.sync_api import Page
 from tests.browser.test_accessibility import AXE
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY
+from tests.patience import until
 from tests.taxonomy import write_dump
 
 
@@ -53,3 +54,26 @@ def test_W18_organisms_are_found_chosen_and_left_out_by_the_keyboard(
     assert [each["taxid"] for each in job["organisms"]] == [10710]
     page.goto(f"{daemon.url}/search?from={job['job_id']}")
     page.locator("#organisms .chosen").get_by_text("Escherichia phage Lambda").wait_for()
+
+
+def test_the_taxa_of_a_result_are_a_table_and_a_tree_and_hits_name_their_organism(
+    daemon: Daemon, page: Page, tmp_path: Path
+) -> None:
+    daemon.environ["BLASTD_DATABASES__TAXONOMY_DIR"] = str(write_dump(tmp_path / "dump"))
+    daemon.start().ready()
+    until(lambda: daemon.get("/api/blast/taxonomy").json["state"] == "ready")
+    job = daemon.run(LAMBDA_QUERY)["job_id"]
+    rows = daemon.get(f"/api/blast/jobs/{job}/queries").json["queries"]
+    names = {one["name"] for row in rows if row["best"] for one in row["best"]["organisms"]}
+    assert "Escherichia phage Lambda" in names
+    page.goto(f"{daemon.url}/jobs/{job}")
+    page.locator(".qtable i.organism", has_text="Escherichia phage Lambda").first.wait_for()
+    page.get_by_role("tab", name="Taxa").click()
+    page.locator("table.taxa tbody tr", has_text="Escherichia phage Lambda").first.wait_for()
+    page.get_by_label("Show").select_option("lineage")
+    page.locator("table.taxa tbody tr", has_text="Viruses").first.wait_for()
+    assert page.url.endswith("#taxa/1?by=lineage")
+    page.evaluate(AXE)
+    assert page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"] == []
+    page.get_by_role("tab", name="Descriptions").click()
+    page.locator("th[data-key=organism]").wait_for()

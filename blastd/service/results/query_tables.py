@@ -1,6 +1,6 @@
 """What a search found, query by query: the sentence, the table of queries, and both tables as files."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,15 +10,18 @@ from blastd.aio import by_size, duty
 from blastd.core.hits import HitsRequest, QueriesRequest
 from blastd.core.model import Frozen, Job
 from blastd.core.programs import limit_of
+from blastd.core.taxa import Lineage, organism_of
 from blastd.core.verdict import Counts, GoodHit, Phrase, more_subjects, sentence
-from blastd.errors import NotFound
+from blastd.errors import BlastdError, NotFound
 from blastd.results import aligned, hits, query_rows, sheets
 from blastd.results.query_rows import QueryRow
 from blastd.results.sheets import SHEETS, Cell
+from blastd.service.results.good_queries import GoodQueries
 from blastd.service.results.pages import offset_of
 from blastd.service.results.read import Results
 from blastd.service.results.request import ReadyResult, ResultStream
 from blastd.service.results.streams import FileBlocks, in_threads
+from blastd.service.taxonomy.taxa import Taxa
 from blastd.store.files import Files
 
 QUERY_COLUMNS = (
@@ -45,6 +48,8 @@ class Summary(Frozen, frozen=True, kw_only=True):
     limit: int
     more: int
     parts: list[Phrase]
+    organisms: bool
+    """Whether the hits can be told by organism."""
 
 
 class QueryPage(Frozen, frozen=True, kw_only=True):
@@ -59,20 +64,26 @@ class QueryPage(Frozen, frozen=True, kw_only=True):
 class QueryTables:
     """Use cases of what each query found."""
 
-    def __init__(self, results: Results, files: Files) -> None:
+    def __init__(self, results: Results, files: Files, taxa: Taxa) -> None:
         """Take the parts."""
-        self._results, self._files = results, files
+        self._results, self._files, self._taxa, self._good = results, files, taxa, GoodQueries()
+
+    async def _with_good(self, ready: ReadyResult, rule: GoodHit) -> tuple[Path, frozenset[int]]:
+        """Return the index of the hits, and which queries have a good one."""
+        index = await self._results.indices.of(ready)
+        return index, await self._good.of(index, rule, ready.stored_bytes)
 
     async def summary(self, ready: ReadyResult, rule: GoodHit) -> Summary:
         """Return what a search found, told from where on a hit is good."""
-        index = await self._results.indices.of(ready)
-        counts = await by_size(ready.stored_bytes, query_rows.counts, index, rule)
+        index, good = await self._with_good(ready, rule)
+        counts = await by_size(ready.stored_bytes, query_rows.counts, index, good)
         best, found = None, 0
         if counts.queries == 1:
             only = QueriesRequest(rule=rule, limit=1)
-            _, [row] = await by_size(ready.stored_bytes, query_rows.page, index, only, (), 0)
+            _, [row] = await by_size(ready.stored_bytes, query_rows.page, index, only, good, (), 0)
             best, found = row.best, row.hits
         limit = limit_of(ready.job.options)
+        of_taxa = await by_size(ready.stored_bytes, query_rows.of_taxa, index)
         return Summary(
             complete=ready.complete,
             counts=counts,
@@ -80,21 +91,31 @@ class QueryTables:
             limit=limit,
             more=more_subjects(limit),
             parts=sentence(counts, rule, limit, best, found),
+            organisms=of_taxa and await self._named(ready.job),
         )
+
+    async def _named(self, job: Job) -> bool:
+        """Tell whether there is a taxonomy that names organisms."""
+        try:
+            return await self._taxa.store_for(job.databases) is not None
+        except BlastdError:  # told where the report itself is asked for
+            return False
 
     async def page(self, ready: ReadyResult, wanted: QueriesRequest) -> QueryPage:
         """Return a page of the queries and what each found. Raises Invalid."""
-        index, offset = await self._results.indices.of(ready), offset_of(wanted.cursor)
+        (index, good), offset = await self._with_good(ready, wanted.rule), offset_of(wanted.cursor)
         warnings = _warnings(ready.job)
-        total, rows = await by_size(ready.stored_bytes, query_rows.page, index, wanted, warnings.keys(), offset)
-        shown = [(row, warnings.get(row.query, [])) for row in rows]
+        total, rows = await by_size(ready.stored_bytes, query_rows.page, index, wanted, good, warnings.keys(), offset)
+        ids = {taxid for row in rows if row.best is not None for taxid in row.best.taxids}
+        known = await self._taxa.lineages(ready.job.databases, sorted(ids))
+        shown = [(_with_names(row, known), warnings.get(row.query, [])) for row in rows]
         return QueryPage(complete=ready.complete, total=total, offset=offset, rows=shown)
 
     async def sequences(self, ready: ReadyResult, wanted: QueriesRequest) -> ResultStream:
         """Return the submitted sequences of the queries that match. Raises Invalid, NotFound where none does."""
-        index = await self._results.indices.of(ready)
+        index, good = await self._with_good(ready, wanted.rule)
         warned = _warnings(ready.job).keys()
-        numbers = await by_size(ready.stored_bytes, query_rows.numbers, index, wanted, warned)
+        numbers = await by_size(ready.stored_bytes, query_rows.numbers, index, wanted, good, warned)
         if not numbers:
             raise NotFound("No query of this search matches; take other filters.")
         await self._results.query(ready.job)  # whole, or told that it is not
@@ -104,11 +125,11 @@ class QueryTables:
 
     async def table(self, ready: ReadyResult, wanted: QueriesRequest, kind: str) -> ResultStream:
         """Return the table of queries as a file: all that match, in the order asked for. Raises Invalid, Unsupported."""
-        index = await self._results.indices.of(ready)
+        index, good = await self._with_good(ready, wanted.rule)
         warnings = _warnings(ready.job)
 
         def cells() -> Iterator[Sequence[Cell]]:
-            for row in query_rows.rows(index, wanted, warnings.keys()):
+            for row in query_rows.rows(index, wanted, good, warnings.keys()):
                 best = row.best
                 yield (
                     row.query, row.id, row.title, row.length, row.verdict.value,
@@ -154,6 +175,14 @@ class QueryTables:
             return ResultStream(blocks=await duty(FileBlocks.of, target), media_type=sheet.media_type, name=name)
         finally:
             await duty(target.unlink, missing_ok=True)
+
+
+def _with_names(row: QueryRow, known: Mapping[int, Lineage]) -> QueryRow:
+    """Return a query with the names of its best hit's organisms."""
+    if row.best is None or not known:
+        return row
+    organisms = tuple(organism_of(known[taxid]) for taxid in row.best.taxids if taxid in known)
+    return replace(row, best=replace(row.best, organisms=organisms))
 
 
 def _warnings(job: Job) -> dict[int, list[str]]:

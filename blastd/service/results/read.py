@@ -27,6 +27,7 @@ from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.schedule import Claim, Piece, SlotLane, Urgency
 from blastd.core.tabular import columns
+from blastd.core.taxa import organism_of
 from blastd.errors import Invalid, NotReady, ResultGone, Unsupported
 from blastd.results import formats, hits
 from blastd.results.course import FormatCourse
@@ -51,7 +52,6 @@ from blastd.service.results.request import (
     stored_file,
 )
 from blastd.service.results.streams import Copy, FileBlocks, in_threads
-from blastd.service.results.taxonomy import organism_of
 from blastd.service.taxonomy.taxa import Taxa
 from blastd.store import artifacts, units
 from blastd.store.files import Files
@@ -303,7 +303,7 @@ class Results:
         known = await self._taxa.lineages(ready.job.databases, sorted({one for row in rows for one in row["taxids"]}))
         for row in rows:
             row.pop("btop")
-            row["organisms"] = [organism_of(known[one]) for one in row["taxids"] if one in known]
+            row["organisms"] = [msgspec.to_builtins(organism_of(known[one])) for one in row["taxids"] if one in known]
         found: dict[str, Any] = {"complete": ready.complete, "total": total, "hits": rows}
         found["page"] = page_of(wanted.limit, offset, len(rows), total)
         if statistics:

@@ -5,7 +5,6 @@ from typing import Any
 
 from blastd.aio import by_size
 from blastd.core.hits import TaxonomyRequest
-from blastd.core.taxa import Lineage
 from blastd.results import taxa as reports
 from blastd.results.taxa import TaxaReport
 from blastd.service.results.hit_indices import HitIndices
@@ -38,15 +37,3 @@ def _report(index: Path, store: Path | None, wanted: TaxonomyRequest, offset: in
         return reports.by_query(index, store, wanted.query, wanted.limit, offset, wanted.top)
     report = reports.by_lineage if wanted.by == "lineage" else reports.by_organism
     return report(index, store, wanted.query, wanted.limit, offset)
-
-
-def organism_of(lineage: Lineage) -> dict[str, Any]:
-    """Return an organism as rows of hits name it."""
-    taxon = lineage.taxon
-    return {
-        "taxid": taxon.taxid,
-        "name": taxon.name,
-        "common_name": taxon.common_name,
-        "rank": taxon.rank,
-        "lineage": [above.name for above in lineage.above],
-    }

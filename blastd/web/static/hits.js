@@ -17,7 +17,7 @@ export function hit(row) {
     accession: first(row, 'subject_accession', 'accession'),
     title: first(row, 'subject_title', 'title') ?? '',
     length: first(row, 'subject_length'),
-    names: first(row, 'scientific_names') ?? [],
+    names: (row.organisms ?? []).map(one => one.name),
     taxids: first(row, 'taxids') ?? [],
     hsps: first(row, 'hsps', 'hsp_count') ?? 1,
     rank: first(row, 'rank'),

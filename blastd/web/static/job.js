@@ -40,6 +40,7 @@ import { Queries } from './queries.js'
 import { EMPTY as ALL_QUERIES, queryTable } from './query_table.js'
 import { remedy } from './remedy.js'
 import { shareDialog, shownByLink } from './share.js'
+import { EMPTY as ALL_TAXA, taxa } from './taxa.js'
 import { timeline } from './timeline.js'
 
 const ident = $('job').dataset.id
@@ -49,16 +50,17 @@ const TABS = [
   ['descriptions', 'Descriptions', descriptions],
   ['graphic', 'Graphic summary', graphic],
   ['alignments', 'Alignments', alignments],
+  ['taxa', 'Taxa', taxa],
   ['statistics', 'Statistics', plots],
   ['download', 'Download', downloads],
   ['log', 'Log', logs],
   ['methods', 'Methods', methods],
 ]
-const RESULTS = new Set(['queries', 'descriptions', 'graphic', 'alignments', 'statistics'])
+const RESULTS = new Set(['queries', 'descriptions', 'graphic', 'alignments', 'taxa', 'statistics'])
 const state = { job: null, tab: '', query: null, view: null, subject: null, memory: {}, unitsShown: -1 }
 let queries = null
 // Sorts and filters of a tab, which are part of the address.
-const VIEWS = { queries: ALL_QUERIES, descriptions: NO_FILTERS }
+const VIEWS = { queries: ALL_QUERIES, descriptions: NO_FILTERS, taxa: ALL_TAXA }
 const answer = new Answer(
   $('answer'),
   values => {
@@ -67,7 +69,9 @@ const answer = new Answer(
   },
   () => state.tab === 'queries' && paintTab(),
 )
-const offeredTabs = () => TABS.filter(([key]) => key !== 'queries' || many())
+// Organisms are told where hits have some and there is a taxonomy that names them.
+const hasTaxa = () => Boolean(answer.found?.organisms)
+const offeredTabs = () => TABS.filter(([key]) => (key !== 'queries' || many()) && (key !== 'taxa' || hasTaxa()))
 
 // ---- head
 function paintHead() {
@@ -452,11 +456,12 @@ async function take(job) {
     detailSoon()
     if (job.status === 'completed') {
       await answer.load(state.job)
+      layTabs()
       await queries?.load(true)
       state.query = queries?.current ?? state.query
       if (!state.query && many()) await beginQueries()
     }
-    if (!ACTIVE.has(job.status) || RESULTS.has(state.tab)) paintTab()
+    if (!ACTIVE.has(job.status) || RESULTS.has(state.tab)) pickTab(state.tab)
   } else if (done > state.unitsShown && ACTIVE.has(job.status)) {
     if (state.unitsShown <= 0) paintTab()
     moreResults()
@@ -496,23 +501,27 @@ function gone(error) {
             : "This job can't be shown now"
   $('missing').replaceChildren(h('h1', {}, title), h('p', {}, error.message), h('p', {}, h('a', { href: url('/jobs') }, 'All jobs')))
 }
+// The tabs that there are; again when the end of a search brings one more.
+function layTabs() {
+  const offered = offeredTabs().map(([key, name]) => [key, name])
+  if (offered.length === state.tabs) return
+  state.tabs = offered.length
+  const list = h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Results', id: 'tabs' })
+  $('tabs').replaceWith(list)
+  pickTab = tabs(list, $('panel'), offered, key => {
+    if (key !== 'alignments') state.subject = null
+    openTab(key)
+  })
+}
 async function begin() {
   show($('loading'), false)
   show($('loaded'))
   paintHead()
-  pickTab = tabs(
-    $('tabs'),
-    $('panel'),
-    offeredTabs().map(([key, name]) => [key, name]),
-    key => {
-      if (key !== 'alignments') state.subject = null
-      openTab(key)
-    },
-  )
+  await answer.load(state.job)
+  layTabs()
   const { tab: wanted, rank } = readAddress()
   const first = many() ? 'queries' : 'descriptions'
   const start = offeredTabs().some(([key]) => key === wanted) ? wanted : state.job.status === 'failed' ? 'log' : first
-  await answer.load(state.job)
   const queriesKnown = many() ? beginQueries().catch(failed) : null
   if (start !== 'queries') await queriesKnown
   if (start === 'alignments' && rank) state.subject = { query: state.query?.query ?? 1, rank }

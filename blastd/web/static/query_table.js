@@ -30,7 +30,13 @@ function bestHit(row) {
   const { best } = row
   if (!best) return h('span', { class: 'dim' }, row.done === false ? 'not searched yet' : 'no hit')
   const title = best.title.startsWith(`${best.subject} `) ? best.title.slice(best.subject.length + 1) : best.title
-  return [h('span', { class: 'subject-title' }, title || best.subject), ' ', h('code', {}, best.accession || best.subject)]
+  const name = best.organisms[0]?.name
+  return [
+    name ? [h('i', { class: 'organism' }, name), ' '] : '',
+    h('span', { class: name ? 'subject-title dim' : 'subject-title' }, title || best.subject),
+    ' ',
+    h('code', {}, best.accession || best.subject),
+  ]
 }
 const notes = row =>
   [row.limit_reached ? 'limit reached' : '', row.warnings?.length ? plural(row.warnings.length, 'remark') : ''].filter(Boolean).join(', ')

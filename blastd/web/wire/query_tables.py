@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from blastd.web.wire.base import MOST, Page, Request, Wire
-from blastd.web.wire.results import HitsQuery
+from blastd.web.wire.results import HitOrganism, HitsQuery
 
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Numbers = Annotated[list[Annotated[int, Meta(ge=1, le=MOST)]], Meta(description="Only these queries, counted from 1.")]
@@ -95,6 +95,7 @@ class SummaryView(Wire, frozen=True, kw_only=True):
     limit_reached: int
     limit: Annotated[int, Meta(description="Subjects that are kept for each query.")]
     more: Annotated[int, Meta(description="The limit to search again with where it was reached.")]
+    organisms: Annotated[bool, Meta(description="Whether the hits can be told by organism (`…/taxonomy`).")]
 
 
 class BestHitView(Wire, frozen=True, kw_only=True):
@@ -105,6 +106,7 @@ class BestHitView(Wire, frozen=True, kw_only=True):
     title: str
     length: int
     taxids: list[int]
+    organisms: Annotated[list[HitOrganism], Meta(description="What the taxonomy of the search knows of `taxids`.")]
     identity: float | None
     coverage: float | None
     evalue: float | None
