@@ -27,7 +27,16 @@ PAGE = 1000
 SHOWN = 100
 """Lines of SQLite's own checks that are shown; a file that is this broken needs its backup."""
 DERIVED = frozenset(
-    {"hits.sqlite", "partial", "db", "seqids.txt", "negative_seqids.txt", "taxids.txt", "negative_taxids.txt"}
+    {
+        "hits.sqlite",
+        "difference.sqlite",
+        "partial",
+        "db",
+        "seqids.txt",
+        "negative_seqids.txt",
+        "taxids.txt",
+        "negative_taxids.txt",
+    }
 )
 """Made again from rows and artifacts whenever they are needed (`results.hits`, `blastplus.command`)."""
 AGAIN = "search again; asking for the result is answered with result_missing"
