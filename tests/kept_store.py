@@ -23,11 +23,12 @@ BUSY_SEARCH: dict[str, Any] = {"program": "tblastx", "database": "slow", "option
 
 
 def fill(daemon: Daemon) -> None:
-    """Leave a search in every status, events, formats and a deleted search; the daemon is to be killed now."""
+    """Leave a search in every status, a watch, events, formats and a deleted search; the daemon is to be killed now."""
     key = {"Idempotency-Key": "kept"}
     done = daemon.post("/api/blast/jobs", {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY}, key).json
     assert daemon.ended(done["job_id"])["status"] == "completed"
     daemon.results(done["job_id"], "csv")
+    assert daemon.post("/api/blast/watches", {"job": done["job_id"], "label": "kept"}).status == 201
     daemon.run(NO_HITS_QUERY, title="nothing found")
     deleted = daemon.run(LAMBDA_QUERY, title="deleted", reuse=False)["job_id"]
     assert daemon.ask("DELETE", f"/api/blast/jobs/{deleted}").status == 200

@@ -9,6 +9,7 @@ import msgspec
 from blastd.config.access import AccessSettings
 from blastd.config.base import GIB, MIB, STORE_NAME, Seconds, Secret, SettingsSection, about
 from blastd.config.cluster import AzureSettings, KubernetesSettings
+from blastd.config.watches import WatchesSettings
 from blastd.core.intervals import Intervals
 from blastd.errors import ConfigError
 
@@ -382,4 +383,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     azure: AzureSettings = AzureSettings()
     access: AccessSettings = AccessSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
+    watches: WatchesSettings = WatchesSettings()
     logging: LoggingSettings = LoggingSettings()

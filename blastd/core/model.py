@@ -284,6 +284,8 @@ class Job(Frozen, frozen=True, kw_only=True):
     expected_end_at: datetime | None = None
     expected_from: str | None = None
     """Of a search that runs: when it is expected to end, and what that is made of."""
+    watch: str | None = None
+    """The watch that began it, in the background; it may be gone."""
 
     @property
     def short_id(self) -> str:

@@ -34,6 +34,8 @@ class Search(Frozen, frozen=True, kw_only=True):
     """Address that is told of the end; None: the owner's own, empty: none."""
     presentation: Mapping[str, str] = {}
     """How a client of the NCBI URL API wants the result to be shown later."""
+    watch: str | None = None
+    """The watch that asks for it: nobody waits for it now."""
 
 
 class Arguments(Frozen, frozen=True, kw_only=True):

@@ -15,7 +15,9 @@ from datetime import datetime
 
 import msgspec
 
+from blastd.core.difference import DifferenceCounts
 from blastd.core.model import Frozen, Job
+from blastd.core.watching import Watch, WatchRun
 
 # Stricter than RFC 3986, so that no two readers of an address see different hosts in it.
 URL = re.compile(
@@ -63,6 +65,25 @@ class EndedJob(Frozen, frozen=True, kw_only=True):
     finished_at: str | None
 
 
+class ChangedWatch(Frozen, frozen=True, kw_only=True):
+    """The watch of a message: `job_id` is the run that found changes since the run `before_job_id`.
+
+    `new`, `lost` and `changed` count subjects of each query, `queries` those that have some.
+    """
+
+    watch_id: str
+    label: str
+    run: int
+    job_id: str
+    before_job_id: str | None
+    program: str
+    database: list[str]
+    new: int
+    lost: int
+    changed: int
+    queries: int
+
+
 class Message(Frozen, frozen=True, kw_only=True):
     """The body of a webhook. `id` is the same however often it is sent."""
 
@@ -70,6 +91,15 @@ class Message(Frozen, frozen=True, kw_only=True):
     type: str
     timestamp: str
     data: EndedJob
+
+
+class ChangedMessage(Frozen, frozen=True, kw_only=True):
+    """The same, of a watch."""
+
+    id: str
+    type: str
+    timestamp: str
+    data: ChangedWatch
 
 
 def message(job: Job, event_id: int, now: datetime) -> Message:
@@ -96,7 +126,30 @@ def message(job: Job, event_id: int, now: datetime) -> Message:
     )
 
 
-def encode(told: Message) -> str:
+def changed_message(watch: Watch, job: Job, run: WatchRun, event_id: int, now: datetime) -> ChangedMessage:
+    """Return what is told of a *run* of a watch whose search *job* found changes; *event_id* is its event."""
+    counts = run.difference or DifferenceCounts()
+    return ChangedMessage(
+        id=f"{job.short_id}-{event_id}",
+        type="watch.changed",
+        timestamp=_text(now),
+        data=ChangedWatch(
+            watch_id=watch.watch_id,
+            label=watch.label,
+            run=run.number,
+            job_id=job.job_id,
+            before_job_id=run.base_job,
+            program=job.program,
+            database=[database.name for database in job.databases],
+            new=counts.new,
+            lost=counts.lost,
+            changed=counts.changed,
+            queries=counts.queries,
+        ),
+    )
+
+
+def encode(told: Message | ChangedMessage) -> str:
     """Return the body of a message."""
     return msgspec.json.encode(told).decode()
 

@@ -38,6 +38,8 @@ from blastd.service.search.submit import Submit
 from blastd.service.shares import Shares
 from blastd.service.system import SIZE_SECONDS, Component, System
 from blastd.service.taxonomy.taxa import Taxa
+from blastd.service.watches.keeping import Watches
+from blastd.service.watches.runs import LOOK_SECONDS, WatchRuns
 from blastd.service.webhooks import Webhooks
 from blastd.store.files import Files
 from blastd.store.sqlite import Store
@@ -173,6 +175,28 @@ class Services:
             webhook_fault=self.webhooks.fault,
             reuse=Reuse(store, files, clock, pins, intact, completed),
         )
+        self.watch_runs = WatchRuns(
+            store=store,
+            files=files,
+            clock=clock,
+            databases=databases,
+            submit=self.submit,
+            results=self.results,
+            webhooks=self.webhooks,
+            settings=settings.watches,
+        )
+        self.watches = Watches(
+            store=store,
+            files=files,
+            clock=clock,
+            chance=chance,
+            jobs=self.jobs,
+            submit=self.submit,
+            results=self.results,
+            runs=self.watch_runs,
+            settings=settings.watches,
+            webhook_fault=self.webhooks.fault,
+        )
         self.system = System(
             store=store,
             files=files,
@@ -199,6 +223,10 @@ class Services:
             "build-databases": self.database_tasks.run,
             "update-databases": self._update,
             "webhooks": self.webhooks.run,
+            "watches": lambda: every(
+                LOOK_SECONDS, self.watch_runs.look, self.clock, "watches", self.watch_runs.changed
+            ),
+            "watch-ends": self.watch_runs.follow,
         }
 
     async def _update(self) -> None:

@@ -16,8 +16,13 @@ SERVES = """SELECT coalesce(sum(finished_at IS NULL), 0) AS active, coalesce(sum
 FAILURES = """SELECT name, molecule, detail FROM database_history WHERE kind = 'update_failed' AND history_id IN
               (SELECT max(history_id) FROM database_history GROUP BY name, molecule) LIMIT 10000"""
 RENAME = "UPDATE database_history SET name = :new WHERE name = :name AND molecule = :molecule"
+RENAMED = """SELECT name FROM database_history WHERE kind = 'renamed' AND detail = :detail AND molecule = :molecule
+             ORDER BY history_id DESC LIMIT 1"""
 FORGET = """DELETE FROM database_history WHERE history_id IN
             (SELECT history_id FROM database_history WHERE at < :before ORDER BY history_id LIMIT :limit)"""
+
+WAS = "was {}"
+"""What the line of a renamed database says."""
 
 
 class HistoryLine(Frozen, frozen=True, kw_only=True):
@@ -85,6 +90,12 @@ def serves(db: sqlite3.Connection, fingerprint: str) -> tuple[int, int]:
 def rename(db: sqlite3.Connection, name: str, molecule: str, new: str) -> None:
     """Let the lines of a database follow its new name."""
     db.execute(RENAME, {"name": name, "molecule": molecule, "new": new})
+
+
+def renamed(db: sqlite3.Connection, name: str, molecule: str) -> str | None:
+    """Return what a database is called since it was renamed, None where none of this name was."""
+    row = db.execute(RENAMED, {"detail": WAS.format(name), "molecule": molecule}).fetchone()
+    return None if row is None else str(row["name"])
 
 
 def forget(db: sqlite3.Connection, before: datetime, limit: int) -> int:

@@ -58,6 +58,7 @@ CHANGEABLE = frozenset(COLUMNS) - {
     "query",
     "options",
     "organisms",
+    "watch",
 }
 
 INSERT = f"""INSERT INTO job ({", ".join(COLUMNS)}, database_names)
@@ -76,7 +77,11 @@ WARN = (
     "UPDATE job SET warnings = :warnings, version = version + 1, updated_at = :now WHERE job_id = :job_id RETURNING *"
 )
 UNBURY = "DELETE FROM gone WHERE job_id = :job_id"
-FINISHED_BEFORE = "SELECT * FROM job WHERE finished_at < :before ORDER BY finished_at LIMIT :limit"
+FINISHED_BEFORE = """SELECT * FROM job WHERE finished_at < :before
+                     AND NOT EXISTS (SELECT 1 FROM watch WHERE before_job = job.job_id)
+                     AND NOT EXISTS (SELECT 1 FROM watch WHERE after_job = job.job_id)
+                     AND NOT EXISTS (SELECT 1 FROM watch_run WHERE watch_run.job_id = job.job_id AND settled_at IS NULL)
+                     ORDER BY finished_at LIMIT :limit"""
 POSITIONS = """UPDATE job SET queue_position = places.value, updated_at = :now
                FROM json_each(:places) AS places
                WHERE job_id = places.key AND status = 'queued' AND queue_position IS NOT places.value"""
@@ -343,7 +348,7 @@ def reusable(db: sqlite3.Connection, owner: Owner, key: str) -> Job | None:
 
 
 def finished_before(db: sqlite3.Connection, before: datetime, limit: int) -> list[Job]:
-    """Return up to *limit* jobs that ended before a time, oldest first."""
+    """Return up to *limit* jobs that ended before a time, oldest first, but those that watches compare with."""
     return [job_from(row) for row in db.execute(FINISHED_BEFORE, {"before": to_ms(before), "limit": limit})]
 
 

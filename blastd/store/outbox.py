@@ -9,6 +9,7 @@ from blastd.clock import from_ms, to_ms
 from blastd.core import webhook
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import Frozen, Job
+from blastd.core.watching import Watch, WatchRun
 
 SUBSCRIBE = "INSERT INTO webhook (job_id, url) VALUES (:job_id, :url)"
 URL = "SELECT url FROM webhook WHERE job_id = :job_id"
@@ -66,14 +67,35 @@ def put(db: sqlite3.Connection, job: Job, event_id: int, now: datetime) -> None:
     to = webhook.where(row["url"]) if row is not None else None
     if row is None or to is None:
         return
-    told = webhook.message(job, event_id, now)
+    _add(db, webhook.message(job, event_id, now), job.job_id, row["url"], to.key, event_id, now)
+
+
+def put_changed(
+    db: sqlite3.Connection, url: str, watch: Watch, job: Job, run: WatchRun, event_id: int, now: datetime
+) -> None:
+    """Put the message of what a *run* of a watch found into the outbox: in the transaction that settles it."""
+    to = webhook.where(url)
+    if to is not None:
+        told = webhook.changed_message(watch, job, run, event_id, now)
+        _add(db, told, job.job_id, url, to.key, event_id, now)
+
+
+def _add(
+    db: sqlite3.Connection,
+    told: webhook.Message | webhook.ChangedMessage,
+    job_id: JobId,
+    url: str,
+    host: str,
+    event_id: int,
+    now: datetime,
+) -> None:
     db.execute(
         ADD,
         {
             "event_id": event_id,
-            "job_id": job.job_id,
-            "url": row["url"],
-            "host": to.key,
+            "job_id": job_id,
+            "url": url,
+            "host": host,
             "message": told.id,
             "body": webhook.encode(told),
             "now": to_ms(now),

@@ -22,6 +22,7 @@ from blastd.web import (
     submit,
     system,
     taxa,
+    watches,
 )
 from blastd.web.api_reference import reference
 from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
@@ -43,6 +44,7 @@ ROUTES: tuple[Route, ...] = (
     *databases.ROUTES,
     *taxa.ROUTES,
     *database_tasks.ROUTES,
+    *watches.ROUTES,
     *system.ROUTES,
 )
 SMALL_BODY = 1 << 20

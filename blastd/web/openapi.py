@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from blastd.core.webhook import Message
+from blastd.core.webhook import ChangedMessage, Message
 from blastd.web import wire
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -23,6 +23,7 @@ ALWAYS = (401, 500, 503)
 TAGS = {
     "jobs": "Searches: submit, follow, cancel, retry, remove.",
     "results": "What searches found: files in every format, and hits, queries and numbers as JSON.",
+    "watches": "Searches that run again when their databases change, and what is new, lost and changed then.",
     "events": "Changes of jobs, as pages or as a stream of server-sent events.",
     "databases": "The catalogue, and the making of databases.",
     "system": "The service itself: health, versions, metrics, and who asks.",
@@ -93,7 +94,7 @@ def document(routes: Sequence[Route], version: str, base: str = "") -> dict[str,
         "servers": [{"url": base or "/"}],
         "tags": [{"name": name, "description": TAGS[name]} for name in dict.fromkeys(route.tag for route in routes)],
         "paths": paths,
-        "webhooks": {"jobEnded": {"post": _webhook()}},
+        "webhooks": {"jobEnded": {"post": _webhook()}, "watchChanged": {"post": _changed()}},
         "components": {
             "schemas": components,
             "securitySchemes": {
@@ -128,7 +129,7 @@ def _fit(part: Any) -> None:
 
 
 def _types(routes: Iterable[Route]) -> list[Any]:
-    found: list[Any] = [wire.Problem, wire.EventView, Message]
+    found: list[Any] = [wire.Problem, wire.EventView, Message, ChangedMessage]
     for route in routes:
         for kind in (*route.answers.values(), *route.body.values()):
             kinds = kind.values() if isinstance(kind, dict) else (kind,)
@@ -219,6 +220,17 @@ def _webhook() -> dict[str, Any]:
     }
 
 
+def _changed() -> dict[str, Any]:
+    """Return what is sent to an address that is told of what a watch found."""
+    return _webhook() | {
+        "operationId": "watch_changed",
+        "summary": "A run of a watch found changes",
+        "description": "Sent to the address that a watch, or its owner, named; any 2xx takes it, else it is sent again.",
+        "tags": ["watches"],
+        "requestBody": {"required": True, "content": {JSON: {"schema": _schema(ChangedMessage)}}},
+    }
+
+
 def _schema(kind: Any) -> dict[str, Any]:
     if isinstance(kind, dict):
         return kind
@@ -229,6 +241,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     about = {
         "id": "The UUID of a job, its short id, or any unique prefix of 8 or more hexadecimal digits.",
         "name": "The name of a database.",
+        "watch": "The id of a watch.",
     }
     names = [part.strip("{}").partition(":")[0] for part in path.split("/") if part.startswith("{")]
     return [

@@ -74,6 +74,7 @@ def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
         "warnings": [warning_view(warned) for warned in job.warnings],
         "plan_why": list(job.plan_why),
         "reused_from": job.reused_from,
+        "watch": job.watch,
         "links": links(job, base),
     }
 

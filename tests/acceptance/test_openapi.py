@@ -80,6 +80,7 @@ def known(own: Daemon) -> dict[str, list[str]]:
         "name": ["tnt", "dir with space/mynt", "nosuch"],
         "task": ["0"],
         "share": ["0"],
+        "watch": [own.post("/api/blast/watches", {"job": done}).json["watch"]["watch_id"], "0" * 12],
     }
 
 

@@ -34,7 +34,7 @@ from blastd.core.engine import (
 )
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
-from blastd.core.schedule import Claim, SlotLane, Started
+from blastd.core.schedule import Claim, SlotLane, Started, Urgency
 from blastd.durable import SCARCE
 from blastd.engines.local import units
 from blastd.engines.local.pieces import piece_of, shard_major
@@ -197,7 +197,11 @@ class LocalEngine:
         work, job = held.work, held.work.job
         missing = [unit for unit in work.units if unit.index in held.reports]
         claim = Claim(
-            work_id=job.job_id, owner=job.owner, priority=job.priority, kind=sharing.kind_of(work) if missing else None
+            work_id=job.job_id,
+            owner=job.owner,
+            urgency=Urgency.PROGRAM if job.watch is None else Urgency.BACKGROUND,
+            priority=job.priority,
+            kind=sharing.kind_of(work) if missing else None,
         )
         done = [unit.index for unit in work.units if unit.state is UnitState.DONE]
         missing.sort(key=shard_major)

@@ -69,8 +69,7 @@ class Databases:
         self._facts = files.root / "catalogue.json"
         self._facts_known: Scan | None = None
         self._lock, self.scanned = asyncio.Lock(), asyncio.Event()
-        self.looked = asyncio.Event()
-        """Set after each look through the folders, for the one who keeps up with it."""
+        self._looked: list[asyncio.Event] = []
         self._taxids: dict[str, frozenset[int]] = {}
         self.derived = Derived()
         self.ids = Ids(files.root / "ids", tools, clock, self.derived)
@@ -101,6 +100,12 @@ class Databases:
         return await blastdb.inspect(
             found, self._tools, known, Finder([*self._taxonomy, *self._folders], [known.taxonomy])
         )
+
+    def looks(self) -> asyncio.Event:
+        """Return what is set after each look through the folders, for one who keeps up with them and clears it."""
+        looked = asyncio.Event()
+        self._looked.append(looked)
+        return looked
 
     def all(self) -> Sequence[BlastDatabase]:
         """Return all databases as the last look found them."""
@@ -155,7 +160,8 @@ class Databases:
             if self._scan != self._facts_known:
                 self._facts_known = self._scan
                 await offload(catalogue.save, self._facts, self._scan)
-        self.looked.set()
+        for looked in self._looked:
+            looked.set()
         return self._scan
 
     async def taxids(self, database: BlastDatabase) -> frozenset[int]:

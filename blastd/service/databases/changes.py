@@ -124,7 +124,7 @@ class Changes:
         def write(db: sqlite3.Connection) -> None:
             dbtasks.rename(db, name, kind, new)
             dbhistory.rename(db, name, kind, new)
-            fingerprint, detail = database.fingerprint, f"was {name}"
+            fingerprint, detail = database.fingerprint, dbhistory.WAS.format(name)
             dbhistory.add(db, new, kind, "renamed", who.owner, now, fingerprint=fingerprint, detail=detail)
 
         await self._store.write(write)

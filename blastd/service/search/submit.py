@@ -336,6 +336,7 @@ class Submit:
             plan_why=checked.plan.why,
             reuse_key=key,
             standins=query_input.standins,
+            watch=search.watch,
         )
 
 

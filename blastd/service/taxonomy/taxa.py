@@ -74,14 +74,14 @@ class Taxa:
         """The taxdump as the last look found it, and the one whose store serves."""
         self._failed: dict[str, tuple[int, str]] = {}
         self._sound: set[str] = set()
-        self._looked = asyncio.Event()
+        self._looked, self._scanned = asyncio.Event(), databases.looks()
 
     # ------------------------------------------------------------------ keeping up with the folders
     async def run(self) -> None:
         """Make what is not there after each look through the databases, until cancelled."""
         while True:
-            await self._databases.looked.wait()
-            self._databases.looked.clear()
+            await self._scanned.wait()
+            self._scanned.clear()
             try:
                 await self._keep_up()
             except Exception:  # the next look tries again: no taxonomy stops the service

@@ -220,6 +220,9 @@ class JobRow(Wire, frozen=True, kw_only=True):
     warnings: list[WarningView]
     plan_why: list[str]
     reused_from: str | None
+    watch: Annotated[
+        str | None, Meta(description="The watch that began it in the background; it may have been removed since.")
+    ]
     links: dict[str, str]
 
 

@@ -1,0 +1,1 @@
+"""Use cases of watches: keeping them, and running them when their databases change."""
