@@ -16,9 +16,22 @@ from tests.daemon import Daemon
 from tests.databases import DB, LAMBDA_QUERY, PROTEIN_QUERY, SLOW, SLOW_QUERY, make
 
 SHOWN = "3f9c27a81b04"
-"""The id that examples name."""
-ONLY_READ = ("serve", "db push", "db warm", "fsck --mend", "doctor", "blastp", "blastx", "tblastn", "tblastx")
-"""What ends never, needs a cluster or a stopped service, or shows the same as blastn: their words are only parsed."""
+"""The id of a job that examples name."""
+WATCH = "5b1e0c77d2a9"
+"""The id of a watch that they name."""
+ONLY_READ = (
+    "serve",
+    "watch changes",
+    "db push",
+    "db warm",
+    "fsck --mend",
+    "doctor",
+    "blastp",
+    "blastx",
+    "tblastn",
+    "tblastx",
+)
+"""What ends never, needs a cluster, a database that has changed or a stopped service, or shows the same as blastn: their words are only parsed."""
 EXAMPLES = [
     (" ".join(words), example)
     for words, command in every_command(make_parser())
@@ -73,6 +86,10 @@ class Place:
     def run(self, name: str, example: str) -> subprocess.CompletedProcess[str]:
         """Run an example, its id and its places being ours."""
         job_id = self.job(name) if SHOWN in example else ""
+        if WATCH in example:
+            done = self.daemon.run(LAMBDA_QUERY, database="nt")["job_id"]
+            made = self.daemon.post("/api/blast/watches", {"job": done}).json
+            example = example.replace(WATCH, made["watch"]["watch_id"])
         state = self.folder / "state" if name.startswith("token") else self.daemon.state
         text = example.replace(SHOWN, job_id)
         text = text.replace("https://blast.example.org", self.daemon.url).replace("/backup/", "backup/")

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "blastd db push": "the cluster tests run it",
     "blastd db warm": "the cluster tests run it",
     "blastd doctor --config /etc": "looks at a cluster",
+    "blastd watch changes": "needs a database that has changed; test_watches has one",
     "curl -X PUT": "needs a receiver; test_webhooks has one",
     "from standardwebhooks": "needs a webhook; test_webhooks verifies with it",
     "[": "settings, not a command; the configuration's tests read them",
@@ -104,6 +105,7 @@ class Reader:
             "https://blast.example.org": self.daemon.url,
             "OTHER_STATE": str(self.other),
             "TOKEN_ID": self._token_id() if "TOKEN_ID" in text else "",
+            "WATCH": self._watch_id() if "WATCH" in text else "",
             "STATE": str(self.other if quiet else self.daemon.state),
             "/backup": str(self.folder / "backup"),
             "--db 16S ": "--db 16S_demo ",
@@ -111,6 +113,10 @@ class Reader:
         for shown, real in places.items():
             text = text.replace(shown, real)
         return re.sub(r"\bID\b", self.job_id, text)
+
+    def _watch_id(self) -> str:
+        made = self.daemon.post("/api/blast/watches", {"job": self.job_id})
+        return str(made.json["watch"]["watch_id"])
 
     def _token_id(self) -> str:
         listed = cli("token", "list", "--state-dir", str(self.other)).stdout.splitlines()
