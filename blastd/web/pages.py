@@ -35,10 +35,17 @@ PAGES = {
     "/search": ("search.html", "Search"),
     "/jobs": ("jobs.html", "Jobs"),
     "/jobs/{id}": ("job.html", "Job"),
+    "/watches": ("watches.html", "Watches"),
     "/databases": ("databases.html", "Databases"),
     "/system": ("system.html", "System"),
 }
-NAV = (("/search", "Search"), ("/jobs", "Jobs"), ("/databases", "Databases"), ("/system", "System"))
+NAV = (
+    ("/search", "Search"),
+    ("/jobs", "Jobs"),
+    ("/watches", "Watches"),
+    ("/databases", "Databases"),
+    ("/system", "System"),
+)
 API_PAGE = "/api/docs"
 FORM_BYTES = 64 * 1024
 """The login form: a token, and where to go."""

@@ -13,7 +13,7 @@ from tests.patience import PATIENCE_MS
 
 AXE = Path(__file__).with_name("axe").joinpath("axe.min.js").read_text()
 SHOWN = {
-    "/search": "tnt", "/jobs": "completed", "/jobs/FAILED": "Substitution scores", "/jobs/NONE": "There is no such job", "/databases": "tnt", "/system": "local",
+    "/search": "tnt", "/jobs": "completed", "/jobs/FAILED": "Substitution scores", "/jobs/NONE": "There is no such job", "/databases": "tnt", "/system": "local", "/watches": "our isolates",
 }  # fmt: skip
 """Pages, and a text that each shows when it has its data."""
 TABS = {
@@ -29,6 +29,7 @@ def jobs(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     done = daemon.run(LAMBDA_QUERY, options={"word_size": 7, "evalue": 1000})["job_id"]
     failed = daemon.submit(LAMBDA_QUERY, options={"reward": 1, "penalty": -7})["job_id"]
     daemon.ended(failed)
+    daemon.post("/api/blast/watches", {"job": done, "label": "our isolates"})
     yield daemon, {"DONE": done, "FAILED": failed, "NONE": "ffffffff"}
     daemon.kill()
 

@@ -75,11 +75,12 @@ def filled(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A daemon with a job that has ended, and one that runs."""
     own = Daemon(tmp_path_factory.mktemp("wide") / "state", [databases], {"BLASTD_LOCAL__SLOTS": "1"}).start()
     done = own.run(LAMBDA_QUERY, options={"word_size": 7, "evalue": 1000}, title="a title " * 20)["job_id"]
+    own.post("/api/blast/watches", {"job": done})
     yield own, {"DONE": done, "RUNNING": own.submit(SLOW_QUERY, **SLOW)["job_id"]}
     own.kill()
 
 
-PAGES = ["/search", "/jobs", "/databases", "/system", "/jobs/RUNNING"] + [
+PAGES = ["/search", "/jobs", "/databases", "/watches", "/system", "/jobs/RUNNING"] + [
     f"/jobs/DONE#{tab}" for tab in ("descriptions", "graphic", "alignments", "statistics", "download", "log", "methods")
 ]
 

@@ -42,6 +42,7 @@ import { remedy } from './remedy.js'
 import { shareDialog, shownByLink } from './share.js'
 import { EMPTY as ALL_TAXA, taxa } from './taxa.js'
 import { timeline } from './timeline.js'
+import { watchDialog } from './watch.js'
 
 const ident = $('job').dataset.id
 /** @type {[string, string, (panel: HTMLElement, context: any) => {stop: () => void, busy: () => boolean}][]} */
@@ -135,6 +136,7 @@ function paintActions() {
         ? [can.retry ? button('Retry', 'retry', 'primary') : '', can.edit ? edit('button') : '']
         : [can.edit ? edit('button primary') : '', can.retry ? button('Retry', 'retry') : '']),
       h('button', { type: 'button', on: { click: () => shareDialog(state.job) } }, 'Share'),
+      state.job.source === 'external' ? '' : h('button', { type: 'button', on: { click: () => watchDialog(state.job) } }, 'Watch'),
       can.delete ? button('Delete', 'delete', 'danger') : '',
     ].filter(Boolean),
   )
