@@ -14,7 +14,7 @@ import msgspec
 
 from blastd.config.base import Secret, SettingsSection
 from blastd.config.sections import Settings
-from blastd.core import sources, webhook
+from blastd.core import outlinks, sources, webhook
 from blastd.errors import ConfigError
 
 SECTIONS: dict[str, type[SettingsSection]] = {
@@ -206,6 +206,11 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.kubernetes.enabled and not settings.kubernetes.image:
         faults.append("kubernetes.image: name an image with python3 and BLAST+; the Dockerfile builds one")
     faults += _wrong_sources(settings)
+    faults += [
+        f"databases.links {link.label}: url: {fault}"
+        for link in settings.databases.links
+        if (fault := outlinks.template_fault(link.url)) is not None
+    ]
     faults += _wrong_access(settings)
     if settings.kubernetes.cache == "pvc" and not settings.kubernetes.cache_claim:
         faults.append("kubernetes.cache_claim: name the PersistentVolumeClaim, or choose another kubernetes.cache")

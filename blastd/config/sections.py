@@ -9,6 +9,7 @@ import msgspec
 from blastd.config.access import AccessSettings
 from blastd.config.base import GIB, MIB, STORE_NAME, Seconds, Secret, SettingsSection, about
 from blastd.config.cluster import AzureSettings, KubernetesSettings
+from blastd.config.links import LinkSettings
 from blastd.config.watches import WatchesSettings
 from blastd.core.intervals import Intervals
 from blastd.errors import ConfigError
@@ -157,6 +158,10 @@ class DatabasesSettings(SettingsSection, frozen=True, kw_only=True):
     sources: Annotated[
         list[SourceSettings],
         about("Where databases are fetched from, as tables [[databases.sources]]; see docs/databases.md."),
+    ] = []
+    links: Annotated[
+        list[LinkSettings],
+        about("Links from hits to other sites, as tables [[databases.links]]; see docs/databases.md."),
     ] = []
     users_may_fetch: Annotated[bool, about("Whether users may fetch and update databases; else only admins may.")] = (
         False

@@ -150,6 +150,7 @@ class Services:
                 memory_bytes=settings.local.memory_limit_bytes or None,
                 nice=settings.local.nice,
             ),
+            links=[link.template for link in settings.databases.links],
         )
         self.query_tables = QueryTables(self.results, files, taxa)
         self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version, posting)

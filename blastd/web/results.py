@@ -161,7 +161,7 @@ async def get_hits(request: web.Request) -> web.Response:
     ready: ReadyResult = await services.results.ready(job, partial=query.partial)
     wanted = hits_request(query)
     found = await services.results.hits(ready, wanted, statistics=query.statistics)
-    return reply(msgspec.convert(found, wire.HitsPage))
+    return reply(msgspec.convert(found, wire.HitsPage, from_attributes=True))
 
 
 async def get_alignments(request: web.Request) -> web.Response:

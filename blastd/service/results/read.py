@@ -25,6 +25,7 @@ from blastd.clock import Clock
 from blastd.core.hits import HitsRequest
 from blastd.core.ids import JobId
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
+from blastd.core.outlinks import LinkTemplate, fitting, links_of
 from blastd.core.schedule import Claim, Piece, SlotLane, Urgency
 from blastd.core.tabular import columns
 from blastd.core.taxa import organism_of
@@ -84,14 +85,15 @@ class Results:
         turns: Turns,
         completed: News[JobId],
         limits: process.Limits,
+        links: Sequence[LinkTemplate] = (),
     ) -> None:
-        """Take the parts; *limits* are those of a search."""
+        """Take the parts; *limits* are those of a search, *links* templates of links from subjects."""
         self._store, self._files, self._clock = store, files, clock
         self._maker = ResultMaker(store=store, files=files, pins=pins, tools=tools, clock=clock, ids=ids, limits=limits)
         self.makings = FormatMakings(turns, clock)
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._turns, self._numbers = turns, count(1)
-        self._intact, self._taxa = intact, taxa
+        self._intact, self._taxa, self._links = intact, taxa, links
         self.indices = HitIndices(store, files, self.ready, completed)
 
     def formats(self) -> list[Format]:
@@ -300,10 +302,12 @@ class Results:
             letters, query = ready.job.query.letters, self._files.query_path(ready.job.job_id)
             await by_size(letters, self._intact.check_query, query, ready.job.query.sha256)
             await by_size(letters, align, ready.job, ready.folder, rows)
+        templates = fitting(self._links, [database.name for database in ready.job.databases])
         known = await self._taxa.lineages(ready.job.databases, sorted({one for row in rows for one in row["taxids"]}))
         for row in rows:
             row.pop("btop")
             row["organisms"] = [msgspec.to_builtins(organism_of(known[one])) for one in row["taxids"] if one in known]
+            row["links"] = links_of(templates, row["subject"], row["subject_accession"])
         found: dict[str, Any] = {"complete": ready.complete, "total": total, "hits": rows}
         found["page"] = page_of(wanted.limit, offset, len(rows), total)
         if statistics:

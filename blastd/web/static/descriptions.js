@@ -3,7 +3,7 @@
 import { announce, copy, count, debounce, failed, h, plural, show, toast, url } from './base.js'
 import { alignmentBox, alignmentsOf } from './alignments.js'
 import { COLUMNS, chosenColumns, keepColumns, subjectCell } from './columns.js'
-import { Hits } from './hits.js'
+import { Hits, linksOut } from './hits.js'
 import { hspMap } from './hsp_map.js'
 
 const PAGE = 500 // rows of a page: laid out in a tenth of a second
@@ -182,7 +182,7 @@ export function descriptions(panel, context) {
     try {
       const found = await alignmentsOf(job.job_id, { query: row.query, rank: row.rank, limit: 1 }, stopper.signal)
       const map = h('div', {})
-      cell.replaceChildren(map, ...found.subjects.map(subject => alignmentBox(subject, found.cut)))
+      cell.replaceChildren(linksOut(row), map, ...found.subjects.map(subject => alignmentBox(subject, found.cut)))
       map.replaceChildren(await hspMap(job, row, stopper.signal))
     } catch (error) {
       if (error.name !== 'AbortError') cell.replaceChildren(h('p', { class: 'note bad' }, error.message))

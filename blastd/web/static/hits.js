@@ -1,6 +1,6 @@
 // The hits of a job as the service pages them: one reader for table, graphic, alignments and plots.
 
-import { api } from './base.js'
+import { api, h } from './base.js'
 
 const first = (row, ...names) => {
   for (const name of names) if (row[name] !== undefined && row[name] !== null) return row[name]
@@ -42,11 +42,24 @@ export function hit(row) {
     qSeq: first(row, 'query_sequence', 'qseq'),
     sSeq: first(row, 'subject_sequence', 'sseq'),
     identical: first(row, 'identical', 'identities'),
+    links: first(row, 'links') ?? [],
   }
 }
 
 // A title without the id that BLAST+ repeats in front of it.
 export const plainTitle = row => (row.title.startsWith(`${row.subject} `) ? row.title.slice(row.subject.length + 1) : row.title)
+
+// Where else a subject is known, as the configuration of the service says; nothing but the web is a link.
+export const linksOut = row =>
+  row.links.length
+    ? h(
+        'p',
+        { class: 'links-out' },
+        row.links
+          .filter(link => /^https?:\/\//.test(link.url))
+          .flatMap(link => [h('a', { href: link.url, target: '_blank', rel: 'noopener noreferrer' }, link.label), ' ']),
+      )
+    : ''
 
 export class Hits {
   constructor(jobId, values) {

@@ -123,6 +123,13 @@ class HitOrganism(Wire, frozen=True, kw_only=True):
     lineage: list[str]
 
 
+class HitLink(Wire, frozen=True, kw_only=True):
+    """A link from a subject to another site, from the configuration."""
+
+    label: str
+    url: Annotated[str, Meta(description="http or https; the subject's name in it is encoded.")]
+
+
 class HitRow(Wire, frozen=True, kw_only=True):
     """An HSP, or the best HSP of a subject (`group=subject`). Positions count from 1; start > end on the minus strand."""
 
@@ -158,6 +165,7 @@ class HitRow(Wire, frozen=True, kw_only=True):
     query_coverage: Annotated[float | None, Meta(description="Per cent of the query that the subject's HSPs cover.")]
     hsp_coverage: Annotated[float | None, Meta(description="Per cent of the query that this HSP covers.")]
     iteration: Annotated[int | None, Meta(description="Of psiblast and deltablast; null for other programs.")]
+    links: Annotated[list[HitLink], Meta(description="From the subject to other sites, as the configuration has them.")]
     query_sequence: Annotated[str | UnsetType, Meta(description="Aligned letters, with `sequences=true`.")] = UNSET
     subject_sequence: Annotated[str | UnsetType, Meta(description="The same of the subject.")] = UNSET
     hsps: Annotated[int | UnsetType, Meta(description="Of the subject, with `group=subject`.")] = UNSET
