@@ -38,6 +38,13 @@ class ServerSettings(SettingsSection, frozen=True, kw_only=True):
         list[str],
         about("Host names by which a browser may reach the service, beside the address it listens on."),
     ] = []
+    cors_origins: Annotated[
+        list[Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\\s*@]+$")]],
+        about(
+            "Origins, like 'https://lab.example.org', whose pages may use the API from a browser (CORS), with a token that they "
+            "bring. Without tokens they may do what anybody here may."
+        ),
+    ] = []
     stall_seconds: Annotated[
         Seconds,
         about(

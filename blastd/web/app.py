@@ -25,6 +25,7 @@ from blastd.web import (
     watches,
 )
 from blastd.web.api_reference import reference
+from blastd.web.cross_origin import answer_preflight, tell_origin
 from blastd.web.middleware import OPEN_PATHS, SERVICES, finish_headers, guard, observe
 from blastd.web.openapi import Route, document
 from blastd.web.packing import pack
@@ -68,7 +69,9 @@ async def straighten(request: web.Request, handler: Handler) -> web.StreamRespon
 
 def make_app(services: Services, settings: Settings) -> web.Application:
     """Return the application that serves *services*."""
-    app = web.Application(middlewares=[observe, problems, straighten, pack, guard], client_max_size=SMALL_BODY)
+    app = web.Application(
+        middlewares=[observe, problems, answer_preflight, straighten, pack, guard], client_max_size=SMALL_BODY
+    )
     app[SERVICES] = services
     app[STALLS] = Stalls(settings.server.stall_seconds)
     app[GONE] = services.system.gone
@@ -91,7 +94,7 @@ def make_app(services: Services, settings: Settings) -> web.Application:
     app.router.add_routes(page_routes(pages))
     app.router.add_routes(ncbi.routes())
     app.router.add_get("/share/{key}", shares.open_share)
-    app.on_response_prepare.append(finish_headers)
+    app.on_response_prepare.extend([finish_headers, tell_origin])
     return app
 
 

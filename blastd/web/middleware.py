@@ -115,6 +115,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     path = route_template(request)
     _check_address(request)
     if (path.startswith("/api/") and path not in request.app[OPEN_PATHS]) or path in NCBI_PATHS:
+        origins = request.app[SERVICES].settings.server.cors_origins
         text, ambient = credentials(request)
         if path in NCBI_PATHS:
             text, ambient = _ncbi_key(request, text, ambient=ambient)
@@ -125,7 +126,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise Forbidden(NARROW)
         if who.token_id is None and not who.proxied:
             _check_host(request)
-        if ambient and changes_state(request) and from_other_site(request):
+        trusted = not who.token_id and not who.proxied and request.headers.get("Origin") in origins
+        if ambient and changes_state(request) and from_other_site(request) and not trusted:
             raise Forbidden(CROSS_SITE)
         request[IDENTITY] = who
         with bound_contextvars(owner=who.owner):

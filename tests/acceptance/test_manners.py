@@ -1,10 +1,11 @@
 """Q11: what clients and people do with addresses, bodies and preferences that no page of the docs shows them."""
 
+import base64
 import json
 
 import pytest
 
-from tests.daemon import Daemon
+from tests.daemon import Daemon, make_token
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
 SEARCH = {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY}
@@ -75,3 +76,61 @@ def test_Q11_not_yet_says_when_to_ask_again(slow: Daemon) -> None:
     ended = slow.get(f"/api/blast/jobs/{job_id}/results")
     assert ended.status == 409
     assert "Retry-After" not in ended.headers
+
+
+ORIGIN = "https://lab.example.org"
+
+
+def test_P05_pages_of_listed_origins_may_use_the_api_with_a_token(fresh: Daemon) -> None:
+    fresh.environ["BLASTD_SERVER__CORS_ORIGINS"] = json.dumps([ORIGIN])
+    fresh.token = make_token(fresh.state, "ada")
+    fresh.start().ready()
+    ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    asked = fresh.ask("OPTIONS", "/api/blast/jobs", headers={"Origin": ORIGIN, **ask, "Authorization": ""})
+    assert asked.status == 204
+    assert asked.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "POST" in asked.headers["Access-Control-Allow-Methods"]
+    assert {"Authorization", "Content-Type"} <= set(asked.headers["Access-Control-Allow-Headers"].split(", "))
+    assert "Access-Control-Allow-Credentials" not in asked.headers
+    foreign = {"Origin": ORIGIN, "Sec-Fetch-Site": "cross-site"}
+    search = {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY}
+    sent = fresh.post("/api/blast/jobs", search, foreign)
+    assert sent.status == 202
+    assert sent.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "Location" in sent.headers["Access-Control-Expose-Headers"]
+    missing = fresh.get("/api/blast/jobs/ffffffffffff", foreign)
+    assert (missing.status, missing.headers["Access-Control-Allow-Origin"]) == (404, ORIGIN)
+    token, fresh.token = fresh.token, None
+    password = base64.b64encode(f"u:{token}".encode()).decode()
+    unasked = fresh.post("/api/blast/jobs", search, foreign | {"Authorization": f"Basic {password}"})
+    assert unasked.status == 403, "what a browser sends by itself is not believed"
+
+
+def test_P05_other_origins_get_nothing(fresh: Daemon) -> None:
+    fresh.environ["BLASTD_SERVER__CORS_ORIGINS"] = json.dumps([ORIGIN])
+    fresh.start().ready()
+    for origin in (
+        "https://evil.example",
+        ORIGIN + ".evil.example",
+        "http://lab.example.org",
+        ORIGIN + ":8443",
+        "null",
+    ):
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        for answer in (fresh.ask("OPTIONS", "/api/blast/jobs", headers=headers), fresh.get("/api/blast/jobs", headers)):
+            assert not [name for name in answer.headers if name.startswith("Access-Control")], origin
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert fresh.post("/api/blast/jobs", {}, {"Origin": origin}).status == 403
+    page = fresh.get("/jobs", {"Origin": ORIGIN})
+    assert "Access-Control-Allow-Origin" not in page.headers
+    search = {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY}
+    assert fresh.post("/api/blast/jobs", search, {"Origin": ORIGIN}).status == 202
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "https://lab.example.org/", "lab.example.org", "https://*.example.org"]
+)
+def test_P05_what_is_no_origin_stops_the_start(fresh: Daemon, origin: str) -> None:
+    fresh.environ["BLASTD_SERVER__CORS_ORIGINS"] = json.dumps([origin])
+    assert fresh.begin().wait(60) == 2
+    assert "SERVER__CORS_ORIGINS" in fresh.log.read_text()
