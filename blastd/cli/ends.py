@@ -15,6 +15,8 @@ from blastd.errors import BlastdError, Invalid
 
 SERVER_PARTS = frozenset({"anyio", "azure", "jinja2", "kubernetes_asyncio", "prometheus_client", "structlog"})
 """Packages that only a server has; a client is installed without them."""
+AGENT_PARTS = frozenset({"mcp", "mcp_types", "pydantic"})
+"""Packages of `blastd mcp`."""
 OF_OUTPUT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, None})
 
 
@@ -71,6 +73,9 @@ def _end(error: BaseException) -> int:
         say(
             f"blastd: this command needs the parts of the server ({error.name} is missing): pip install 'blastd[server]'"
         )
+        return ExitCode.USAGE
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in AGENT_PARTS:
+        say(f"blastd: this command needs the parts for agents ({error.name} is missing): pip install 'blastd[mcp]'")
         return ExitCode.USAGE
     say(
         f"blastd: this should not happen, and is a fault of blastd ({type(error).__name__}: {error}). Please report it."

@@ -216,5 +216,16 @@ def _programs(commands: Sub) -> None:
     client_flags(parser)
 
 
-EVERY = (_status, _programs, _db, _login, _logout, _services, _me, _version)
+def _mcp(commands: Sub) -> None:
+    parser = command(
+        commands,
+        "mcp",
+        "agents.serve",
+        "serve the service's tools to an agent, by the Model Context Protocol over standard input and output",
+        "blastd mcp",
+    )
+    client_flags(parser, rows=False)
+
+
+EVERY = (_status, _programs, _db, _login, _logout, _services, _me, _version, _mcp)
 """In the order of the help."""
