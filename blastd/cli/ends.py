@@ -13,7 +13,9 @@ from blastd.cli.reading import read
 from blastd.cli.words import say
 from blastd.errors import BlastdError, Invalid
 
-SERVER_PARTS = frozenset({"anyio", "azure", "jinja2", "kubernetes_asyncio", "prometheus_client", "structlog"})
+SERVER_PARTS = frozenset(
+    {"anyio", "azure", "defusedxml", "jinja2", "kubernetes_asyncio", "prometheus_client", "structlog"}
+)
 """Packages that only a server has; a client is installed without them."""
 AGENT_PARTS = frozenset({"mcp", "mcp_types", "pydantic"})
 """Packages of `blastd mcp`."""

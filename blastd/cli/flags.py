@@ -28,6 +28,8 @@ FORMATS = (
     "pssm",
     "pssm_ascii",
     "fasta",
+    "gff3",
+    "blat",
 )
 OUTPUTS = ("table", "tsv", "json", "id")
 

@@ -198,5 +198,18 @@ def _delete(commands: Sub) -> None:
     client_flags(parser)
 
 
-EVERY = (_submit, _blast, _jobs, _show, _wait, _logs, _results, _cancel, _retry, _delete)
+def _import_xml(commands: Sub) -> None:
+    parser = command(
+        commands,
+        "import-xml",
+        "jobs.import_xml",
+        "keep BLAST XML made elsewhere as a job to read",
+        "blastd import-xml old-result.xml --title 'of the old server'\nblastd import-xml old-result.xml.gz -o id",
+    )
+    parser.add_argument("file", metavar="FILE", help="BLAST XML (-outfmt 5), plain or .gz")
+    parser.add_argument("--title", metavar="TEXT", default="", help="title of the job")
+    client_flags(parser)
+
+
+EVERY = (_submit, _blast, _jobs, _show, _wait, _logs, _results, _cancel, _retry, _delete, _import_xml)
 """In the order of the help."""

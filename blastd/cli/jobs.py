@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from blastd import errors
@@ -88,6 +89,20 @@ def decode_first(row: Mapping[str, Any]) -> str:
     """Return the first query's id of a row."""
     query = row.get("query")
     return str(query.get("first_id", "")) if isinstance(query, Mapping) else ""
+
+
+def import_xml(given: argparse.Namespace) -> int:
+    """Send a file of BLAST XML, and show the job that holds it."""
+    file = Path(given.file)
+    headers = {"Content-Type": "application/xml"} | ({"Content-Encoding": "gzip"} if file.suffix == ".gz" else {})
+
+    async def work(client: ServiceClient) -> int:
+        how = {"params": {"title": given.title}, "data": body, "headers": headers}
+        print_jobs(given, [await client.ask(dict[str, Any], "POST", "api/blast/imports", **how)], one=True)
+        return ExitCode.OK
+
+    with file.open("rb") as body:
+        return talk(given, work)
 
 
 def show(given: argparse.Namespace) -> int:

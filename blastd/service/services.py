@@ -28,6 +28,7 @@ from blastd.service.databases.offers import ListedOffer, Offers
 from blastd.service.databases.tasks import DatabaseTasks
 from blastd.service.jobs import JobParts, Jobs
 from blastd.service.posting import Posting
+from blastd.service.results.imports import ResultImports
 from blastd.service.results.intact import Intact
 from blastd.service.results.query_tables import QueryTables
 from blastd.service.results.read import Results
@@ -152,6 +153,7 @@ class Services:
             ),
             links=[link.template for link in settings.databases.links],
         )
+        self.imports = ResultImports(store, files, clock, chance, settings.limits)
         self.query_tables = QueryTables(self.results, files, taxa)
         self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version, posting)
         self.submit = Submit(

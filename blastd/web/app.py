@@ -13,6 +13,7 @@ from blastd.web import (
     database_tasks,
     databases,
     events,
+    imports,
     jobs,
     ncbi,
     query_tables,
@@ -36,6 +37,7 @@ from blastd.web.stalls import STALLS, StallRunner, Stalls
 
 ROUTES: tuple[Route, ...] = (
     *submit.ROUTES,
+    *imports.ROUTES,
     *jobs.ROUTES,
     *results.ROUTES,
     *query_tables.ROUTES,

@@ -47,6 +47,7 @@ ELSEWHERE = {
 MISSING = {
     "16S_ribosomal_RNA": "needs a source; test_fetches has one",
     "program=psiblast": "needs proteins; test_profiles has some",
+    "old-result.xml": "is an example's name; test_imports imports such a file",
     "matrix.smp": "is made by the line before; test_profiles searches with one",
 }
 """What is named in commands and is not there in the demonstration, with who runs such commands."""

@@ -24,6 +24,7 @@ from blastd.blastplus.tools import Tools
 from blastd.clock import Clock
 from blastd.core.hits import HitsRequest
 from blastd.core.ids import JobId
+from blastd.core.imported import ENGINE as IMPORTED
 from blastd.core.model import Artifact, Job, Status, Unit, UnitKind, UnitState
 from blastd.core.outlinks import LinkTemplate, fitting, links_of
 from blastd.core.schedule import Claim, Piece, SlotLane, Urgency
@@ -46,6 +47,7 @@ from blastd.service.results.request import (
     ResultRequest,
     ResultStream,
     check_program,
+    check_searched,
     file_name,
     format_of,
     key_of,
@@ -141,6 +143,7 @@ class Results:
     # ------------------------------------------------------------------ files
     async def query(self, job: Job) -> ResultFile:
         """Return the submitted sequences. Raises ResultGone."""
+        check_searched(job)
         path = self._files.query_path(job.job_id)
         await by_size(job.query.letters, self._intact.check_query, path, job.query.sha256)
         try:
@@ -166,6 +169,7 @@ class Results:
         if wanted.query is not None and wanted.query > job.query.count:
             raise Invalid([("/query", f"The search has {job.query.count:,} queries.")])
         if kind.name == "fasta":
+            check_searched(job)
             return await self._sequences(ready, kind, wanted)
         key = key_of(kind, names, wanted.query)
         form = FormatWanted(key=key, kind=kind, names=names or kind.columns or None, query=wanted.query)
@@ -173,6 +177,8 @@ class Results:
         if kept is not None:
             return stored_file(ready, kept)
         blocks = self._maker.projected(ready, form)
+        if blocks is None:
+            check_searched(job)
         if blocks is None or (wanted.whole and ready.stored_bytes > SMALL_BYTES):
             return await self._asked(ready, form, wanted.wait_seconds, partial(self._make, ready, form))
         if ready.stored_bytes <= SMALL_BYTES:
@@ -298,7 +304,7 @@ class Results:
         index = await self.indices.of(ready)
         offset = offset_of(wanted.cursor)
         total, rows = await by_size(ready.stored_bytes, hits.page, index, wanted, offset)
-        if wanted.sequences and wanted.group == "hsp":
+        if wanted.sequences and wanted.group == "hsp" and ready.job.engine != IMPORTED:
             letters, query = ready.job.query.letters, self._files.query_path(ready.job.job_id)
             await by_size(letters, self._intact.check_query, query, ready.job.query.sha256)
             await by_size(letters, align, ready.job, ready.folder, rows)

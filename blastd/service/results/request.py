@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from blastd.core.imported import ENGINE as IMPORTED
 from blastd.core.model import Artifact, Frozen, Job, Unit
 from blastd.core.tabular import lacking
-from blastd.errors import Invalid, Unsupported
+from blastd.errors import Invalid, ResultGone, Unsupported
 from blastd.results import formats
 from blastd.results.formats import FORMATS, Format
 from blastd.service.results.format_makings import MakingStatus
@@ -125,6 +126,14 @@ def check_program(job: Job, kind: Format) -> None:
     """Raise Unsupported for a format that there is not of the program of a search."""
     if kind.programs and job.program not in kind.programs:
         raise Unsupported(f"The format {kind.name} is there for {', '.join(kind.programs)} only.")
+
+
+def check_searched(job: Job) -> None:
+    """Raise ResultGone for what an imported result does not hold."""
+    if job.engine == IMPORTED:
+        raise ResultGone(
+            "This result was imported from BLAST XML, which does not hold this: read its tables, hits, statistics, or the XML."
+        )
 
 
 def key_of(kind: Format, names: Sequence[str] | None, query: int | None) -> str:

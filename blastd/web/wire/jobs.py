@@ -83,6 +83,12 @@ class SearchBody(Request, frozen=True, kw_only=True):
     ] = True
 
 
+class ImportQuery(Request, frozen=True, kw_only=True):
+    """What an imported result is called."""
+
+    title: Annotated[str, Meta(max_length=500)] = ""
+
+
 class AddressedSearch(Request, frozen=True, kw_only=True):
     """A search in the address, with a FASTA or form body; JSON has it in itself. Any other name is a search option.
 
