@@ -14,8 +14,8 @@ from tests.daemon import Answer, Daemon
 from tests.databases import DB, LAMBDA_QUERY, PROTEIN_QUERY, SLOW, SLOW_QUERY, random_dna
 
 JOBS = "/api/blast/jobs"
-UPLOAD_QUERY = ">big\n" + "\n".join(random_dna(80, 7_000 + number) for number in range(5_000)) + "\n"
-"""400 KB, so that it arrives in several blocks; nothing resembles it."""
+UPLOAD_QUERY = ">big\n" + "\n".join(random_dna(80, 7_000 + number) for number in range(10_000)) + "\n"
+"""800 KB, so that several blocks of it are written; nothing resembles it."""
 KINDS: dict[str, dict[str, Any]] = {
     "one": {"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY, "reuse": False},
     "protein": {"program": "blastp", "database": "taa", "query": PROTEIN_QUERY, "reuse": False},

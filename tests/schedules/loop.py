@@ -12,10 +12,15 @@ import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from functools import partial
 from random import Random
 from typing import Any
+from zlib import crc32
 
 MOST_TURNS = 200_000  # a schedule takes some thousand
+
+
+LAME_OF = 8
 
 
 class Killed(BaseException):
@@ -74,8 +79,12 @@ class SimLoop:
         """The turn before which the daemon dies."""
         self.failures: list[BaseException] = []
         """What callbacks raised, and what nobody asked a future for."""
+        self.lame: int | None = None
+        """Of LAME_OF groups of work (by name) the one that takes seconds: a disk or a file may be slow for one thing alone."""
         self.looked: Callable[[str], None] = lambda _name: None
         """Told after each piece of work that a thread did."""
+        self.begins: Callable[[Callable[..., Any]], None] = lambda _work: None
+        """Told before each piece of work that a thread does."""
         self._random, self._stalls, self._bold = random, stalls, bold
         self._ready = deque[SimHandle]()
         self._timers: list[tuple[float, int, SimHandle]] = []
@@ -191,6 +200,12 @@ class SimLoop:
         """Draw how long something outside takes: few different values, so that ends often meet."""
         return self._random.choice(self._stalls[kind])
 
+    def draw_for(self, kind: str, work: Callable[..., Any]) -> float:
+        """Draw how long a piece of *work* takes."""
+        if self.lame is not None and crc32(_name(work).encode()) % LAME_OF == self.lame:
+            kind = "lame"
+        return self.draw(kind)
+
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         return asyncio.wrap_future(executor.submit(func, *args), loop=self._itself)
 
@@ -220,11 +235,12 @@ class SimThreads(Executor):
         while self._waiting:
             future, work, args = self._waiting.popleft()
             if future.set_running_or_notify_cancel():
-                self._loop.call_later(self._loop.draw(self._kind), self._work, future, work, args)
+                self._loop.call_later(self._loop.draw_for(self._kind, work), self._work, future, work, args)
                 return
         self._free += 1
 
     def _work(self, future: Future[Any], work: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._loop.begins(work)
         try:
             result, error = work(*args), None
         except BaseException as caught:  # noqa: BLE001  # raised where it is waited for
@@ -241,3 +257,9 @@ class SimThreads(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         del wait, cancel_futures
+
+
+def _name(work: Callable[..., Any]) -> str:
+    while isinstance(work, partial):
+        work = work.func
+    return getattr(work, "__qualname__", type(work).__name__)

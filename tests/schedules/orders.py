@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Awaitable
+from contextlib import suppress
 from random import Random
 from typing import Any, Protocol
 
@@ -38,6 +39,8 @@ class Place(Protocol):
     orders: int
     slow: bool
     filled: bool
+    last_ended: str
+    process_ended: asyncio.Event
 
     def say(self, *words: object) -> None: ...
     def fault(self, kind: str, text: str) -> None: ...
@@ -55,6 +58,7 @@ class Clients:
     async def act(self) -> None:
         """Give all orders."""
         many = self.random.choice((1, 2, 4))
+        await asyncio.sleep(self.random.choice((0.0, 20.0)))  # while the daemon starts, or when all of it is at work
         async with asyncio.TaskGroup() as group:
             for number in range(many):
                 group.create_task(self._client(-(-self.world.left // many)), name=f"client-{number}")
@@ -67,12 +71,15 @@ class Clients:
                 return
             self.world.left -= 1
             self.world.orders += 1
-            await self._pause()
+            at_end = self.random.random() < self.world.plan.at_ends
+            await (self._process_end() if at_end else self._pause())
             word = self.random.choices(words, weights)[0]
             known = list(self.checker.rows)[-6:]
             if not known and word in ("cancel", "retry", "delete", "wait"):
                 word = "submit"
             job_id = self.random.choice(known) if known else ""
+            if at_end and self.world.last_ended in known:
+                job_id = self.world.last_ended
             self.world.say("order", word, job_id[:8])
             await self._try(word, getattr(self, f"order_{word}")(who, job_id))
 
@@ -86,6 +93,14 @@ class Clients:
             await asyncio.sleep(self.random.choice((1.0, 2.0, 5.0)))
         for _ in range(self.random.choice((0, 0, 1, 2, 3, 5, 8))):
             await asyncio.sleep(0)
+
+    async def _process_end(self) -> None:
+        """Wait until a process ends, and a moment more: its output is read, published and told of now."""
+        self.world.process_ended.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5.0):
+                await self.world.process_ended.wait()
+        await asyncio.sleep(self.random.choice((0.0, 0.0, 0.001, 0.01, 0.1)))
 
     async def _try(self, word: str, order: Awaitable[Any]) -> None:
         try:

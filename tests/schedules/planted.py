@@ -22,6 +22,7 @@ from blastd.engines.kubernetes import harvest
 from blastd.engines.kubernetes.reflector import ObjectView
 from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches
 from blastd.engines.local import units
+from blastd.engines.local.engine import LocalEngine
 from blastd.engines.local.units import Running
 from blastd.store import jobs
 from blastd.tracking import tracker
@@ -60,8 +61,16 @@ def slot_in_task() -> None:
 
 
 def place_beats_end() -> None:
-    """Let a place in the queue take a row's version, and a finish that lost to it say that there is no such job."""
-    write, finish, apply = jobs.set_positions, Finisher.finish, Looks._apply
+    """Let a place in the queue take a row's version, and a finish that lost to it say that there is no such job.
+
+    As then, a unit's start is not told either: since it is, nearly every row runs before its search is over, and has no place.
+    """
+    write, finish, apply, tell = jobs.set_positions, Finisher.finish, Looks._apply, LocalEngine._tell
+
+    def tell_end(self: LocalEngine, job_id: JobId) -> None:
+        held = self._held.get(job_id)
+        if held is None or not held.tasks:
+            tell(self, job_id)
 
     def bump(db: sqlite3.Connection, positions: dict[JobId, int], now: datetime) -> None:
         write(db, positions, now)
@@ -80,6 +89,7 @@ def place_beats_end() -> None:
         except Beaten:
             return Missed.GONE
 
+    setattr(LocalEngine, "_tell", tell_end)  # noqa: B010
     setattr(jobs, "set_positions", bump)  # noqa: B010  # as above
     setattr(Finisher, "finish", finish_or_raise)  # noqa: B010
     setattr(Looks, "_apply", apply_or_gone)  # noqa: B010

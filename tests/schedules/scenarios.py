@@ -13,6 +13,10 @@ class Kind(NamedTuple):
     """Orders of a schedule."""
     profiles: dict[str, tuple[str, ...]] = {}
     """Which of STALLS a channel may have, where not all."""
+    express: tuple[int, ...] = (0, 0, 1, 2)
+    """Places of the express lane: with many no tiny search ever waits."""
+    at_ends: float = 0.1
+    """How often a client orders just when a process ends, and something of its search."""
 
 
 KINDS = {
@@ -27,7 +31,10 @@ KINDS = {
         {"submit": 10, "crowd": 16, "long": 1}, kills=(0, 0, 0, 0, 1), most=(1, 2, 3),
         profiles={"sqlite": ("jitter", "slow", "slow"), "thread": ("calm", "jitter")},
     ),
-    "retries": Kind({"submit": 10, "cancel": 20, "retry": 24, "delete": 2, "cancel_all": 4}),
+    "retries": Kind(
+        {"submit": 10, "cancel": 20, "retry": 24, "delete": 2, "cancel_all": 4},
+        profiles={"thread": ("jitter", "slow", "slow"), "sqlite": ("calm", "calm", "jitter", "slow")}, at_ends=0.5,
+    ),
     "restarts": Kind(
         {"submit": 14, "crowd": 4, "cancel": 8, "retry": 8, "delete": 4, "sweep": 2, "wait": 2}, kills=(1, 2, 3)
     ),

@@ -19,11 +19,12 @@ from blastd.core.schedule import Schedule, SlotLane
 from blastd.daemon import Outside, Parts
 from blastd.engines.kubernetes.engine import KubernetesEngine
 from blastd.engines.kubernetes.failures import CoolDown
+from blastd.engines.local.units import Running
 from tests.schedules import kit as kits
 from tests.schedules.checker import ENDS, Checker
 from tests.schedules.cluster import Cluster, SimBlobs, SimClient
 from tests.schedules.kit import Kit
-from tests.schedules.loop import Killed, SimLoop, Stuck
+from tests.schedules.loop import LAME_OF, Killed, SimLoop, Stuck
 from tests.schedules.orders import Clients
 from tests.schedules.outside import Fate, SimChance, SimChild, SimClock, SimPosting, SimProcesses, names_in
 from tests.schedules.scenarios import CHANNELS, KINDS, PROFILES, STALLS, WEIGHTS
@@ -47,8 +48,9 @@ class World:
         self.orders = self.turns = 0
         self.profiles = {channel: self.random.choice(self.plan.profiles.get(channel, PROFILES)) for channel in CHANNELS}
         self.stalls: dict[str, tuple[float, ...]] = {name: STALLS[of] for name, of in self.profiles.items()}
-        self.stalls |= {"stubborn": (0.0, 0.0, 0.5, 3.0), "scarce": (0.0,) * 20 + (1.0,)}
-        self.slow = "slow" in self.profiles.values()
+        self.stalls |= {"stubborn": (0.0, 0.0, 0.5, 3.0), "scarce": (0.0,) * 20 + (1.0,), "lame": (0.1, 0.5, 2.0, 5.0)}
+        self.lame = self.random.choice((None, None, *range(LAME_OF)))
+        self.slow = "slow" in self.profiles.values() or self.lame is not None
         self.slots = self.random.choice((1, 1, 2, 3))
         self.failing = self.random.choice((0.0, 0.0, 0.1, 0.3))
         self.reconcile_seconds = 60.0 if self._in_cluster else self.random.choice((60.0, 1e7))
@@ -56,6 +58,9 @@ class World:
         self.left = self.random.choice(self.plan.most)
         self.keys: dict[str, str] = {}
         self.filled = False  # whether the store's disk was full once
+        self.last_ended = ""
+        """The search whose process ended last."""
+        self.process_ended: asyncio.Event
         self.checker = Checker(self.fault, self.say, lambda: self.loop.now)
         self.graves: list[Any] = []  # what a killed daemon left in memory is not ended, only forgotten
         self.cluster = Cluster(self.random, self.say, self._pod_started, self._names) if self._in_cluster else None
@@ -77,9 +82,10 @@ class World:
             together=self.random.choice((1, 8)),
             threads=self.random.choice((0, 1, 1)),
             residents=self.random.choice((0, 1, 8, 8)),
+            express=self.random.choice(self.plan.express),
         )
         return replace(
-            settings, tracking=replace(settings.tracking, reconcile_seconds=self.reconcile_seconds),
+            settings, limits=replace(settings.limits, share_seconds=self.random.choice((1, 5, 60))), tracking=replace(settings.tracking, reconcile_seconds=self.reconcile_seconds),
             retention=replace(settings.retention, sweep_seconds=1e7),
         )  # fmt: skip
 
@@ -110,6 +116,8 @@ class World:
         """Run a daemon; returns whether it was killed."""
         kits.ERRORS.clear()
         self.loop = loop = SimLoop(Random(self.random.getrandbits(64)), now, self.stalls, bold=self.bold)
+        loop.lame = self.lame
+        loop.begins = self._thread_begins
         loop.looked = lambda name: self.checker.look() if name == "store-writer" else None
         if not last:
             loop.kill_at = self.random.choice((20, 60, 150, 300, 600))
@@ -151,6 +159,7 @@ class World:
 
     async def _live(self) -> None:
         clock = SimClock(self.loop)
+        self.process_ended = asyncio.Event()
         self.processes = SimProcesses(self.loop, self._fate, self._started, self._ended, self._fed)
         posting = SimPosting(self.random, lambda letter: self.say("letter", letter))
         outside = Outside(
@@ -231,7 +240,18 @@ class World:
             self.fault("overcommit", text)
 
     def _ended(self, child: SimChild, code: int) -> None:
-        self.say("process ends", child.stdout.parts[-3][:8], child.stdout.name, "with", code)
+        self.last_ended = child.stdout.parts[-3]
+        self.say("process ends", self.last_ended[:8], child.stdout.name, "with", code)
+        self.process_ended.set()
+
+    def _thread_begins(self, work: Callable[..., Any]) -> None:
+        """A thread that works at a unit has an owner: its search has not ended, and no other attempt has begun."""
+        for running in (each for each in getattr(work, "args", ()) if isinstance(each, Running)):
+            job = running.work.job
+            row = self.checker.row(job.job_id)
+            if row is None or row["status"] in ENDS or row["attempt"] != job.attempt:
+                told = None if row is None else (row["status"], row["attempt"])
+                self.fault("thread_after_end", f"{job.job_id[:8]} {running.stem.name} while its row is {told}")
 
     async def meddle(self) -> None:
         """Let somebody delete a Job of the cluster."""
@@ -292,7 +312,7 @@ class World:
         """Compare when compute ended with when rows ended."""
         if self.filled or self._in_cluster:
             return
-        allowed = PUSHED_SECONDS + 20 * max(max(self.stalls[name]) for name in ("thread", "sqlite", "process"))
+        allowed = PUSHED_SECONDS + 20 * max(max(self.stalls[name]) for name in self._slowest())
         for job_id, row in self.checker.rows.items():
             if row["status"] != "completed" or row["reused_from"] is not None or job_id not in self.checker.ended_at:
                 continue
@@ -301,6 +321,9 @@ class World:
             late = self.checker.ended_at[job_id] - max(computed, self.checker.tried_at[job_id])
             if late > allowed and self.checker.ended_at[job_id] > self.checker.opened + allowed:
                 self.fault("late_end", f"{job_id[:8]} ended {late:.2f} s after its compute, of {allowed:.2f} s")
+
+    def _slowest(self) -> tuple[str, ...]:
+        return ("thread", "sqlite", "process") if self.lame is None else ("thread", "sqlite", "process", "lame")
 
     async def _letters(self) -> None:
         """Wait until the outbox is empty."""
