@@ -30,7 +30,7 @@ from blastd.core.engine import (
     Work,
 )
 from blastd.core.ids import JobId
-from blastd.core.model import Job, Phase, StepName
+from blastd.core.model import Job, Phase, Status, StepName
 from blastd.engines.kubernetes import causes, external, manifests
 from blastd.engines.kubernetes.account import Account
 from blastd.engines.kubernetes.blob import BlobFailure, Blobs
@@ -327,7 +327,7 @@ class KubernetesEngine:
             for attempt in range(1, job.attempt + 1):
                 with suppress(ObjectMissing):
                     await self._client.delete_secret(manifests.job_name(job.job_id, attempt))
-            if self._runs(job):
+            if await self._runs(job):
                 return False
             await self._blobs.remove(self._blobs.settings.queries_container, query_blob(job.job_id))
             await self._blobs.remove(self._blobs.settings.results_container, f"{job.job_id}/")
@@ -341,10 +341,18 @@ class KubernetesEngine:
         """Return that another daemon works for this store, so that nothing may be made or removed. Raises ClusterFailure."""
         return await self._tenure.trouble() if self._tenure is not None else None
 
-    def _runs(self, job: Job) -> bool:
-        """Tell whether a pod of *job* may still publish a result, which nobody would remove then."""
-        names = (manifests.job_name(job.job_id, attempt) for attempt in range(1, job.attempt + 1))
-        told = [pod_facts(pod) for name in names for pod in self.seen.pods.view.of(name).values()]
+    async def _runs(self, job: Job) -> bool:
+        """Tell whether a pod of *job* may still publish a result, which nobody would remove then. Raises ClusterFailure.
+
+        All pods of a completed search have told their end. Of another, one may have begun a moment ago, which the watch has
+        not told yet: the API server is asked.
+        """
+        if job.status is Status.COMPLETED:
+            names = (manifests.job_name(job.job_id, attempt) for attempt in range(1, job.attempt + 1))
+            pods = [pod for name in names for pod in self.seen.pods.view.of(name).values()]
+        else:
+            pods = list(await self._client.list_pods(manifests.of_job(job.job_id)))
+        told = map(pod_facts, pods)
         return any(pod.exit_code is None and pod.stage in (Stage.STAGING, Stage.RUNNING) for pod in told)
 
     async def _delete_job(self, found: JobObject) -> None:
