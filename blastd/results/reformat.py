@@ -9,6 +9,7 @@ name the subjects (several databases, a selection by ids), the whole database is
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -66,6 +67,14 @@ class Reformat(Frozen, frozen=True, kw_only=True):
         return {**self.tools.environment, **named}
 
 
+class FormatPart(NamedTuple):
+    """A part of a format: its file, of how many queries it is, and what BLAST+ said as it wrote it."""
+
+    path: Path
+    queries: int
+    said: tuple[Warned, ...]
+
+
 async def make_format(
     work: Reformat, outfmt: str, target: Path, query: int | None = None, more: Sequence[str] = (), writes: str = ""
 ) -> tuple[Warned, ...]:
@@ -80,6 +89,30 @@ async def make_format(
     the same search gives another result than the stored one, Unsupported when one query alone is another search than it
     was among all, or when this machine has another version of BLAST+ than the search ran with.
     """
+    await _same_version(work)
+    fasta = await offload(_verified, work)
+    if writes:
+        more = (*more, f"-{writes}", str(work.work / BESIDE / "file"), *EACH)
+        await duty((work.work / BESIDE).mkdir)
+    units = result_units(work.units)
+    if work.course is not None:
+        work.course.total_bytes = sum(unit.output_bytes or 0 for unit in units if _concerns(unit, query))
+    whole = not joinable(outfmt) or (iterates(work.job.program, work.job.options) and not is_table(outfmt))
+    if query is None and len(units) > 1 and (whole or writes):
+        parts = [await _whole(work, fasta, units, outfmt, more)]
+    else:
+        parts = [await _part(work, fasta, unit, outfmt, query, more) for unit in units if _concerns(unit, query)]
+    if writes:
+        stored = [stored_path(work.folder, unit) for unit in units]
+        await offload(_beside, work.work / BESIDE, stored, query, target)
+    else:
+        paths, sizes = [part.path for part in parts], [part.queries for part in parts]
+        await offload(_join, paths, sizes, outfmt, target, work.job.standins)
+    return tuple(dict.fromkeys(warned for part in parts for warned in part.said))
+
+
+async def _same_version(work: Reformat) -> None:
+    """Raise Unsupported when this machine has another version of BLAST+ than the search ran with."""
     ran = work.job.blast_version
     now = await work.tools.version_of(work.job.program)
     if ran and ran != now:
@@ -87,51 +120,38 @@ async def make_format(
             f"The search ran with BLAST+ {ran} and this machine has {now}, so this format would not be of the "
             "same search. Tables, CSV and hits are stored; for others search again, or bring both to one version."
         )
-    fasta = await offload(_verified, work)
-    if writes:
-        more = (*more, f"-{writes}", str(work.work / BESIDE / "file"), *EACH)
-        await duty((work.work / BESIDE).mkdir)
-    said: dict[Warned, None] = {}
-    parts: list[Path] = []
-    sizes: list[int] = []
-    units: Sequence[Unit] = result_units(work.units)
-    course = work.course or FormatCourse()
-    course.total_bytes = sum(unit.output_bytes or 0 for unit in units if _concerns(unit, query))
-    whole = not joinable(outfmt) or (iterates(work.job.program, work.job.options) and not is_table(outfmt))
-    if query is None and len(units) > 1 and (whole or writes):
-        parts, sizes = [work.work / "whole.part"], [work.job.query.count]
-        stored = work.work / "whole.stored"
-        of_units = [stored_path(work.folder, unit) for unit in units]
-        await offload(_join, of_units, [unit.queries for unit in units], _rich(work), stored, {})
-        course.begin(course.total_bytes)
-        said |= dict.fromkeys(await _on_all(work, fasta, stored, outfmt, parts[0], more))
-        units = []
-    for unit in units:
-        if not _concerns(unit, query):
-            continue
-        course.begin(unit.output_bytes or 0)
-        part = work.work / f"{unit.index}.part"
-        try:
-            said |= dict.fromkeys(await _batch(work, fasta, unit, outfmt, part, query, more))
-        except ResultDiffers as error:
-            if query is None:
-                raise
-            raise Unsupported(
-                "This query has other hits alone than among all queries: ask for the whole result."
-            ) from error
-        parts.append(part)
-        sizes.append(unit.queries if query is None else 1)
-    if writes:
-        await offload(
-            _beside,
-            work.work / BESIDE,
-            [stored_path(work.folder, unit) for unit in result_units(work.units)],
-            query,
-            target,
-        )
-    else:
-        await offload(_join, parts, sizes, outfmt, target, work.job.standins)
-    return tuple(said)
+
+
+async def _whole(work: Reformat, fasta: Path, units: Sequence[Unit], outfmt: str, more: Sequence[str]) -> FormatPart:
+    """Write a format whose parts can't be joined by one run over all queries. Raises ResultDiffers."""
+    part, stored = work.work / "whole.part", work.work / "whole.stored"
+    of_units = [stored_path(work.folder, unit) for unit in units]
+    await offload(_join, of_units, [unit.queries for unit in units], _rich(work), stored, {})
+    _begin(work, sum(unit.output_bytes or 0 for unit in units))
+    said = await _on_all(work, fasta, stored, outfmt, part, more)
+    return FormatPart(part, work.job.query.count, said)
+
+
+async def _part(
+    work: Reformat, fasta: Path, unit: Unit, outfmt: str, query: int | None, more: Sequence[str]
+) -> FormatPart:
+    """Write the part of one unit, or of one query in it. Raises ResultDiffers, for one query Unsupported."""
+    _begin(work, unit.output_bytes or 0)
+    part = work.work / f"{unit.index}.part"
+    try:
+        said = await _batch(work, fasta, unit, outfmt, part, query, more)
+    except ResultDiffers as error:
+        if query is None:
+            raise
+        raise Unsupported(
+            "This query has other hits alone than among all queries: ask for the whole result."
+        ) from error
+    return FormatPart(part, unit.queries if query is None else 1, said)
+
+
+def _begin(work: Reformat, stored_bytes: int) -> None:
+    if work.course is not None:
+        work.course.begin(stored_bytes)
 
 
 def _concerns(unit: Unit, query: int | None) -> bool:
