@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
+from blastd.blastplus import process
 from blastd.core.ids import JobId, Owner
 from blastd.engines.local.engine import LocalEngine
 from blastd.store import tokens
+from tests.daemon import Daemon
 from tests.databases import CASES, DB, make, random_dna
 from tests.integration.test_shared import PROGRAMS, bare, queries
-from tests.patience import eventually
-from tests.processes import CountedProcesses
+from tests.patience import eventually, until
+from tests.processes import CountedProcesses, alive
 from tests.service import API, Service, serving
 from tests.wrappers import linked, put, real
 
@@ -299,6 +301,18 @@ async def test_X02_none_outlives_the_service(tmp_path: Path, database_folder: Pa
         await run(service, queries("nt", 1, 1)[0])
         assert len(counted.living) == 1
     assert not counted.living
+
+
+def test_X02_none_outlives_a_daemon_that_is_killed(tmp_path: Path, database_folder: Path) -> None:
+    daemon = Daemon(tmp_path / "state", [database_folder]).start().ready()
+    mark = f"{process.MARK}={daemon.state}"
+    try:
+        row = daemon.submit(queries("nt", 1, 1)[0])
+        assert daemon.ended(row["job_id"])["status"] == "completed"
+        assert len(alive(mark)) == 1
+    finally:
+        daemon.kill()
+    until(lambda: not alive(mark))
 
 
 # ------------------------------------------------------------------ what is not as usual
