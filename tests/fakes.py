@@ -124,6 +124,9 @@ class FaultyEngine:
     def places(self) -> Mapping[JobId, int]:
         return {}
 
+    def run_times(self) -> Mapping[JobId, int]:
+        return {}
+
     def health(self) -> Health:
         away = isinstance(self.answer, Unknown)
         reason = self.answer.reason if isinstance(self.answer, Unknown) else ""

@@ -79,7 +79,7 @@ def explain(
         return Trouble(
             code="time_limit",
             sentence=f"{program} was stopped at its time limit{limit}.",
-            remedy="Search fewer sequences or a smaller database at once, or ask for a longer limit.",
+            remedy="Search fewer sequences or a smaller database at once, or ask for a longer limit, within the operator's.",
         )
     if signal is None and exit_code is not None and 128 < exit_code < 192:
         signal = exit_code - 128

@@ -54,6 +54,7 @@ def _submit(commands: Sub) -> None:
     parser.add_argument("--title", metavar="TEXT", default="", help="title of the job")
     parser.add_argument("--engine", metavar="NAME", help="local or kubernetes (default: the service chooses)")
     parser.add_argument("--priority", metavar="N", type=int, help="-10 to 10, higher runs earlier among your own jobs")
+    parser.add_argument("--time-limit", metavar="SECONDS", type=int, help="stop the search when it has run so long")
     parser.add_argument("--webhook", metavar="URL", help="address that is told when the job has ended")
     parser.add_argument("--no-reuse", action="store_true", help="run the search even if the same one has a result")
     parser.add_argument("--cfg", metavar="INI", help="take the search from an elastic-blast.ini")

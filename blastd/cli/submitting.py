@@ -199,6 +199,7 @@ def _search(given: argparse.Namespace, ini: Imported | None) -> dict[str, Any]:
         "title": given.title,
         "engine": given.engine,
         "priority": given.priority,
+        "time_limit_seconds": given.time_limit,
         "webhook": given.webhook,
         "query_loc": given.query_loc,
         "organisms": given.organism,

@@ -263,7 +263,14 @@ class LocalSettings(SettingsSection, frozen=True, kw_only=True):
             "Address space of one BLAST+ process; 0: what the machine has. A search that needs more is refused.", ge=0
         ),
     ] = 0
-    time_limit_seconds: Annotated[Seconds, about("Longest run of one search; 0: no limit.", ge=0)] = 24 * 3600.0
+    time_limit_seconds: Annotated[
+        Seconds,
+        about(
+            "Longest run of one search, over all its parts: time in which none of them runs does not count. A search may ask "
+            "for less. 0: no limit.",
+            ge=0,
+        ),
+    ] = 24 * 3600.0
 
 
 class LimitsSettings(SettingsSection, frozen=True, kw_only=True):

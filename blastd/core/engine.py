@@ -242,6 +242,9 @@ class Engine(Protocol):
     def places(self) -> Mapping[JobId, int]:
         """Return the places, from 1, of the jobs that wait for a slot; empty for engines that queue elsewhere."""
 
+    def run_times(self) -> Mapping[JobId, int]:
+        """Return how many milliseconds each job has run that runs now; empty for engines that count by themselves."""
+
     def health(self) -> Health:
         """Say how the engine is, without asking outside."""
 

@@ -376,6 +376,7 @@ def reopen(job: Job) -> Change | None:
             "error": None,
             "finished_at": None,
             "started_at": None,
+            "ran_ms": 0,
             "engine_ref": {},
             "waiting_for": None,
             "queue_position": None,

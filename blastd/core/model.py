@@ -286,6 +286,10 @@ class Job(Frozen, frozen=True, kw_only=True):
     """Of a search that runs: when it is expected to end, and what that is made of."""
     watch: str | None = None
     """The watch that began it, in the background; it may be gone."""
+    time_limit_seconds: int | None = None
+    """How long it may run, as was asked; None: as the operator allows."""
+    ran_ms: int = 0
+    """How long something of it has run in this attempt, as far as it is written; waits and stops of the service don't count."""
 
     @property
     def short_id(self) -> str:

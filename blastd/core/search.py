@@ -26,6 +26,8 @@ class Search(Frozen, frozen=True, kw_only=True):
     engine: str | None = None
     """None: the service chooses."""
     priority: int = 0
+    time_limit_seconds: int | None = None
+    """How long it may run; None: as the operator allows."""
     reuse: bool = True
     molecule_check: bool = True
     source: str = "api"

@@ -39,7 +39,10 @@ def kind_of(work: Work) -> Hashable | None:
     if any(name in job.options for name in ALONE) or unit.size > TINY_BYTES or seconds(work, unit) > TINY_SECONDS:
         return None
     databases = tuple((database.folder, database.fingerprint) for database in work.databases)
-    return (job.program, tuple(work.arguments), databases, work.database_argument, work.rich_format, work.taxonomy)
+    return (
+        job.program, tuple(work.arguments), databases, work.database_argument, work.rich_format, work.taxonomy,
+        work.time_limit_seconds,
+    )  # fmt: skip
 
 
 def seconds(work: Work, unit: Unit) -> float:

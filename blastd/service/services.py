@@ -170,6 +170,7 @@ class Services:
                 tracker=tracker,
                 taxa=taxa,
                 memory_bytes=memory_of(settings),
+                seconds=seconds_of(settings),
             ),
             subjects=Subjects(tools, files, pins, chance),
             limits=settings.limits,
@@ -285,3 +286,9 @@ def memory_of(settings: Settings) -> dict[str, int]:
     local = settings.local.memory_limit_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = settings.kubernetes.memory_limit_bytes
     return {"local": local} | ({"kubernetes": limit} if limit else {})
+
+
+def seconds_of(settings: Settings) -> dict[str, float]:
+    """Return how long one search may run, by engine; absent: there is no limit."""
+    local = settings.local.time_limit_seconds
+    return {"kubernetes": settings.kubernetes.time_limit_seconds} | ({"local": local} if local else {})

@@ -4,7 +4,7 @@ Only `move` and `insert` write status and phase: a compare-and-swap on `version`
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -59,6 +59,7 @@ CHANGEABLE = frozenset(COLUMNS) - {
     "options",
     "organisms",
     "watch",
+    "time_limit_seconds",
 }
 
 INSERT = f"""INSERT INTO job ({", ".join(COLUMNS)}, database_names)
@@ -85,6 +86,8 @@ FINISHED_BEFORE = """SELECT * FROM job WHERE finished_at < :before
 POSITIONS = """UPDATE job SET queue_position = places.value, updated_at = :now
                FROM json_each(:places) AS places
                WHERE job_id = places.key AND status = 'queued' AND queue_position IS NOT places.value"""
+RUN_TIMES = """UPDATE job SET ran_ms = times.value FROM json_each(:times) AS times
+               WHERE job_id = times.key AND status IN ('queued', 'running')"""
 FINGERPRINTS = """SELECT DISTINCT name.value FROM job, json_each(job.databases) AS d,
                   json_each(json_array(d.value ->> '$.fingerprint', d.value ->> '$.taxonomy', d.value ->> '$.taxa')) AS name
                   WHERE name.value IS NOT NULL AND (:since IS NULL OR finished_at IS NULL OR finished_at >= :since)"""
@@ -358,6 +361,11 @@ def set_positions(db: sqlite3.Connection, positions: dict[JobId, int], now: date
     One statement, since Python's lock is held between statements: a thousand of them made requests wait.
     """
     db.execute(POSITIONS, {"places": msgspec.json.encode(positions).decode(), "now": to_ms(now)})
+
+
+def set_run_times(db: sqlite3.Connection, times: Mapping[JobId, int]) -> None:
+    """Write for how many milliseconds active jobs have run; no decision about them changes with it."""
+    db.execute(RUN_TIMES, {"times": msgspec.json.encode(times).decode()})
 
 
 def fingerprints(db: sqlite3.Connection, since: datetime | None = None) -> set[str]:

@@ -5,6 +5,7 @@ job of the same attempt only once.
 """
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 import structlog
@@ -104,7 +105,7 @@ class Launcher:
             database_argument=placed.argument,
             arguments=arguments,
             rich_format=rich_spec(job.program, job.options),
-            time_limit_seconds=self._settings.time_limit_seconds,
+            time_limit_seconds=min(self._settings.time_limit_seconds, job.time_limit_seconds or inf),
             memory_limit_bytes=self._settings.memory_limit_bytes,
             layout=placed.layout,
             taxonomy=placed.taxonomy,

@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 MOST_FAILURES = 10
 """Of one job's poller, each of a minute or more: what fails so often is not of the moment."""
+RUN_TIMES_SECONDS = 5.0
+"""Between notes of how long searches have run: what a crash forgets at most of a time limit."""
 POSITIONS_SECONDS = 0.75  # places in the queue are written for all who wait at once, and true within a second
 
 
@@ -59,6 +61,7 @@ class Tracker:
                     for name, engine in self.engines.items():
                         group.create_task(self._listen(engine), name=f"listen-{name}")
                         group.create_task(self._positions(engine), name=f"positions-{name}")
+                        group.create_task(self._run_times(engine), name=f"run-times-{name}")
             finally:
                 self._tasks = None
 
@@ -201,3 +204,11 @@ class Tracker:
                     continue
                 told = False
             known = now
+
+    async def _run_times(self, engine: Engine) -> None:
+        """Note how long searches have run, so that their time limits hold over a restart."""
+        while True:
+            await asyncio.sleep(RUN_TIMES_SECONDS)
+            if times := engine.run_times():
+                with isolated("run-times", engine=engine.name):
+                    await self._store.write(partial(jobs.set_run_times, times=times), of=())

@@ -37,6 +37,7 @@ def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
         "database": [database.name for database in job.databases],
         "engine": job.engine,
         "priority": job.priority,
+        "time_limit_seconds": job.time_limit_seconds,
         "status": str(job.status),
         "phase": str(job.phase),
         "waiting_for": job.waiting_for,

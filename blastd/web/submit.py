@@ -99,6 +99,7 @@ def read(request: web.Request, body: wire.SearchBody, upload: Path | None = None
         title=body.title,
         engine=body.engine,
         priority=body.priority,
+        time_limit_seconds=body.time_limit_seconds,
         query_loc=body.query_loc or None,
         query_type=body.query_type,
         reuse=body.reuse,

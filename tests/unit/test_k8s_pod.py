@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from blastd.config import KubernetesSettings
 from blastd.core import alias, proposals
@@ -138,3 +139,13 @@ def test_C11_a_retry_runs_what_is_missing_and_asks_the_shards_of_an_unfinished_b
         unit(5, UnitKind.FINISH, 1, after=(3, 4)),
     )
     assert [one.index for one in missing(units)] == [3, 4, 5]
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(None, 900), (60, 60), (5000, 900)])
+def test_Y10_a_search_on_the_cluster_has_the_time_that_it_asked_for_within_the_operators(
+    asked: int | None, seconds: int
+) -> None:
+    given = work(SPLIT)
+    given = replace(given, job=replace(given.job, time_limit_seconds=asked))
+    settings = KubernetesSettings(enabled=True, time_limit_seconds=900)
+    assert job_plan(given, settings, staging=False).time_limit_seconds == seconds

@@ -170,6 +170,10 @@ class KubernetesEngine:
         """Nothing waits here: the cluster has its own queue."""
         return {}
 
+    def run_times(self) -> Mapping[JobId, int]:
+        """Return nothing: the cluster counts, each Job has its activeDeadlineSeconds."""
+        return {}
+
     # ------------------------------------------------------------------ submit
     async def prepare(self, work: Work) -> Trouble | None:
         """Have the databases brought to the storage account, and wait for a cluster that cools down."""

@@ -80,7 +80,7 @@ def job_plan(work: Work, settings: KubernetesSettings, *, staging: bool, instanc
         database=" ".join(database.name for database in work.databases),
         completions=tuple((unit.index,) for unit in own),
         riders={unit.index: unit.after for unit in run if unit.kind is UnitKind.FINISH},
-        time_limit_seconds=settings.time_limit_seconds,
+        time_limit_seconds=min(settings.time_limit_seconds, job.time_limit_seconds or settings.time_limit_seconds),
         memory_limit_bytes=settings.memory_limit_bytes or None,
         database_bytes=sum(database.size_bytes for database in work.databases),
         generations=tuple(database.fingerprint for database in work.databases),

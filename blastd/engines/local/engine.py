@@ -6,8 +6,7 @@ hands the missing units over again. Output gets its name only after exit code 0,
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from blastd.core.model import Frozen, Job, Phase, StepName, Unit, UnitState
 from blastd.core.schedule import Claim, SlotLane, Started, Urgency
 from blastd.durable import SCARCE
 from blastd.engines.local import units
+from blastd.engines.local.held import LocalJob, RunTime, UnitRun
 from blastd.engines.local.pieces import piece_of, shard_major
 from blastd.engines.local.residents import Residents, ResidentSettings
 from blastd.engines.local.shared import SharedProcess
@@ -71,44 +71,6 @@ class LocalEngineSettings(Frozen, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     blast_version: str
     residents: ResidentSettings = ResidentSettings()
-
-
-@dataclass
-class LocalJob:
-    """A job that the engine has.
-
-    `tasks` are the names of those of its units that have not ended, `trouble` why it failed, `waits` what it waits for that
-    this machine has no room for.
-    """
-
-    work: Work
-    time: Steady
-    reports: dict[int, UnitReport]
-    tasks: dict[str, None] = field(default_factory=dict)
-    trouble: Trouble | None = None
-    waits: Trouble | None = None
-    cancelled: bool = False
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @cached_property
-    def units(self) -> Mapping[int, Unit]:
-        """Return all units by index."""
-        return {unit.index: unit for unit in self.work.units}
-
-
-@dataclass
-class UnitRun:
-    """One try at a unit of a job; `report` is what is known of it, the last word once the unit's work has ended well.
-
-    `waits`: the machine had no room for it, and it is to be tried again.
-    """
-
-    held: LocalJob
-    unit: Unit
-    report: UnitReport
-    name: str
-    lane: SlotLane
-    waits: Trouble | None = None
 
 
 class LocalEngine:
@@ -185,7 +147,8 @@ class LocalEngine:
             for unit in work.units
             if unit.state is not UnitState.DONE
         }
-        held = LocalJob(work, Steady(self._clock, steps.latest(job.steps, job.created_at)), reports)
+        time = Steady(self._clock, steps.latest(job.steps, job.created_at))
+        held = LocalJob(work, time, reports, RunTime(job.ran_ms / 1000))
         self._held[job.job_id] = held
         if self._tasks is not None:
             self._queue(held)
@@ -274,6 +237,11 @@ class LocalEngine:
         waiting = enumerate(self._slots.waiting(), 1)
         return {JobId(work_id): place for place, work_id in waiting if work_id in self._held}
 
+    def run_times(self) -> Mapping[JobId, int]:
+        """Return how many milliseconds each job has run that runs now."""
+        now = self._clock.monotonic()
+        return {job_id: round(held.run_time.seconds(now) * 1000) for job_id, held in self._held.items() if held.tasks}
+
     def health(self) -> Health:
         """Say how many slots are used."""
         return Health(
@@ -321,7 +289,7 @@ class LocalEngine:
     def _machine_for(self, held: LocalJob, lane: SlotLane) -> units.Machine:
         """Return the machine for a unit of a job: one on the express lane is not nice, so that it is over soon."""
         nice = 0 if lane is SlotLane.EXPRESS else self._machine.nice
-        return replace(self._machine, clock=held.time, nice=nice)
+        return replace(self._machine, clock=held.time, nice=nice, until=held.until())
 
     def _start(
         self, tasks: Tasks, held: LocalJob, unit: Unit, lane: SlotLane, shared: SharedProcess | None = None
@@ -331,6 +299,7 @@ class LocalEngine:
             index=unit.index, state=UnitState.RUNNING, attempt=unit.attempt + 1, started_at=held.time.now()
         )
         held.tasks[name] = None
+        held.run_time.begin(self._clock.monotonic())
         held.reports[unit.index] = report
         self._tell(held.work.job.job_id)
         run = UnitRun(held, unit, report, name, lane)
@@ -386,6 +355,7 @@ class LocalEngine:
             report = UnitReport(index=report.index, state=UnitState.CANCELLED, attempt=report.attempt)
         held.reports[run.unit.index], held.waits = report, run.waits if again else None
         del held.tasks[run.name]
+        held.run_time.end(self._clock.monotonic())
         failing = report.state is UnitState.FAILED and held.trouble is None
         if failing:
             held.trouble = report.trouble

@@ -6,6 +6,7 @@ Output gets its name only after exit code 0. A proposing unit's output is the JS
 import re
 import shutil
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,9 @@ from blastd.errors import DiskFull, Exhausted, StoreGone
 STDERR_BYTES = 64 * 1024  # what is kept of a unit's stderr: its beginning and its end
 HEADER = re.compile(r"# [A-Z]*BLAST[A-Z]* (\d+\.\d+\.\d+\+?)")
 HEADER_BYTES = 256
+NO_TIME = (
+    0.001  # for a process of a search whose time is over: it is stopped, and says so as one that was stopped by time
+)
 RANGES = msgspec.json.Decoder(tuple[tuple[int, int], ...])
 
 
@@ -41,6 +45,8 @@ class Machine(Frozen, frozen=True, kw_only=True):
     processes: process.Processes
     numbers: Iterator[int]
     build_of: Callable[[str], Awaitable[Build]]
+    until: float = inf
+    """When the search has run as long as it may, in monotonic seconds of the clock."""
 
 
 Kept = tuple[int, str, str]
@@ -269,14 +275,14 @@ async def _positions(one: Running, layout: alias.Layout, names: Sequence[str]) -
 
 
 async def _run(one: Running, words: Sequence[str], folder: Path, out: Path) -> tuple[process.Ended, str]:
-    errors = one.file("err")
+    errors, left = one.file("err"), max(one.machine.until - one.machine.clock.monotonic(), NO_TIME)
     ended = await process.run(
         words,
         cwd=folder,
         env=environment(one),
         stdout=out,
         stderr=errors,
-        limits=one.limits,
+        limits=replace(one.limits, seconds=min(one.limits.seconds, left)),
         clock=one.machine.clock,
         processes=one.machine.processes,
     )

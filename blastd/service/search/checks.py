@@ -82,11 +82,12 @@ class Checks:
         tracker: Tracker,
         taxa: Taxa,
         memory_bytes: Mapping[str, int],
+        seconds: Mapping[str, float],
     ) -> None:
-        """Take the parts; *memory_bytes* is what a search may take, by engine (absent: not known)."""
+        """Take the parts; *memory_bytes* is what a search may take and *seconds* how long, by engine (absent: not known, no limit)."""
         self.offered, self._tools = offered, tools
         self._databases, self._pins, self._tracker, self._memory = databases, pins, tracker, memory_bytes
-        self._taxa = taxa
+        self._taxa, self._seconds = taxa, seconds
 
     async def check(
         self,
@@ -107,6 +108,10 @@ class Checks:
         faults += wrong if own is None else wrong.but("/database")
         faults += [("/query", text) for text in query_input.faults]
         engine = self._engine(search.engine, faults)
+        most = self._seconds.get(engine)
+        if most is not None and (search.time_limit_seconds or 0) > most:
+            text = f"The {engine} engine lets a search run for {most:,.0f} s at most."
+            faults.append(("/time_limit_seconds", text))
         await settled(self._databases, search.databases if own is None else ())
         wanted = TITLES[search.program][2] if search.program in TITLES else ""
         databases = list(own) if own is not None else await self._find(search.databases, wanted, faults)

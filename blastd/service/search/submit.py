@@ -87,6 +87,7 @@ class Received(Frozen, frozen=True, kw_only=True):
             search.program, search.databases, search.task, search.options, search.title, search.engine, search.priority,
             search.query_loc, search.reuse, search.molecule_check, search.organisms, search.exclude_organisms, self.query_input.info.sha256, search.webhook,
             *([self.own.info.sha256] if self.own is not None else []),
+            *([search.time_limit_seconds] if search.time_limit_seconds is not None else []),
             *([search.query_type] if search.query_type != "sequences" else []),
         ]  # fmt: skip
         return hashlib.sha256(msgspec.json.encode(words, order="deterministic")).hexdigest()
@@ -322,6 +323,7 @@ class Submit:
             organisms=checked.organisms,
             engine=checked.engine,
             priority=search.priority,
+            time_limit_seconds=search.time_limit_seconds,
             owner=owner,
             source=search.source,
             query=query_input.info,

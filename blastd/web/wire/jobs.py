@@ -13,6 +13,8 @@ DATABASES = 100
 DatabaseName = Annotated[str, Meta(max_length=1000)]
 
 
+MOST_SECONDS = 10 * 365 * 86400
+"""Of a time limit."""
 ORGANISMS = 200
 """Of one search, to be searched in or to be left out."""
 OrganismName = Annotated[str, Meta(max_length=300)] | Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -47,6 +49,17 @@ class SearchBody(Request, frozen=True, kw_only=True):
         Annotated[str, Meta(max_length=100, description="Where to run it; the service chooses if absent.")] | None
     ) = None
     priority: Annotated[int, Meta(ge=-10, le=10, description="Higher runs earlier among your own jobs.")] = 0
+    time_limit_seconds: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=MOST_SECONDS,
+                description="How long the search may run, over all its parts; within the operator's limit, which holds if absent.",
+            ),
+        ]
+        | None
+    ) = None
     query_loc: (
         Annotated[str, Meta(max_length=100, description="Part of the query to search with, like 1-500.")] | None
     ) = None
@@ -104,6 +117,7 @@ class AddressedSearch(Request, frozen=True, kw_only=True):
     title: str | UnsetType = UNSET
     engine: str | UnsetType = UNSET
     priority: int | UnsetType = UNSET
+    time_limit_seconds: int | UnsetType = UNSET
     query_loc: str | UnsetType = UNSET
     reuse: bool | UnsetType = UNSET
     webhook: str | UnsetType = UNSET
@@ -195,6 +209,9 @@ class JobRow(Wire, frozen=True, kw_only=True):
     database: list[str]
     engine: str
     priority: int
+    time_limit_seconds: Annotated[
+        int | None, Meta(description="How long it may run, as was asked; null: as the operator allows.")
+    ]
     status: Annotated[str, one_of(Status)]
     phase: Annotated[str, one_of(Phase)]
     waiting_for: str | None
