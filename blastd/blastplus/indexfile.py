@@ -40,6 +40,8 @@ class Index(Frozen, frozen=True, kw_only=True):
     longest: int
     header_bytes: int
     sequence_bytes: int
+    offsets_at: int
+    """Where the offsets of sequences in the sequence file begin, one more than there are sequences."""
 
 
 def read_index(file: Bytes) -> Index:
@@ -82,7 +84,13 @@ def _read(file: Bytes) -> Index:
         longest=longest,
         header_bytes=headers,
         sequence_bytes=ends,
+        offsets_at=table + 4 * count,
     )
+
+
+def sequence_offset(file: Bytes, index: Index, number: int) -> int:
+    """Return where sequence *number* begins in the sequence file, for one more than there are where the last ends."""
+    return int.from_bytes(file.at(index.offsets_at + 4 * number, 4), "big")
 
 
 def _text(data: bytes, at: int) -> tuple[str, int]:

@@ -4,12 +4,17 @@ All functions but the last block.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import accumulate
 from pathlib import Path
 
-from blastd.blastplus.anatomy import VOLUME, anatomy
+from blastd.blastplus.anatomy import SUFFIXES, VOLUME, anatomy
 from blastd.blastplus.blastdb import check_volume
 from blastd.blastplus.generation import Generation
+from blastd.blastplus.indexfile import read_index, sequence_offset
+from blastd.blastplus.regular import BoundedReader
 from blastd.core import alias
 from blastd.core.model import DatabaseRef
 from blastd.errors import DatabaseBroken
@@ -42,6 +47,26 @@ def layout_of(generations: Sequence[Generation], refs: Sequence[DatabaseRef], ar
         has_ids=has_ids(made),
     )
     return layout if layout.addressable and in_order(names) else None
+
+
+def cuts_of(layout: alias.Layout, shards: int) -> tuple[int, ...]:
+    """Return where *shards* of about the same letters begin, and the end of the last. Raises DatabaseBroken.
+
+    Letters are told by the bytes that they take in the sequence files, which the indices name for each position: a
+    nucleotide database packs four into one and adds its ambiguous ones.
+    """
+    suffix = SUFFIXES[layout.molecule][0]
+    with ExitStack() as stack:
+        files = [stack.enter_context(BoundedReader(Path(f"{volume.path}.{suffix}"))) for volume in layout.volumes]
+        indices = [read_index(file) for file in files]
+        starts = [0, *accumulate(volume.sequences for volume in layout.volumes)]
+        sizes = [0, *accumulate(index.sequence_bytes for index in indices)]
+
+        def before(position: int) -> int:
+            number = min(bisect_right(starts, position) - 1, len(files) - 1)
+            return sizes[number] + sequence_offset(files[number], indices[number], position - starts[number])
+
+        return alias.even_cuts(layout.sequences, shards, before)
 
 
 def in_order(names: Sequence[str]) -> bool:

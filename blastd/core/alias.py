@@ -14,7 +14,8 @@ A `Restriction` is data that can travel to another machine: file texts, where `{
 3, and masks as ranges. `results/reformat.py` writes it out.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -131,17 +132,24 @@ def size(kept: Ranges) -> int:
     return sum(end - start for start, end in kept)
 
 
-def shard(pool: Ranges, index: int, shards: int) -> Ranges:
-    """Return the *index*-th of *shards* nearly equal runs of the positions in *pool*."""
-    total = size(pool)
-    first, last = total * index // shards, total * (index + 1) // shards
-    found, before = [], 0
-    for start, end in pool:
-        low, high = max(first - before, 0), min(last - before, end - start)
-        if low < high:
-            found.append((start + low, start + high))
-        before += end - start
-    return tuple(found)
+def even_cuts(sequences: int, shards: int, before: Callable[[int], int]) -> tuple[int, ...]:
+    """Return the positions at which *shards* of about the same letters begin, and the end of the last; none is empty.
+
+    *before* tells the letters, or what is in proportion to them, of all sequences before a position, which ascends.
+    """
+    total, found = before(sequences), [0]
+    for number in range(1, shards):
+        wanted = total * number / shards
+        low, high = found[-1] + 1, sequences - (shards - number)  # each shard has a sequence
+        at = bisect_left(range(high + 1), wanted, lo=low, hi=high, key=before)
+        nearer_before = at > low and wanted - before(at - 1) < before(at) - wanted
+        found.append(at - 1 if nearer_before else at)
+    return (*found, sequences)
+
+
+def shard(cuts: Sequence[int], index: int) -> Ranges:
+    """Return the positions of the *index*-th of the shards that *cuts* tell."""
+    return ((cuts[index], cuts[index + 1]),)
 
 
 def mask_bytes(mask: Mask) -> bytes:

@@ -116,6 +116,7 @@ class Work(Frozen, frozen=True, kw_only=True):
     `-db database_argument`. `arguments` are the words for BLAST+ after the program's name, without query, database,
     output format and threads; `rich_format` is the -outfmt value of the stored form. `layout` tells the volumes of a
     database that can be restricted by positions (propose and finish units need it), None for any other.
+    `cuts` are the positions at which its shards begin, and the end of the last; empty where it is searched whole.
     `taxonomy` is a folder for BLASTDB with the files that tell of organisms; empty: there are none.
     """
 
@@ -131,6 +132,7 @@ class Work(Frozen, frozen=True, kw_only=True):
     time_limit_seconds: float
     memory_limit_bytes: int | None = None
     layout: Layout | None = None
+    cuts: tuple[int, ...] = ()
     taxonomy: str = ""
 
 

@@ -146,6 +146,8 @@ def plan(
     if parts > 1 and why_whole:
         parts = 1
         why.append(why_whole)
+    if parts > 1:
+        why.append(f"{parts} shards of about {database.letters // parts:,} letters each, one after the other")
     rounds = query_rounds(program, options, letters, unnamed=unnamed, why=why)
     wanted = batches if batches is not None else batches_for(cost, slots, worth_seconds)
     cut = _batches(rounds, min(max(wanted, 1), len(rounds)), letters, offsets, sizes)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from blastd.aio import duty
 from blastd.blastplus import command
+from blastd.blastplus.layout import cuts_of
 from blastd.blastplus.pins import Pins
 from blastd.clock import Clock
 from blastd.core import lifecycle
@@ -95,6 +96,8 @@ class Launcher:
         placed = await self._pins.place(job.databases, folder)
         writes = bool(command.list_files(job.options))
         arguments = await duty(command.arguments, job, folder) if writes else command.arguments(job, folder)
+        shards = max((unit.shard + 1 for unit in its_units if unit.shard is not None), default=0)
+        cuts = await duty(cuts_of, placed.layout, shards) if shards and placed.layout is not None else ()
         return Work(
             job=job,
             units=its_units,
@@ -108,6 +111,7 @@ class Launcher:
             time_limit_seconds=min(self._settings.time_limit_seconds, job.time_limit_seconds or inf),
             memory_limit_bytes=self._settings.memory_limit_bytes,
             layout=placed.layout,
+            cuts=cuts,
             taxonomy=placed.taxonomy,
         )
 

@@ -202,3 +202,22 @@ def test_a_newer_store_is_refused_by_everything_and_not_touched(
     assert file.read_bytes() == before
     main(["doctor", *where])
     assert f"schema 99, this blastd knows {NEWEST}" in capsys.readouterr().out
+
+
+def test_Y11_proposals_of_shards_cut_otherwise_are_asked_again_after_an_upgrade(tmp_path: Path) -> None:
+    add = "INSERT INTO unit SELECT job_id, ?, ?, ?, ?, 0, 1, 1, 0, 1, 1, '[]', ?, 1, 5, 6, 0, NULL, '', NULL, 7, 'sha', '' FROM job"
+    file = lay(STORES / "0019", tmp_path / "state") / "blastd.sqlite"
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute("DELETE FROM unit")
+        for index, kind, batch, shard, state in (
+            (0, "propose", 0, 0, "done"), (1, "propose", 0, 1, "waiting"), (2, "finish", 0, None, "waiting"),
+            (3, "propose", 1, 0, "done"), (4, "propose", 1, 1, "done"), (5, "finish", 1, None, "done"),
+        ):  # fmt: skip
+            db.execute(add, (index, kind, batch, shard, state))
+        migrate.migrate(db)
+        rows = db.execute("SELECT status, state, output_sha256 FROM unit JOIN job USING (job_id) WHERE idx = 0")
+        states = {status: (state, sha256) for status, state, sha256 in rows}
+        assert states["completed"] == ("done", "sha")
+        assert states["running"] == states["failed"] == ("waiting", None)
+        kept = "SELECT count(*) FROM unit WHERE state = 'waiting' AND batch = 1"
+        assert db.execute(kept).fetchone() == (0,), "what a finish has read stays"

@@ -1,5 +1,7 @@
 """Masks, alias texts and what a proposing search asks."""
 
+from itertools import accumulate
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,13 +36,19 @@ def test_a_mask_holds_exactly_the_positions(positions: set[int], count: int) -> 
     assert len(data) == 4 + (count + 31) // 32 * 4
 
 
-@given(st.sets(st.integers(0, 300)), st.integers(1, 7))
-def test_shards_hold_every_position_once(positions: set[int], shards: int) -> None:
-    pool = alias.ranges(positions)
-    parts = [alias.shard(pool, index, shards) for index in range(shards)]
-    assert sorted(p for part in parts for first, last in part for p in range(first, last)) == sorted(positions)
-    sizes = [alias.size(part) for part in parts]
-    assert max(sizes) - min(sizes) <= 1
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.data())
+def test_Y11_shards_hold_every_position_once_and_differ_by_a_sequence_at_most(
+    letters: list[int], data: st.DataObject
+) -> None:
+    shards = data.draw(st.integers(1, len(letters)))
+    before = [0, *accumulate(letters)]
+    cuts = alias.even_cuts(len(letters), shards, before.__getitem__)
+    parts = [alias.shard(cuts, index) for index in range(shards)]
+    assert [p for part in parts for first, last in part for p in range(first, last)] == list(range(len(letters)))
+    assert all(alias.size(part) for part in parts)
+    even = before[-1] / shards
+    if max(letters) <= even:  # else one sequence alone is more than a shard
+        assert all(abs(before[end] - before[start] - even) <= max(letters) for part in parts for start, end in part)
 
 
 def test_an_alias_cuts_positions_by_volume_and_keeps_the_numbers_of_the_whole() -> None:

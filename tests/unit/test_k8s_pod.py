@@ -106,6 +106,7 @@ def work(units: tuple[Unit, ...]) -> Work:
     return Work(
         job=job, units=units, folder="/j", query_path="/j/query.fa", databases=(at,), run_folder="/d",
         database_argument="aa", arguments=("-evalue", "1e-3"), rich_format="7 std", time_limit_seconds=60, layout=LAYOUT,
+        cuts=(0, 50, 100),
     )  # fmt: skip
 
 

@@ -129,16 +129,10 @@ def told_unit(work: Work, unit: Unit) -> dict[str, Any]:
         "threads": unit.threads,
     }
     if unit.kind is UnitKind.PROPOSE and work.layout is not None:
-        told["shard"] = shard_of(work.layout, unit, work.units)
+        told["shard"] = alias.shard(work.cuts, unit.shard or 0)
     if unit.kind is UnitKind.FINISH:
         told["after"] = list(unit.after)
     return told
-
-
-def shard_of(layout: alias.Layout, unit: Unit, units: Sequence[Unit]) -> alias.Ranges:
-    """Return the positions that a proposing unit searches."""
-    shards = sum(other.kind is UnitKind.PROPOSE and other.batch == unit.batch for other in units)
-    return alias.shard(((0, layout.sequences),), unit.shard or 0, shards)
 
 
 def told_alias(work: Work) -> dict[str, Any]:

@@ -213,8 +213,7 @@ async def _restrict(work: Work, kept: alias.Ranges, folder: Path) -> None:
 async def _propose(one: Running) -> tuple[process.Ended, str]:
     """Search one shard widely and write the positions of all subjects found."""
     work, unit, layout = one.work, one.unit, one.work.layout
-    shards = sum(other.kind is UnitKind.PROPOSE and other.batch == unit.batch for other in work.units)
-    kept = alias.shard(((0, layout.sequences if layout else 0),), unit.shard or 0, shards)
+    kept = alias.shard(work.cuts, unit.shard or 0)
     folder = one.file("db")
     await _restrict(work, kept, folder)
     assert layout is not None  # noqa: S101  # _restrict has refused
