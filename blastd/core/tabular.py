@@ -169,15 +169,19 @@ def beside(names: Sequence[str], without: Collection[str] = ()) -> tuple[str, ..
     return tuple(sorted(lacked, key=lambda name: name == "salltitles"))
 
 
-def sections(lines: Iterable[str]) -> Iterator[Section]:
+def sections(lines: Iterable[str], most_rows: int | None = None) -> Iterator[Section]:
     """Yield one Section a query, or an iteration of it, from the lines (with ends) of a table in format 7.
 
-    Rows are counted, not recognised: a query named `#q1` makes rows that look like comments.
+    Rows are counted, not recognised: a query named `#q1` makes rows that look like comments. A section of more than *most_rows*
+    has the first of them, and is the last.
     """
     held: Section | None = None
-    for section in _tables(lines):
+    for section in _tables(lines, most_rows):
         if held is not None:
             yield held if section is not None else msgspec.structs.replace(held, converged=True)
+        if section is not None and len(section.rows) < (section.found or 0):
+            yield section
+            return
         # what follows an iteration says whether it was the last one
         held = section if section is not None and section.iteration is not None else None
         if held is None and section is not None:
@@ -197,7 +201,7 @@ def last_sections(lines: Iterable[str]) -> Iterator[Section]:
         yield held
 
 
-def _tables(lines: Iterable[str]) -> Iterator[Section | None]:
+def _tables(lines: Iterable[str], most_rows: int | None) -> Iterator[Section | None]:
     """Yield each table, and None where BLAST+ says that the search of the table before has converged."""
     head: list[str] = []
     title: str | None = None
@@ -209,7 +213,8 @@ def _tables(lines: Iterable[str]) -> Iterator[Section | None]:
             fields = line or fields
         elif title is not None and (count := FOUND.fullmatch(line)):
             found = int(count[1])
-            yield _section(title, head, found, tuple(_rows(source, found)), fields)
+            rows = tuple(_rows(source, found if most_rows is None else min(found, most_rows)))
+            yield _section(title, head, found, rows, fields)
             head, title, fields = [], None, ""
         elif line.startswith(TRAILER):
             break

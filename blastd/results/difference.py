@@ -23,7 +23,7 @@ from blastd.core.difference import (
     differences,
 )
 from blastd.core.model import Frozen
-from blastd.results.hits import opened
+from blastd.results.hit_index import opened
 from blastd.store.rows import dump, load
 
 NAME = "difference.sqlite"

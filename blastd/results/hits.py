@@ -1,51 +1,26 @@
-"""Hits as rows for tables and plots: an index beside the stored form, `hits.sqlite`, made when it is first asked.
+"""Hits as rows for tables and plots, read from their index (`results.hit_index`), or while there is none yet from the beginning of the stored form.
 
-It is derived data: a file that is missing or of an older layout is made again. All functions block.
+All functions block.
 """
 
-import hashlib
-import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from blastd.core.alias import targets
-from blastd.core.ascii_titles import Table, decode_titles
 from blastd.core.hits import HitsRequest
 from blastd.core.model import Job, Unit
-from blastd.core.tabular import cells, lacking, sections
+from blastd.core.programs import iterates
+from blastd.core.tabular import Section, sections
 from blastd.errors import Invalid
-from blastd.results.aligned import query_lengths
 from blastd.results.assemble import result_units, stored_lines, stored_path
+from blastd.results.hit_index import SCHEMA, Filler, opened, raw_bytes
 
-NAME = "hits.sqlite"
-PARTIAL = "partial"
-LAYOUT = 4
-HELD = 100_000
-"""Subjects whose number is known without asking SQLite while an index is filled."""
-SCHEMA = """
-CREATE TABLE query (query INTEGER PRIMARY KEY, id TEXT, title TEXT, length INTEGER, hits INTEGER, hsps INTEGER,
-    best_evalue REAL, best_bit_score REAL, limit_reached INTEGER, iterations INTEGER, converged INTEGER) STRICT;
-CREATE TABLE every_hsp (hsp_id INTEGER PRIMARY KEY, query INTEGER, rank INTEGER, hsp INTEGER, query_id TEXT,
-    query_length INTEGER, subject_id INTEGER, subject TEXT, subject_accession TEXT, subject_title TEXT, subject_length INTEGER,
-    taxids TEXT, identity REAL, positives REAL, length INTEGER, identical INTEGER, mismatches INTEGER,
-    gap_opens INTEGER, gaps INTEGER, query_start INTEGER, query_end INTEGER, subject_start INTEGER,
-    subject_end INTEGER, query_frame INTEGER, subject_frame INTEGER, evalue REAL, evalue_text TEXT, bit_score REAL,
-    score REAL, strand TEXT, query_coverage REAL, hsp_coverage REAL, btop TEXT, iteration INTEGER, last INTEGER) STRICT;
-CREATE TABLE subject (subject_id INTEGER PRIMARY KEY, sseqid BLOB, saccver BLOB, length INTEGER,
-    UNIQUE (sseqid, saccver, length)) STRICT;
-CREATE VIEW hsp AS SELECT * FROM every_hsp WHERE last = 1;
-"""
-"""`hsp` are the HSPs of the last iteration of each query; most programs have one."""
-INDEX = """CREATE INDEX hsp_query ON every_hsp (query, rank, hsp); CREATE INDEX subject_name ON subject (saccver);"""
-ADD_SUBJECT = "INSERT OR IGNORE INTO subject (sseqid, saccver, length) VALUES (?, ?, ?)"
-SUBJECT = "SELECT subject_id FROM subject WHERE sseqid = ? AND saccver = ? AND length = ?"
-NAMED = "SELECT sseqid, saccver, length FROM subject WHERE sseqid = ? OR saccver = ? ORDER BY subject_id"
-SUBJECTS = "SELECT subject_id, sseqid, saccver, length FROM subject WHERE subject_id > ? ORDER BY subject_id LIMIT ?"
-OF_QUERY = """SELECT subject_id, sseqid, saccver, length FROM subject WHERE subject_id IN
-              (SELECT subject_id FROM hsp WHERE query = ?) AND subject_id > ? ORDER BY subject_id LIMIT ?"""
+NAMED = "SELECT sseqid, saccver, length FROM subject WHERE sseqid = ? OR saccver = ? ORDER BY place"
+SUBJECTS = "SELECT place, sseqid, saccver, length FROM subject WHERE place > ? ORDER BY place LIMIT ?"
+OF_QUERY = """SELECT place, sseqid, saccver, length FROM subject WHERE subject_id IN
+              (SELECT subject_id FROM hsp WHERE query = ?) AND place > ? ORDER BY place LIMIT ?"""
 SORTS = {
     "query": "query, rank, hsp", "evalue": "evalue", "bit_score": "bit_score", "score": "score",
     "identity": "identity", "length": "length", "coverage": "query_coverage", "subject": "subject",
@@ -57,160 +32,72 @@ DESCENDING = frozenset(
     {"bit_score", "score", "identity", "length", "coverage", "subject_length", "positives", "total_bit_score", "hsps"}
 )
 
-
-def ensure(folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:
-    """Return the index of a job's hits, made now if it is not there, under the temporary name *made*."""
-    _forget_partial(folder, 0)
-    return _made(folder / NAME, folder, job, units, made)
-
-
-def ensure_partial(folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:
-    """Return an index of the hits of the *units* that are done; those of fewer units are removed but for the latest."""
-    done = " ".join(f"{unit.index}:{unit.output_sha256}" for unit in units)
-    path = folder / PARTIAL / f"{hashlib.sha256(done.encode()).hexdigest()[:16]}.sqlite"
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    if not path.exists():
-        _forget_partial(folder, 1)  # which somebody may be reading
-    return _made(path, folder, job, units, made)
-
-
-def _forget_partial(folder: Path, keep: int) -> None:
-    """Remove indices of what was done of a job, all but the *keep* newest."""
-    found = sorted((path.stat().st_mtime, path) for path in (folder / PARTIAL).glob("*.sqlite"))
-    for _, path in found[: len(found) - keep]:
-        path.unlink(missing_ok=True)
-    if not keep and (folder / PARTIAL).is_dir():
-        shutil.rmtree(folder / PARTIAL, ignore_errors=True)
-
-
-def _made(path: Path, folder: Path, job: Job, units: Sequence[Unit], made: Path) -> Path:
-    try:
-        with closing(opened(path)) as db:
-            if db.execute("PRAGMA user_version").fetchone()[0] == LAYOUT:
-                return path
-    except sqlite3.Error:
-        pass  # not there, or not whole: it is made again
-    with closing(sqlite3.connect(made, isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode = OFF")
-        db.execute("PRAGMA synchronous = OFF")
-        db.executescript(SCHEMA)
-        db.execute("BEGIN")
-        _fill(db, folder, job, units)
-        db.execute("COMMIT")
-        db.executescript(INDEX)
-        db.execute(f"PRAGMA user_version = {LAYOUT}")
-    made.replace(path)
-    return path
-
-
-def opened(path: Path) -> sqlite3.Connection:
-    """Return a connection that only reads; what is read may be asked for from several threads, one after the other."""
-    db = sqlite3.connect(f"file:{path.as_posix().replace('?', '%3f')}?mode=ro", uri=True, check_same_thread=False)
-    db.row_factory = sqlite3.Row
-    return db
-
-
-def _fill(db: sqlite3.Connection, folder: Path, job: Job, units: Sequence[Unit]) -> None:
-    limit, masked = targets(job.options), bool(lacking(job.program, job.options))
-    known: dict[tuple[bytes, bytes, int], int] = {}
-    lengths = [job.query.letters] if job.query.type == "pssm" else query_lengths(folder / "query.fa")
-    for unit in result_units(units):
-        number, before = unit.first_query, 0
-        for section in sections(stored_lines(stored_path(folder, unit))):
-            number += section.begins_query
-            if not section.begins_query:  # what the iteration before found is no longer the last word
-                db.execute("UPDATE every_hsp SET last = 0 WHERE hsp_id > ?", (before,))
-            before = db.execute("SELECT coalesce(max(hsp_id), 0) FROM every_hsp").fetchone()[0]
-            title = _text(section.title, job.standins)
-            ranks: dict[tuple[str, str], int] = {}
-            counts: dict[tuple[str, str], int] = {}
-            rows = []
-            for row in section.rows:
-                parts = cells(row)
-                values = _row(number, parts, job.standins)
-                values["subject_id"] = _subject_id(db, known, (_raw(parts[13]), _raw(parts[1]), int(parts[16])))
-                if masked:  # other columns stand in their places
-                    values |= {"positives": None, "btop": ""}
-                key = (values["subject"], values["subject_title"])
-                values["rank"] = ranks.setdefault(key, len(ranks) + 1)
-                counts[key] = values["hsp"] = counts.get(key, 0) + 1
-                values["iteration"] = section.iteration
-                rows.append(values)
-            if rows:
-                names = list(rows[0])
-                marks = ", ".join(f":{name}" for name in names)
-                db.executemany(f"INSERT INTO every_hsp ({', '.join(names)}) VALUES ({marks})", rows)  # our names
-            db.execute(
-                "INSERT OR REPLACE INTO query VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    number, title.split(" ", 1)[0], title, lengths[number - 1], len(ranks),
-                    len(rows), min((row["evalue"] for row in rows), default=None),
-                    max((row["bit_score"] for row in rows), default=None), int(len(ranks) >= limit),
-                    section.iteration, int(section.converged) if section.iteration is not None else None,
-                ),
-            )  # fmt: skip
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _subject_id(
-    db: sqlite3.Connection, known: dict[tuple[bytes, bytes, int], int], key: tuple[bytes, bytes, int]
-) -> int:
-    """Return the number of a subject, which it has from its first hit on."""
-    number = known.get(key)
-    if number is None:
-        db.execute(ADD_SUBJECT, key)
-        number = int(db.execute(SUBJECT, key).fetchone()[0])
-        if len(known) >= HELD:
-            known.clear()
-        known[key] = number
-    return number
-
-
-def _text(text: str, standins: Table) -> str:
-    raw = text.encode("utf-8", "surrogateescape")
-    return (decode_titles(raw, standins) if standins else raw).decode("utf-8", "replace")
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _row(query: int, row: Sequence[str], standins: Table) -> dict[str, Any]:
-    (
-        qaccver, saccver, pident, length, mismatch, gapopen, qstart, qend, sstart, send, evalue, bitscore, _qseqid,
-        sseqid, sacc, qlen, slen, score, nident, _positive, gaps, ppos, qframe, sframe, sstrand, qcovs, qcovhsp,
-        _qcovus, staxids, btop, stitle,
-    ) = row  # fmt: skip
-    return {
-        "query": query, "query_id": _text(qaccver, standins), "query_length": int(qlen), "subject": _text(saccver, {}),
-        "subject_accession": _text(sacc, {}), "subject_title": _text(stitle or sseqid, {}),
-        "subject_length": int(slen), "taxids": "" if staxids == "N/A" else staxids, "identity": _number(pident),
-        "positives": _number(ppos), "length": int(length), "identical": int(nident), "mismatches": int(mismatch),
-        "gap_opens": int(gapopen), "gaps": int(gaps), "query_start": int(qstart), "query_end": int(qend),
-        "subject_start": int(sstart), "subject_end": int(send), "query_frame": int(qframe),
-        "subject_frame": int(sframe), "evalue": _number(evalue), "evalue_text": evalue,
-        "bit_score": _number(bitscore), "score": _number(score), "strand": sstrand, "query_coverage": _number(qcovs),
-        "hsp_coverage": _number(qcovhsp), "btop": btop, "rank": 0, "hsp": 0,
-        "iteration": None, "last": 1,
-    }  # fmt: skip
+MOST_FILLED = 2000
+"""Rows that are counted and sorted for an answer without an index: 0.1 s."""
+MOST_READ = 100_000
+"""Lines that are read for it."""
 
 
 def page(path: Path, request: HitsRequest, offset: int) -> tuple[int, list[dict[str, Any]]]:
     """Return how many rows match, and those of the page. Raises Invalid for a sort that there is not."""
-    source, order, values = _selection(request)
     with closing(opened(path)) as db:
-        total = db.execute(f"SELECT count(*) FROM {source}", values).fetchone()[0]  # our names
-        found = db.execute(
-            f"SELECT * FROM {source} ORDER BY {order} LIMIT :limit OFFSET :offset",  # our names
-            values | {"limit": request.limit, "offset": offset},
-        ).fetchall()
+        return _page(db, request, offset)
+
+
+def _page(db: sqlite3.Connection, request: HitsRequest, offset: int) -> tuple[int, list[dict[str, Any]]]:
+    source, order, values = _selection(request)
+    total = db.execute(f"SELECT count(*) FROM {source}", values).fetchone()[0]  # our names
+    found = db.execute(
+        f"SELECT * FROM {source} ORDER BY {order} LIMIT :limit OFFSET :offset",  # our names
+        values | {"limit": request.limit, "offset": offset},
+    ).fetchall()
     return total, [_shown(dict(row)) for row in found]
+
+
+def first(
+    folder: Path, job: Job, units: Sequence[Unit], request: HitsRequest, offset: int
+) -> tuple[int, list[dict[str, Any]]] | None:
+    """Return what `page` will once there is an index, from the beginning of the stored form; None where that does not tell it."""
+    plain = HitsRequest(
+        query=request.query,
+        group=request.group,
+        limit=request.limit,
+        sequences=request.sequences,
+        cursor=request.cursor,
+    )
+    by_subject = request.group == "subject"
+    if request != plain or iterates(job.program, job.options) or (by_subject and request.query is None):
+        return None
+    wanted, total = offset + request.limit, job.hits
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.row_factory = sqlite3.Row
+        db.executescript(SCHEMA)
+        filler, filled = Filler(db, job), 0
+        for number, section in _beginning(folder, units):
+            cut = len(section.rows) < (section.found or 0)
+            if request.query is None or number == request.query:
+                filled += len(section.rows)
+                filler.add(number, section, 0)
+            if number == request.query:
+                total = None if by_subject and cut else section.found or 0
+            if number == request.query or (request.query is None and filled >= wanted):
+                counted, rows = _page(db, request, offset)
+                return None if total is None or (cut and filled < wanted) else (counted if by_subject else total, rows)
+            if cut or filled > MOST_FILLED:
+                break
+    return None
+
+
+def _beginning(folder: Path, units: Sequence[Unit]) -> Iterator[tuple[int, Section]]:
+    """Yield the first queries by number with what each found, the last one cut if it found more than is read."""
+    read = 0
+    for unit in result_units(units):
+        number = unit.first_query
+        for section in sections(stored_lines(stored_path(folder, unit)), MOST_FILLED):
+            number, read = number + 1, read + len(section.rows) + len(section.head)
+            yield number, section
+            if read > MOST_READ:
+                return
 
 
 def rows(path: Path, request: HitsRequest) -> Iterator[dict[str, Any]]:
@@ -317,14 +204,14 @@ Subject = tuple[str, str, int]
 
 def subjects(path: Path, query: int | None, size: int) -> Iterator[list[Subject]]:
     """Yield every subject once, in pages of *size*, in the order of the hits; of one query if asked."""
-    last = 0
+    last = -1
     while True:
         with closing(opened(path)) as db:
             values = (last, size) if query is None else (query, last, size)
             rows = db.execute(SUBJECTS if query is None else OF_QUERY, values).fetchall()
         if not rows:
             return
-        last = rows[-1]["subject_id"]
+        last = rows[-1]["place"]
         yield [_subject(row) for row in rows]
 
 
@@ -334,7 +221,7 @@ def named(path: Path, names: Sequence[str], query: int | None) -> tuple[list[Sub
     missing = []
     with closing(opened(path)) as db:
         for name in dict.fromkeys(names):
-            raw = _raw(name)
+            raw = raw_bytes(name)
             its = [_subject(row) for row in db.execute(NAMED, (raw, raw))]
             found |= dict.fromkeys(its)
             if not its:

@@ -12,7 +12,7 @@ from blastd.core.hits import QueriesRequest
 from blastd.core.model import Frozen
 from blastd.core.verdict import BestHit, Counts, GoodHit, Verdict, covered, verdict
 from blastd.errors import Invalid
-from blastd.results.hits import opened
+from blastd.results.hit_index import opened
 
 SORTS = {
     "query": "q.query", "id": "q.id", "length": "q.length", "hits": "q.hits", "hsps": "q.hsps", "evalue": "h.evalue",

@@ -96,7 +96,7 @@ class Results:
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._turns, self._numbers = turns, count(1)
         self._intact, self._taxa, self._links = intact, taxa, links
-        self.indices = HitIndices(store, files, self.ready, completed)
+        self.indices = HitIndices(store, files, self.ready, completed, turns)
 
     def formats(self) -> list[Format]:
         """Return every format."""
@@ -277,7 +277,9 @@ class Results:
                 return stored_file(ready, kept)
 
             async def make(course: FormatCourse, lane: SlotLane) -> Artifact:
-                return await self._maker.sequences(ready, form, await self.indices.of(ready), course, lane)
+                return await self._maker.sequences(
+                    ready, form, await self.indices.of(ready, in_turn=True), course, lane
+                )
 
             return await self._asked(ready, form, wanted.wait_seconds, make)
         index = await self.indices.of(ready)
@@ -301,9 +303,12 @@ class Results:
     # ------------------------------------------------------------------ tables
     async def hits(self, ready: ReadyResult, wanted: HitsRequest, *, statistics: bool = False) -> dict[str, Any]:
         """Return a page of hits. Raises Invalid."""
-        index = await self.indices.of(ready)
         offset = offset_of(wanted.cursor)
-        total, rows = await by_size(ready.stored_bytes, hits.page, index, wanted, offset)
+        first = None if statistics else await self.indices.first(ready, wanted, offset)
+        if first is None:
+            index = await self.indices.of(ready)
+            first = await by_size(ready.stored_bytes, hits.page, index, wanted, offset)
+        total, rows = first
         if wanted.sequences and wanted.group == "hsp" and ready.job.engine != IMPORTED:
             letters, query = ready.job.query.letters, self._files.query_path(ready.job.job_id)
             await by_size(letters, self._intact.check_query, query, ready.job.query.sha256)
@@ -317,7 +322,7 @@ class Results:
         found: dict[str, Any] = {"complete": ready.complete, "total": total, "hits": rows}
         found["page"] = page_of(wanted.limit, offset, len(rows), total)
         if statistics:
-            found["statistics"] = await by_size(ready.stored_bytes, hits.statistics, index, wanted.query)
+            found["statistics"] = await self.statistics(ready, wanted.query)
         return found
 
     async def statistics(self, ready: ReadyResult, query: int | None) -> dict[str, Any]:
