@@ -337,8 +337,7 @@ async def _engines(
 
         engines["kubernetes"] = await stack.enter_async_context(
             open_kubernetes(
-                settings.kubernetes,
-                settings.azure,
+                settings,
                 kubeconfig=kubeconfig(settings, os.environ),
                 jobs_folder=files.jobs,
                 clock=clock,

@@ -22,18 +22,19 @@ from blastd.config import Settings
 from blastd.core.intervals import Intervals
 from blastd.daemon import kubeconfig
 from blastd.engines.kubernetes import rights
-from blastd.engines.kubernetes.blob import BlobFailure, open_blobs
 from blastd.engines.kubernetes.client import ClusterAccess, open_client
 from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown
 from blastd.engines.kubernetes.push import push_database
 from blastd.errors import ConfigError, NotFound
+from blastd.storage.contract import StorageFailure
+from blastd.storage.opening import open_storage
 from blastd.store.files import Files
 
 
 def push(given: argparse.Namespace) -> int:
     """Upload a database of this machine to the storage account."""
     settings = settings_of(given)
-    if not settings.azure.connection_string:
+    if settings.kubernetes.storage == "blob" and not settings.azure.connection_string:
         raise ConfigError(
             "azure.connection_string_file: name the file that holds the storage account's connection string."
         )
@@ -63,15 +64,15 @@ async def _push_one(settings: Settings, database: blastdb.BlastDatabase, chance:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    async with open_blobs(settings.azure) as blobs:
-        await blobs.ensure_containers()
+    async with open_storage(settings, chance) as storage:
+        await storage.ensure()
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(database.name, total=made.size_bytes)
             await push_database(
-                blobs, located(database, made), lambda done, total: bar.update(task, completed=done, total=total)
+                storage, located(database, made), lambda done, total: bar.update(task, completed=done, total=total)
             )
     say(
-        f"Database {database.name} ({made.size_bytes:,} bytes) is in the storage account as {database.fingerprint[:12]}."
+        f"Database {database.name} ({made.size_bytes:,} bytes) is in the {storage.noun} as {database.fingerprint[:12]}."
     )
 
 
@@ -96,12 +97,15 @@ async def outside(settings: Settings) -> AsyncIterator[OutsideFinding]:
         yield finding
     async with AsyncExitStack() as stack:
         try:
-            blobs = await stack.enter_async_context(open_blobs(settings.azure))
-            await blobs.ensure_containers()
-            yield OutsideFinding("storage account", OK, "reachable, with its containers")
-        except (BlobFailure, ConfigError) as error:
-            mend = "Check the connection string, and that this machine reaches the account."
-            yield OutsideFinding("storage account", FAULT, str(error), mend)
+            storage = await stack.enter_async_context(open_storage(settings, SystemChance()))
+        except ConfigError as error:
+            yield OutsideFinding("storage", FAULT, str(error), "Correct the section of the storage, azure or volume.")
+            return
+        try:
+            await storage.ensure()
+            yield OutsideFinding(storage.noun, OK, "reachable, with its containers")
+        except StorageFailure as error:
+            yield OutsideFinding(storage.noun, FAULT, str(error), f"{storage.mend.capitalize()}.")
 
 
 async def _cluster(settings: Settings) -> AsyncIterator[OutsideFinding]:

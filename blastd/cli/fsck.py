@@ -27,7 +27,7 @@ def fsck(given: argparse.Namespace) -> int:
                 raise Conflict(f"{file.parent}: the service runs, so nothing is mended; stop it first.")
             report = check(file, now_seconds, running=not held, mend=given.mend)
             if settings.kubernetes.enabled and not given.no_blobs and _readable(report):
-                report = asyncio.run(add_blobs(report, file, settings.azure, mend=given.mend))
+                report = asyncio.run(add_blobs(report, file, settings, mend=given.mend))
     except PermissionError as error:
         raise StoreBroken(f"{file.parent} can't be read and held: {error}. Run this as the service's user.") from error
     _show(report, as_json=given.json)

@@ -6,7 +6,7 @@ What a setting does is left to the module that takes its section.
 
 from blastd.config.access import AccessSettings
 from blastd.config.base import Secret
-from blastd.config.cluster import AzureSettings, KubernetesSettings, Toleration
+from blastd.config.cluster import AzureSettings, KubernetesSettings, Toleration, VolumeSettings
 from blastd.config.load import DEFAULT_STATE, KEYS, SECTIONS, Loaded, gather, load, shown
 from blastd.config.sections import (
     BlastSettings,
@@ -44,6 +44,7 @@ __all__ = [
     "StoreSettings",
     "Toleration",
     "TrackingSettings",
+    "VolumeSettings",
     "WebhooksSettings",
     "gather",
     "load",

@@ -21,7 +21,9 @@ class Toleration(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 class KubernetesSettings(SettingsSection, frozen=True, kw_only=True):
     """The engine that searches on a Kubernetes cluster."""
 
-    enabled: Annotated[bool, about("Whether searches may run on the cluster. Needs a section [azure], too.")] = False
+    enabled: Annotated[
+        bool, about("Whether searches may run on the cluster. Needs a section [azure] or [volume], too.")
+    ] = False
     kubeconfig: Annotated[
         Path | None, about("Kubeconfig file. Empty: the in-cluster account, else $KUBECONFIG or ~/.kube/config.")
     ] = None
@@ -51,6 +53,13 @@ class KubernetesSettings(SettingsSection, frozen=True, kw_only=True):
     queue_name: Annotated[
         str, about("LocalQueue of Kueue that lets Jobs begin; they are made suspended. Empty: they begin at once.")
     ] = ""
+    storage: Annotated[
+        Literal["blob", "volume"],
+        about(
+            "Through what queries, databases and results travel: blob: Azure Blob Storage (section azure); volume: a folder "
+            "that this machine and the pods mount (section volume)."
+        ),
+    ] = "blob"
     cache: Annotated[
         Literal["hostPath", "pvc", "ephemeral", "none"],
         about(
@@ -88,6 +97,23 @@ class KubernetesSettings(SettingsSection, frozen=True, kw_only=True):
     ] = True
     request_seconds: Annotated[Seconds, about("Time limit of one call to the API server.", gt=0)] = 10.0
     adopt_external: Annotated[bool, about("Whether runs of others with our adoption labels are listed as jobs.")] = True
+
+
+class VolumeSettings(SettingsSection, frozen=True, kw_only=True):
+    """A folder that this machine and the pods share, through which cluster searches travel with kubernetes.storage = volume."""
+
+    folder: Annotated[Path | None, about("Where the volume is mounted on this machine.")] = None
+    source: Annotated[
+        dict[str, Any],
+        about("The same volume as pods mount it, as in a Pod's spec: persistentVolumeClaim, nfs, hostPath and so on."),
+    ] = {}
+    sub_path: Annotated[
+        str,
+        about(
+            "Folder within the volume, where 'folder' is not the volume's own top.",
+            pattern=r"^([\w.~-]+(/[\w.~-]+)*)?$",
+        ),
+    ] = ""
 
 
 class AzureSettings(SettingsSection, frozen=True, kw_only=True):

@@ -199,10 +199,14 @@ def _contradictions(settings: Settings) -> list[str]:
     faults = []
     if not settings.local.enabled and not settings.kubernetes.enabled:
         faults.append("local.enabled, kubernetes.enabled: at least one engine must be on")
-    if settings.kubernetes.enabled and not settings.azure.connection_string:
+    on_blobs = settings.kubernetes.enabled and settings.kubernetes.storage == "blob"
+    if on_blobs and not settings.azure.connection_string:
         faults.append(
-            "kubernetes.enabled: needs a storage account: set azure.connection_string_file or BLASTD_AZURE__CONNECTION_STRING"
+            "kubernetes.enabled: needs a storage account: set azure.connection_string_file or BLASTD_AZURE__CONNECTION_STRING; "
+            "or kubernetes.storage = 'volume'"
         )
+    if settings.kubernetes.enabled and settings.kubernetes.storage == "volume" and settings.volume.folder is None:
+        faults.append("volume.folder: name the folder of this machine that the pods mount, too")
     if settings.kubernetes.enabled and not settings.kubernetes.image:
         faults.append("kubernetes.image: name an image with python3 and BLAST+; the Dockerfile builds one")
     faults += _wrong_sources(settings)

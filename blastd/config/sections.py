@@ -8,7 +8,7 @@ import msgspec
 
 from blastd.config.access import AccessSettings
 from blastd.config.base import GIB, MIB, STORE_NAME, Seconds, Secret, SettingsSection, about
-from blastd.config.cluster import AzureSettings, KubernetesSettings
+from blastd.config.cluster import AzureSettings, KubernetesSettings, VolumeSettings
 from blastd.config.links import LinkSettings
 from blastd.config.watches import WatchesSettings
 from blastd.core.intervals import Intervals
@@ -400,6 +400,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracking: TrackingSettings = TrackingSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
     azure: AzureSettings = AzureSettings()
+    volume: VolumeSettings = VolumeSettings()
     access: AccessSettings = AccessSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     watches: WatchesSettings = WatchesSettings()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.parts import ACCOUNT, RECOVERIES, Cluster, Emulator, cluster_environ, levers, wanted
+from tests.cluster.parts import ACCOUNT, RECOVERIES, Cluster, Emulator, cluster_environ, levers, volume_environ, wanted
 from tests.cluster.proxy import Proxy
 from tests.daemon import Daemon
 from tests.databases import LAMBDA_QUERY, build_all
@@ -41,11 +41,25 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 Make = Callable[..., Daemon]
+BOTH = pytest.mark.parametrize("storage_kind", ["blob", "volume"], indirect=True, scope="session")
+"""Runs a test on a storage account and on a shared folder."""
 
 
 @pytest.fixture(scope="session")
-def environ(cluster: Cluster, account: Path, emulator: Emulator) -> dict[str, str]:
-    return cluster_environ(cluster, account, emulator)
+def storage_kind(request: pytest.FixtureRequest) -> str:
+    """Through what searches travel: blobs, unless a module asks for both kinds (`BOTH`)."""
+    return str(getattr(request, "param", "blob"))
+
+
+@pytest.fixture(scope="session")
+def environ(
+    cluster: Cluster, account: Path, emulator: Emulator, storage_kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    made = cluster_environ(cluster, account, emulator)
+    if storage_kind == "blob":
+        return made
+    folder = tmp_path_factory.mktemp("volume")
+    return made | volume_environ(folder, {"hostPath": {"path": str(folder)}})
 
 
 @pytest.fixture(scope="session")

@@ -252,6 +252,16 @@ def cluster_environ(cluster: Cluster, account: Path, emulator: Emulator) -> dict
     }
 
 
+def volume_environ(folder: Path, source: dict[str, Any]) -> dict[str, str]:
+    """Return the settings of a daemon that shares *folder* with its pods, which mount it as *source*."""
+    return {
+        "BLASTD_KUBERNETES__STORAGE": "volume",
+        "BLASTD_VOLUME__FOLDER": str(folder),
+        "BLASTD_VOLUME__SOURCE": json.dumps(source),
+        "BLASTD_AZURE__CONNECTION_STRING": "",
+    }
+
+
 def levers() -> Path | None:
     """Return the folder of programs that break the cluster, None if there is none."""
     folder = os.environ.get("BLASTD_TEST_LEVERS", "")

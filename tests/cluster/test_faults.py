@@ -20,8 +20,9 @@ from azure.storage.blob import BlobServiceClient
 
 from blastd.config import AzureSettings, Secret
 from blastd.core.engine import DatabaseAt
-from blastd.engines.kubernetes.blob import BLOCK, BlobAway, open_blobs
 from blastd.engines.kubernetes.push import find_manifest, push_database
+from blastd.storage.blob import BLOCK, BlobAway, open_blobs
+from blastd.storage.contract import Area
 from tests.cluster.parts import Cluster, Emulator, until
 from tests.cluster.proxy import Proxy
 from tests.cluster.rows import Recovery, done, quick, running, stale, waits
@@ -189,7 +190,7 @@ async def test_a_push_that_broke_off_names_the_cause_and_goes_on_where_it_was(
     name = f"{large.fingerprint}/large.nsq"
     third = quote(b64encode(b64encode(b"00000002")).decode())
     async with open_blobs(azure) as account:
-        await account.ensure_containers()
+        await account.ensure()
         with (
             blobs.fault(rf"^PUT .*{name}.*blockid={third}", cut=True, after=1 << 20),
             pytest.raises(BlobAway, match=f"The storage account can't be reached .upload of {name}.: .*reset"),
@@ -212,10 +213,10 @@ async def test_a_slow_line_takes_longer_and_does_not_fail(
 ) -> None:
     azure = AzureSettings(connection_string=Secret(emulator.through(blobs.port)), request_seconds=1.0)
     async with open_blobs(azure) as account:
-        await account.ensure_containers()
+        await account.ensure()
         with blobs.fault(large.fingerprint, rate=3 << 20):
             await push_database(account, large)
-            await account.download("blast-db", f"{large.fingerprint}/large.nsq", tmp_path / "back")
+            await account.download(Area.DATABASES, f"{large.fingerprint}/large.nsq", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == (tmp_path / "large.nsq").read_bytes()
 
 

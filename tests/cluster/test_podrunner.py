@@ -1,4 +1,4 @@
-"""The pod's program as a plain process, against a real blob emulator: staging, publishing once, ends."""
+"""The pod's program as a plain process, against a real blob emulator and a shared folder: staging, publishing once, ends."""
 
 import fcntl
 import json
@@ -11,19 +11,22 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from blastd.config import AzureSettings, Secret
+from blastd.chance import SystemChance
+from blastd.config import AzureSettings, KubernetesSettings, Secret, Settings, VolumeSettings
 from blastd.core.engine import DatabaseAt
 from blastd.core.tabular import rich_spec
 from blastd.engines.kubernetes import podrunner
-from blastd.engines.kubernetes.blob import Blobs, open_blobs
 from blastd.engines.kubernetes.harvest import decoded
 from blastd.engines.kubernetes.push import push_database
+from blastd.storage.contract import Area, PodNeeds, Storage
+from blastd.storage.opening import open_storage
 from tests.cluster.parts import Emulator, until
 from tests.databases import LAMBDA_QUERY, SLOW_QUERY, make
 from tests.patience import PATIENCE_SECONDS
@@ -77,10 +80,10 @@ class Pod:
 
 
 class Bench:
-    """A job's blobs and pods."""
+    """A job's objects in a storage, and its pods."""
 
-    def __init__(self, blobs: Blobs, folder: Path, database: DatabaseAt) -> None:
-        self.blobs, self.folder, self.database = blobs, folder, database
+    def __init__(self, storage: Storage, folder: Path, database: DatabaseAt) -> None:
+        self.storage, self.folder, self.database = storage, folder, database
         self.job = folder.name
         self.pods = 0
 
@@ -88,31 +91,24 @@ class Bench:
         self, query: str = LAMBDA_QUERY, program: str = "blastn", words: tuple[str, ...] = (), cache: str = "cache"
     ) -> Pod:
         """Make a pod whose one unit searches the database."""
-        settings = self.blobs.settings
-        manifest = await push_database(self.blobs, self.database)
+        manifest = await push_database(self.storage, self.database)
         path = self.folder / "query.fa"
         path.write_text(query)
-        await self.blobs.upload(settings.queries_container, f"{self.job}/query.fa", path)
-        until = self.blobs.until(datetime.now(UTC))
-        files = [{"name": one.name, "size": one.size, "sha256": one.sha256} for one in manifest.files]
-        access = {
-            "query": self.blobs.address(settings.queries_container, f"{self.job}/query.fa", until),
-            "units": {"0": self.blobs.address(settings.results_container, f"{self.job}/1/0.out", until, write=True)},
-            "databases": [
-                {
-                    one["name"]: self.blobs.address(
-                        settings.databases_container, f"{manifest.fingerprint}/{one['name']}", until
-                    )
-                    for one in files
-                }
-            ],
-        }
+        await self.storage.upload(Area.QUERIES, f"{self.job}/query.fa", path)
+        needs = PodNeeds(
+            tables=f"{self.job}/tables.json",
+            query=f"{self.job}/query.fa",
+            plan=f"{self.job}/1.plan.json",
+            units={0: f"{self.job}/1/0.out"},
+            databases={manifest.fingerprint: [one.name for one in manifest.files]},
+        )
+        access = await self.storage.pod_access(needs, datetime.now(UTC))
         unit = {"kind": "search", "batch": 0, "offset": 0, "size": len(query), "threads": 1}
         plan = {
             "program": program,
             "molecule": "nucl",
             "argument": self.database.name,
-            "databases": [{"fingerprint": manifest.fingerprint, "files": files}],
+            "databases": [manifest.told],
             "words": list(words),
             "lists": {},
             "rich": rich_spec("blastn", {}),
@@ -120,35 +116,65 @@ class Bench:
             "completions": [[0]],
         }
         self.pods += 1
-        return Pod(self.folder / f"pod{self.pods}", self.folder / cache, plan, access)
+        return Pod(self.folder / f"pod{self.pods}", self.folder / cache, plan, self.mounted(access))
+
+    def mounted(self, access: dict[str, Any]) -> dict[str, Any]:
+        """Return the access with the folder where this machine has what a pod would mount."""
+        if access["kind"] == "volume":
+            folder, shared = self.folder / "mounted", self.folder.parent / "shared"
+            if not folder.exists():
+                folder.mkdir()
+                (folder / "query").symlink_to(shared / Area.QUERIES / self.job)
+                (folder / "results").symlink_to(shared / Area.RESULTS / self.job / "1")
+                (folder / "databases").symlink_to(shared / Area.DATABASES)
+            return access | {"folder": str(folder)}
+        return access
 
     async def result(self) -> tuple[bytes, dict[str, Any]]:
         target = self.folder / "result"
-        metadata = await self.blobs.download(self.blobs.settings.results_container, f"{self.job}/1/0.out", target)
+        metadata = await self.storage.download(Area.RESULTS, f"{self.job}/1/0.out", target)
         told = decoded(metadata)
         return target.read_bytes(), {"size": told.size, "sha256": told.sha256, "pod": told.pod, "seconds": told.seconds}
 
     async def size(self) -> int | None:
-        return await self.blobs.size_of(self.blobs.settings.results_container, f"{self.job}/1/0.out")
+        return await self.storage.size_of(Area.RESULTS, f"{self.job}/1/0.out")
 
 
-@pytest.fixture
-async def bench(emulator: Emulator, databases: Path, tmp_path: Path) -> AsyncIterator[Bench]:
-    settings = AzureSettings(connection_string=Secret(emulator.connection))
-    async with open_blobs(settings) as blobs:
-        await blobs.ensure_containers()
+@asynccontextmanager
+async def bench_on(kind: str, emulator: Emulator, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Give a bench on a storage of a kind."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    settings = Settings(
+        kubernetes=KubernetesSettings(storage="volume" if kind == "volume" else "blob"),
+        azure=AzureSettings(connection_string=Secret(emulator.connection)),
+        volume=VolumeSettings(folder=shared, source={"hostPath": {"path": str(shared)}}),
+    )
+    async with open_storage(settings, SystemChance()) as storage:
+        await storage.ensure()
         folder = tmp_path / f"job-{os.getpid()}-{time.monotonic_ns()}"
         (folder / "db").mkdir(parents=True)
         fasta = folder / "x.fa"
         fasta.write_text(LAMBDA_QUERY)
         make(folder / "db", fasta, "one", "nucl", "-parse_seqids")
-        del databases
         size = sum(path.stat().st_size for path in (folder / "db").iterdir())
         database = DatabaseAt(
             name="one", fingerprint=folder.name.replace("-", ""), folder=str(folder / "db"), molecule="nucl",
             sequences=1, letters=1, size_bytes=size,
         )  # fmt: skip
-        yield Bench(blobs, folder, database)
+        yield Bench(storage, folder, database)
+
+
+@pytest.fixture(params=["blob", "volume"])
+async def bench(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with bench_on(request.param, emulator, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def on_blobs(emulator: Emulator, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with bench_on("blob", emulator, tmp_path) as made:
+        yield made
 
 
 def bare(folder: str) -> bytes:
@@ -188,18 +214,18 @@ async def test_C10_a_killed_one_publishes_nothing_and_the_next_does(bench: Bench
     assert await bench.size() is not None
 
 
-async def test_S05_ten_at_once_on_a_cold_node_download_once(bench: Bench, emulator: Emulator) -> None:
-    pods = [(await bench.pod()).start("stage") for _ in range(10)]
+async def test_S05_ten_at_once_on_a_cold_node_download_once(on_blobs: Bench, emulator: Emulator) -> None:
+    pods = [(await on_blobs.pod()).start("stage") for _ in range(10)]
     assert [pod.end() for pod in pods] == [0] * 10
-    fetched = emulator.requests(rf'"GET /\w+/blast-db/{bench.database.fingerprint}/one\.nsq\?.*sig=')
+    fetched = emulator.requests(rf'"GET /\w+/blast-db/{on_blobs.database.fingerprint}/one\.nsq\?.*sig=')
     assert len(fetched) == 1
     assert sum("staging" in pod.log for pod in pods) == 1
 
 
 async def test_a_damaged_database_is_refused_and_leaves_nothing_that_counts(bench: Bench) -> None:
     pod = await bench.pod()
-    container, name = bench.blobs.settings.databases_container, f"{bench.database.fingerprint}/one.nsq"
-    await bench.blobs.put(container, name, b"x" * (await bench.blobs.size_of(container, name) or 0))
+    name = f"{bench.database.fingerprint}/one.nsq"
+    await bench.storage.put(Area.DATABASES, name, b"x" * (await bench.storage.size_of(Area.DATABASES, name) or 0))
     assert pod.start().end() == 75
     assert pod.word["cause"] == "staging_failed"
     assert "checksum" in pod.word["stderr"]
@@ -253,14 +279,14 @@ async def test_K07_a_cache_that_was_emptied_under_a_warmer_is_filled_again_and_n
         warmer.kill()
 
 
-async def test_K07_a_warmer_whose_database_is_gone_is_not_ready(bench: Bench) -> None:
-    warmer = (await bench.pod()).start("warm", BLASTD_PATIENCE="600")
+async def test_K07_a_warmer_whose_database_is_gone_is_not_ready(on_blobs: Bench) -> None:
+    warmer = (await on_blobs.pod()).start("warm", BLASTD_PATIENCE="600")
     ready = warmer.folder / "work" / "warm"
     try:
         until("the node is warm", ready.exists, 60)
         path = warmer.access / "access.json"
         path.write_text(path.read_text().replace("sig=", "sig=x"))  # it can't be brought again
-        empty(cached(bench), "folder")
+        empty(cached(on_blobs), "folder")
         until("it says so", lambda: not ready.exists(), 60)
     finally:
         warmer.kill()
@@ -281,25 +307,26 @@ async def test_K07_who_searches_in_a_cache_that_is_emptied_keeps_nobody_waiting(
         searching.kill()
 
 
-async def test_K07_a_stager_that_is_frozen_loses_its_turn(bench: Bench) -> None:
-    frozen = await bench.pod()
+async def test_K07_a_stager_that_is_frozen_loses_its_turn(on_blobs: Bench) -> None:
+    frozen = await on_blobs.pod()
     path = frozen.access / "access.json"
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, answers nothing
         access = json.loads(path.read_text())
-        for name, address in access["databases"][0].items():
-            access["databases"][0][name] = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{silent.getsockname()[1]}", address)
+        addresses = access["tables"]["databases"][on_blobs.database.fingerprint]
+        for name, address in addresses.items():
+            addresses[name] = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{silent.getsockname()[1]}", address)
         path.write_text(json.dumps(access))
         frozen.start("stage")
         try:
             until("it has the lock", lambda: "staging" in frozen.log, 60)
             assert frozen.process is not None
             frozen.process.send_signal(signal.SIGSTOP)
-            pod = (await bench.pod()).start("stage", BLASTD_LEASE="1")
+            pod = (await on_blobs.pod()).start("stage", BLASTD_LEASE="1")
             assert pod.end() == 0, pod.log
             assert "not waiting for" in pod.log
         finally:
             frozen.kill()
-    assert (cached(bench) / ".complete").exists()
+    assert (cached(on_blobs) / ".complete").exists()
 
 
 async def test_U11_V11_another_version_of_blast_in_the_image_is_refused_and_both_are_named(bench: Bench) -> None:
@@ -342,15 +369,16 @@ async def test_T17_an_error_of_blast_ends_the_pod_with_its_code_and_words(
     assert await bench.size() is None
 
 
-async def test_no_access_and_no_account_are_told_apart(bench: Bench) -> None:
-    pod = await bench.pod()
+async def test_no_access_and_no_account_are_told_apart(on_blobs: Bench) -> None:
+    pod = await on_blobs.pod()
     path = pod.access / "access.json"
     access = json.loads(path.read_text())
-    path.write_text(json.dumps(access | {"units": {"0": access["units"]["0"].replace("sig=", "sig=x")}}))
+    access["tables"]["units"]["0"] = access["tables"]["units"]["0"].replace("sig=", "sig=x")
+    path.write_text(json.dumps(access))
     assert pod.start().end() == 75
     assert pod.word["cause"] == "blob_denied"
     assert "sig=" not in pod.log
-    pod = await bench.pod()
+    pod = await on_blobs.pod()
     path = pod.access / "access.json"
     path.write_text(
         path.read_text().replace("http://127.0.0.1", "http://127.0.0.2").replace("/devstore", ":1/devstore")
@@ -363,3 +391,37 @@ async def test_an_image_without_blast_is_named(bench: Bench) -> None:
     pod = (await bench.pod(program="blastq")).start()
     assert pod.end() == 43
     assert pod.word["cause"] == "no_blast"
+
+
+async def test_K05_a_database_is_searched_where_the_volume_has_it(emulator: Emulator, tmp_path: Path) -> None:
+    async with bench_on("volume", emulator, tmp_path) as bench:
+        pod = (await bench.pod()).start(BLASTD_CACHE="")
+        assert pod.end() == 0, pod.log
+        data, report = await bench.result()
+        assert data == bare(bench.database.folder)
+        assert "download" not in report["seconds"]
+
+
+async def test_K03_what_is_too_long_for_a_secret_is_read_from_the_storage(bench: Bench) -> None:
+    pod = await bench.pod()
+    plan, access = pod.access / "plan.json", pod.access / "access.json"
+    await bench.storage.put(Area.QUERIES, f"{bench.job}/1.plan.json", plan.read_bytes())
+    plan.unlink()
+    files = [
+        one["name"]
+        for one in json.loads(await bench.storage.get(Area.QUERIES, f"{bench.job}/1.plan.json"))["databases"][0][
+            "files"
+        ]
+    ]
+    needs = PodNeeds(
+        tables=f"{bench.job}/tables.json",
+        query=f"{bench.job}/query.fa",
+        plan=f"{bench.job}/1.plan.json",
+        units={unit: f"{bench.job}/1/{unit}.out" for unit in range(10_000)},
+        databases={bench.database.fingerprint: files},
+    )
+    told = json.dumps(bench.mounted(await bench.storage.pod_access(needs, datetime.now(UTC))))
+    assert len(told) < 2000
+    access.write_text(told)
+    assert pod.start().end() == 0, pod.log
+    assert (await bench.result())[0] == bare(bench.database.folder)

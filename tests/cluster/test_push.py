@@ -11,8 +11,8 @@ from azure.storage.blob import BlobServiceClient
 
 from blastd.config import AzureSettings, Secret
 from blastd.core.engine import DatabaseAt
-from blastd.engines.kubernetes.blob import BLOCK, open_blobs
 from blastd.engines.kubernetes.push import find_manifest, push_database
+from blastd.storage.blob import BLOCK, open_blobs
 from tests.cluster.parts import Emulator
 from tests.patience import PATIENCE_SECONDS
 
@@ -34,7 +34,7 @@ def database(tmp_path: Path) -> DatabaseAt:
 async def test_an_upload_that_broke_off_goes_on_where_it_was(emulator: Emulator, database: DatabaseAt) -> None:
     settings = AzureSettings(connection_string=Secret(emulator.connection))
     async with open_blobs(settings) as blobs:
-        await blobs.ensure_containers()
+        await blobs.ensure()
         begun = asyncio.Event()
 
         def progress(done: int, total: int) -> None:

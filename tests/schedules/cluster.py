@@ -1,6 +1,6 @@
 """An API server with its controllers, and a storage account, in memory: slow, forgetful, cut off now and then.
 
-They outlive the daemon: what was due goes on on the loop of its next life. Below `client.Client` and `blob.Blobs` all is
+They outlive the daemon: what was due goes on on the loop of its next life. Below `client.Client` and `storage.blob.Blobs` all is
 real: requests arrive as method and path, answers are JSON, watches are lines that end with a bookmark.
 """
 
@@ -22,17 +22,17 @@ from blastd.clock import Clock
 from blastd.config import AzureSettings
 from blastd.core.ids import JobId
 from blastd.engines.kubernetes import manifests
-from blastd.engines.kubernetes.blob import BlobAway, BlobFound, BlobMissing, Blobs
 from blastd.engines.kubernetes.client import ClusterAccess, ClusterClient
 from blastd.engines.kubernetes.failures import CoolDown
 from blastd.engines.kubernetes.objects import INDEX, JOB_NAME, JobObject
 from blastd.engines.kubernetes.podplan import unit_blob
 from blastd.engines.kubernetes.status import units_of
+from blastd.storage.blob import BlobAway, BlobMissing, Blobs
+from blastd.storage.contract import Area, StoredObject
 from tests.schedules.loop import SimLoop
 from tests.schedules.outside import SimClock, table
 
 Thing = dict[str, Any]
-RESULTS = AzureSettings().results_container
 PIECE = 40
 """Bytes of a download that arrive at once."""
 
@@ -72,7 +72,7 @@ class Cluster:
         self.random, self.say = random, say
         self.things: dict[str, dict[str, Thing]] = {}
         self.history: list[Change] = []
-        self.blobs: dict[tuple[str, str], tuple[bytes, dict[str, str]]] = {}
+        self.blobs: dict[tuple[Area, str], tuple[bytes, dict[str, str]]] = {}
         self.trouble = random.choice((0.0, 0.0, 0.05, 0.15))
         self.away_until = -1.0
         self.news = asyncio.Event()
@@ -233,7 +233,7 @@ class Cluster:
             "started_at": at - 0.1, "ended_at": at,
         }  # fmt: skip
         text = base64.b64encode(json.dumps(report).encode()).decode()
-        self.blobs.setdefault((RESULTS, unit_blob(cast("JobId", job_id), attempt, unit)), (data, {"report": text}))
+        self.blobs.setdefault((Area.RESULTS, unit_blob(cast("JobId", job_id), attempt, unit)), (data, {"report": text}))
 
     def _drop_pod(self, name: str) -> None:
         if name in self.of("pods"):
@@ -373,23 +373,20 @@ class SimBlobs(Blobs):
         super().__init__(cast("Any", None), settings)
         self._cluster, self._loop = cluster, loop
 
-    def _key(self, container: str, name: str) -> tuple[str, str]:
-        return container, name
-
     async def _turn(self) -> None:
         await asyncio.sleep(self._loop.draw("api"))
         if self._loop.now < self._cluster.away_until or self._cluster.random.random() < self._cluster.trouble / 4:
             raise BlobAway("The storage account is away (simulated).")
 
-    async def ensure_containers(self) -> None:
+    async def ensure(self) -> None:
         await self._turn()
 
-    def address(self, container: str, name: str, until: datetime, *, write: bool = False) -> str:
-        return f"https://account/{container}/{name}?{until}{write}"
+    def address(self, area: Area, name: str, until: datetime, *, write: bool = False) -> str:
+        return f"https://account/{area}/{name}?{until}{write}"
 
     async def upload(
         self,
-        container: str,
+        area: Area,
         name: str,
         path: Path,
         progress: Callable[[int], None] | None = None,
@@ -398,30 +395,30 @@ class SimBlobs(Blobs):
     ) -> None:
         del progress, resume
         await self._turn()
-        self._cluster.blobs[self._key(container, name)] = (path.read_bytes(), {})
+        self._cluster.blobs[area, name] = (path.read_bytes(), {})
 
-    async def put(self, container: str, name: str, data: bytes) -> None:
+    async def put(self, area: Area, name: str, data: bytes) -> None:
         await self._turn()
-        self._cluster.blobs[self._key(container, name)] = (data, {})
+        self._cluster.blobs[area, name] = (data, {})
 
-    async def get(self, container: str, name: str) -> bytes:
+    async def get(self, area: Area, name: str) -> bytes:
         await self._turn()
-        return self._found(container, name)[0]
+        return self._found(area, name)[0]
 
-    def _found(self, container: str, name: str) -> tuple[bytes, dict[str, str]]:
+    def _found(self, area: Area, name: str) -> tuple[bytes, dict[str, str]]:
         try:
-            return self._cluster.blobs[self._key(container, name)]
+            return self._cluster.blobs[area, name]
         except KeyError:
             raise BlobMissing(f"There is no {name}.") from None
 
-    async def size_of(self, container: str, name: str) -> int | None:
+    async def size_of(self, area: Area, name: str) -> int | None:
         await self._turn()
-        found = self._cluster.blobs.get(self._key(container, name))
+        found = self._cluster.blobs.get((area, name))
         return None if found is None else len(found[0])
 
-    async def download(self, container: str, name: str, target: Path) -> Mapping[str, str]:
+    async def download(self, area: Area, name: str, target: Path) -> Mapping[str, str]:
         await self._turn()
-        data, metadata = self._found(container, name)
+        data, metadata = self._found(area, name)
         with target.open("wb") as file:
             for at in range(0, len(data), PIECE):
                 file.write(data[at : at + PIECE])
@@ -430,19 +427,17 @@ class SimBlobs(Blobs):
         await self._turn()
         return metadata
 
-    async def listed(self, container: str, prefix: str) -> list[BlobFound]:
+    async def listed(self, area: Area, prefix: str) -> list[StoredObject]:
         await self._turn()
-        kind = self._key(container, "")[0]
         return [
-            BlobFound(name=name, size=len(data))
-            for (its_kind, name), (data, _) in sorted(self._cluster.blobs.items())
-            if its_kind == kind and name.startswith(prefix)
+            StoredObject(name=name, size=len(data))
+            for (its_area, name), (data, _) in sorted(self._cluster.blobs.items())
+            if its_area is area and name.startswith(prefix)
         ]
 
-    async def remove(self, container: str, prefix: str) -> int:
+    async def remove(self, area: Area, prefix: str) -> int:
         await self._turn()
-        kind = self._key(container, "")[0]
-        gone = [key for key in self._cluster.blobs if key[0] == kind and key[1].startswith(prefix)]
+        gone = [key for key in self._cluster.blobs if key[0] is area and key[1].startswith(prefix)]
         for key in gone:
             del self._cluster.blobs[key]
         return len(gone)

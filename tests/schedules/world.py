@@ -20,6 +20,7 @@ from blastd.daemon import Outside, Parts
 from blastd.engines.kubernetes.engine import KubernetesEngine
 from blastd.engines.kubernetes.failures import CoolDown
 from blastd.engines.local.units import Running
+from blastd.storage.contract import Area
 from tests.schedules import kit as kits
 from tests.schedules.checker import ENDS, Checker
 from tests.schedules.cluster import Cluster, SimBlobs, SimClient
@@ -66,7 +67,7 @@ class World:
         self.cluster = Cluster(self.random, self.say, self._pod_started, self._names) if self._in_cluster else None
         if self.cluster is not None:
             for name, data in kit.manifests.items():
-                self.cluster.blobs[self.settings.azure.databases_container, name] = (data, {})
+                self.cluster.blobs[Area.DATABASES, name] = (data, {})
         self.loop: SimLoop
         self.parts: Parts
         self.processes: SimProcesses

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from blastd.config import AzureSettings
 from blastd.core.ids import JobId
-from blastd.engines.kubernetes.blob import BlobFailure
 from blastd.engines.kubernetes.harvest import harvest
+from blastd.storage.contract import Area, StorageFailure
 from tests.patience import PATIENCE_SECONDS
 
 DATA = b"".join(b"# line %06d of the output\n" % number for number in range(4000))
@@ -23,16 +22,14 @@ TOLD = {"unit": 0, "size": len(DATA), "sha256": hashlib.sha256(DATA).hexdigest()
 class Account:
     """A storage account that gives each fetch its bytes in two halves; the second when it is let go on."""
 
-    settings = AzureSettings()
-
     def __init__(self, data: bytes = DATA) -> None:
         self.data = data
         self.half = [asyncio.Event() for _ in range(3)]
         self.go_on = [asyncio.Event() for _ in range(3)]
         self.targets: list[Path] = []
 
-    async def download(self, container: str, name: str, target: Path) -> Mapping[str, str]:
-        del container, name
+    async def download(self, area: Area, name: str, target: Path) -> Mapping[str, str]:
+        del area, name
         number = len(self.targets)
         self.targets.append(target)
         with target.open("wb") as file:
@@ -65,7 +62,7 @@ async def test_U18_fetches_of_one_unit_at_once_never_name_half_an_output(
 async def test_U18_a_fetch_that_is_cut_or_cancelled_names_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     short = Account(DATA[:-1])
     short.go_on[0].set()
-    with pytest.raises(BlobFailure, match="arrived damaged"):
+    with pytest.raises(StorageFailure, match="arrived damaged"):
         await harvest(short, tmp_path, JOB, 1, 0)  # type: ignore[arg-type]  # as above
     account = Account()
     fetch = asyncio.create_task(harvest(account, tmp_path, JOB, 1, 0))  # type: ignore[arg-type]  # as above

@@ -1,1 +1,1 @@
-"""The engine on Kubernetes and Azure Blob Storage; `opening.open_kubernetes` gives it."""
+"""The engine on Kubernetes; `opening.open_kubernetes` gives it."""

@@ -4,6 +4,7 @@ Names are deterministic, so everything here may be repeated after a crash or a t
 already is compared and taken over.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,29 +19,30 @@ from blastd.core.engine import Work
 from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.engines.kubernetes import manifests
-from blastd.engines.kubernetes.blob import Blobs
 from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.failures import ObjectExists, ObjectMissing, ObjectRefused
 from blastd.engines.kubernetes.objects import JobObject
 from blastd.engines.kubernetes.podplan import (
-    SECRET_BYTES,
     Manifest,
-    database_access,
-    database_blob,
     job_plan,
+    plan_blob,
     pod_plan,
     query_blob,
+    tables_blob,
     unit_blob,
+    warm_folder,
+    warm_plan,
 )
+from blastd.storage.contract import INLINE_BYTES, Area, PodMounts, PodNeeds, Storage
 
 
 class Bootstrap:
-    """Makes a job's objects in cluster and storage account."""
+    """Makes a job's objects in cluster and storage."""
 
     def __init__(
         self,
         client: ClusterClient,
-        blobs: Blobs,
+        storage: Storage,
         settings: KubernetesSettings,
         script: str,
         clock: Clock,
@@ -52,7 +54,7 @@ class Bootstrap:
         *instance* names the store whose jobs these are.
         """
         self._blast_version, self.instance = blast_version, instance
-        self._client, self._blobs, self._settings, self._clock = client, blobs, settings, clock
+        self._client, self._storage, self._settings, self._clock = client, storage, settings, clock
         self._script = script
 
     async def run(
@@ -80,11 +82,13 @@ class Bootstrap:
             for name, operation in operations.items():
                 await together({name: operation}, self._clock, seconds)
         begin = self._clock.monotonic()
-        plan = job_plan(work, self._settings, staging=staging, instance=self.instance)
+        mounts = self._storage.pod_mounts(str(job.job_id), f"{job.job_id}/{job.attempt}")
+        plan = job_plan(work, self._settings, staging=staging, instance=self.instance, mounts=mounts)
         name = manifests.job_name(job.job_id, job.attempt)
-        access = self.access(job.job_id, job.attempt, units_in(plan), databases, self._clock.now())
+        access = await self.access(job.job_id, job.attempt, units_in(plan), databases)
         its_labels = manifests.labels(job.job_id, job.attempt, self.instance)
-        await self.put_secret(name, its_labels, access, pod_plan(work, plan, databases, self._blast_version))
+        told = pod_plan(work, plan, databases, self._blast_version)
+        await self.put_secret(name, its_labels, access, await self.spilled(told, plan_blob(job.job_id, job.attempt)))
         try:
             made = await self._create(manifests.job(plan, self._settings, self._script), again=again)
             await self._client.patch_secret(name, manifests.owned_by(name, made.metadata.uid))
@@ -95,7 +99,7 @@ class Bootstrap:
     @property
     def access_seconds(self) -> float:
         """Return how long addresses serve."""
-        return self._blobs.settings.sas_hours * 3600.0
+        return self._storage.grant_seconds
 
     def now(self) -> datetime:
         """Return the time from which addresses count."""
@@ -112,41 +116,49 @@ class Bootstrap:
                 return
 
     async def put_secret(
-        self, name: str, its_labels: Mapping[str, str], access: Mapping[str, Any], plan: Mapping[str, Any]
+        self, name: str, its_labels: Mapping[str, str], access: Mapping[str, Any], plan: Mapping[str, Any] | None
     ) -> None:
-        """Make a Secret, or renew what is there. Raises ObjectRefused when it would be too large."""
+        """Make the Secret of what pods reach and do, or bring one that is there up to date."""
         body = manifests.secret(name, its_labels, access, plan)
-        if sum(map(len, body["data"].values())) > SECRET_BYTES:
-            raise ObjectRefused(
-                "The plan of this search is too large for a Secret: it has too many parts. Use fewer shards, or submit "
-                "the queries in several searches."
-            )
         try:
             await self._client.create_secret(body)
         except ObjectExists:
             await self._client.patch_secret(name, {"data": body["data"]})
 
+    async def spilled(self, plan: dict[str, Any], name: str) -> dict[str, Any] | None:
+        """Return a plan that a Secret holds; a longer one is put into the storage as *name*. Raises StorageFailure."""
+        text = json.dumps(plan, separators=(",", ":")).encode()
+        if len(text) <= INLINE_BYTES:
+            return plan
+        await self._storage.put(Area.QUERIES, name, text)
+        return None
+
     async def renew(self, name: str, access: Mapping[str, Any]) -> None:
         """Put fresh addresses into a Secret; a mounted one follows within a minute or so."""
         await self._client.patch_secret(name, {"data": manifests.access_data(access)})
 
-    def access(
-        self, job_id: JobId, attempt: int, units: Sequence[int], databases: Sequence[Manifest], now: datetime
+    async def access(
+        self, job_id: JobId, attempt: int, units: Sequence[int], databases: Sequence[Manifest]
     ) -> dict[str, Any]:
-        """Return access.json: addresses of this job's query, its units' results and its databases, and of nothing else."""
-        settings, until = self._blobs.settings, self._blobs.until(now)
-        address = self._blobs.address
-        names = [database_blob(each.fingerprint, one.name) for each in databases for one in each.files]
-        return {
-            "query": address(settings.queries_container, query_blob(job_id), until),
-            "units": {
-                str(unit): address(settings.results_container, unit_blob(job_id, attempt, unit), until, write=True)
-                for unit in units
-            },
-            "databases": database_access(
-                databases, {name: address(settings.databases_container, name, until) for name in names}
-            ),
-        }
+        """Return access.json: how this job's query, its units' results and its databases are reached, and nothing else."""
+        needs = PodNeeds(
+            tables=tables_blob(job_id),
+            query=query_blob(job_id),
+            plan=plan_blob(job_id, attempt),
+            units={unit: unit_blob(job_id, attempt, unit) for unit in units},
+            databases={each.fingerprint: [one.name for one in each.files] for each in databases},
+        )
+        return await self._storage.pod_access(needs, self._clock.now())
+
+    async def warm_access(self, name: str, database: Manifest) -> dict[str, Any]:
+        """Return access.json of the pods that keep a generation warm; *name* is that of their DaemonSet."""
+        files = {database.fingerprint: [one.name for one in database.files]}
+        needs = PodNeeds(tables=f"{warm_folder(name)}/tables.json", plan=warm_plan(name), databases=files)
+        return await self._storage.pod_access(needs, self._clock.now())
+
+    def warm_mounts(self, name: str) -> PodMounts:
+        """Return what the pods mount that keep a generation warm."""
+        return self._storage.pod_mounts(warm_folder(name), "")
 
     # ------------------------------------------------------------------ operations
     async def _remove_stale(self, job: Job) -> None:
@@ -165,8 +177,7 @@ class Bootstrap:
             return
 
     async def _upload_query(self, job_id: JobId, path: Path) -> None:
-        container, name = self._blobs.settings.queries_container, query_blob(job_id)
-        await self._blobs.upload(container, name, path)
+        await self._storage.upload(Area.QUERIES, query_blob(job_id), path)
 
     async def _create(self, wanted: dict[str, Any], *, again: bool) -> JobObject:
         """Create the Job; one of that name is taken over if it is the same, and refused if it is not."""

@@ -1,34 +1,31 @@
-"""Databases of the cluster: complete in the storage account, and held ready by nodes.
+"""Databases of the cluster: complete in the storage, and held ready by nodes.
 
-A database that a search needs and that is not in the account is uploaded first, by a task of its own: the search waits
+A database that a search needs and that is not in the storage is uploaded first, by a task of its own: the search waits
 in the queue and says how far it is.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 from blastd.aio import Tasks, duty
 from blastd.config import KubernetesSettings
 from blastd.core.engine import DatabaseAt, Trouble
-from blastd.core.ids import JobId
 from blastd.core.model import StepName
 from blastd.engines.kubernetes import manifests
-from blastd.engines.kubernetes.blob import BlobFailure, Blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap
 from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.failures import ObjectExists
 from blastd.engines.kubernetes.nodes import Nodes
 from blastd.engines.kubernetes.objects import JobObject, PodObject, find
-from blastd.engines.kubernetes.podplan import Manifest
+from blastd.engines.kubernetes.podplan import Manifest, warm_plan
 from blastd.engines.kubernetes.push import find_manifest, push_database
+from blastd.storage.contract import Storage, StorageFailure
 
 log = structlog.get_logger()
 
-NOBODY = JobId("warm")
 SAVE = "save nodes"
 
 
@@ -47,7 +44,7 @@ class ClusterDatabases:
     def __init__(
         self,
         client: ClusterClient,
-        blobs: Blobs,
+        storage: Storage,
         bootstrap: Bootstrap,
         settings: KubernetesSettings,
         script: str,
@@ -55,7 +52,7 @@ class ClusterDatabases:
     ) -> None:
         """Take the parts."""
         self.nodes = nodes
-        self._client, self._blobs, self._bootstrap, self._settings = client, blobs, bootstrap, settings
+        self._client, self._storage, self._bootstrap, self._settings = client, storage, bootstrap, settings
         self._script = script
         self._known: dict[str, Manifest] = {}
         self._pushes: dict[str, Push] = {}
@@ -68,10 +65,10 @@ class ClusterDatabases:
         self._tasks, self._tell = tasks, tell
 
     async def find(self, databases: Sequence[DatabaseAt]) -> tuple[list[Manifest], Trouble | None]:
-        """Return the manifests of *databases*, or what to wait for while one is uploaded. Raises BlobFailure, OSError."""
+        """Return the manifests of *databases*, or what to wait for while one is uploaded. Raises StorageFailure, OSError."""
         found = []
         for database in databases:
-            known = self._known.get(database.fingerprint) or await find_manifest(self._blobs, database.fingerprint)
+            known = self._known.get(database.fingerprint) or await find_manifest(self._storage, database.fingerprint)
             if known is None:
                 return [], self._push(database)
             self._known[database.fingerprint] = known
@@ -79,11 +76,11 @@ class ClusterDatabases:
         return found, None
 
     async def of_job(self, job: JobObject) -> list[Manifest]:
-        """Return the manifests of the databases of a Job of ours. Raises BlobFailure."""
+        """Return the manifests of the databases of a Job of ours. Raises StorageFailure."""
         names = job.metadata.annotations.get(manifests.GENERATION, "")
         found = []
         for fingerprint in filter(None, names.split(",")):
-            known = self._known.get(fingerprint) or await find_manifest(self._blobs, fingerprint)
+            known = self._known.get(fingerprint) or await find_manifest(self._storage, fingerprint)
             if known is not None:
                 self._known[fingerprint] = known
                 found.append(known)
@@ -107,7 +104,7 @@ class ClusterDatabases:
         share = f"{push.done / push.total:.0%}" if push is not None and push.total else "0%"
         return Trouble(
             code="database_upload",
-            sentence=f"Database {database.name} is being uploaded to the storage account, for the first search on it: {share}.",
+            sentence=f"Database {database.name} is being uploaded to the {self._storage.noun}, for the first search on it: {share}.",
             remedy="The search starts by itself then; 'blastd db push' does this ahead of time.",
             retryable=True,
             step=StepName.WARMING_UP,
@@ -118,10 +115,10 @@ class ClusterDatabases:
             push.done, push.total = done, total
 
         try:
-            await self._blobs.ensure_containers()
-            self._known[database.fingerprint] = await push_database(self._blobs, database, progress)
+            await self._storage.ensure()
+            self._known[database.fingerprint] = await push_database(self._storage, database, progress)
             del self._pushes[database.fingerprint]
-        except (BlobFailure, OSError) as error:
+        except (StorageFailure, OSError) as error:
             push.failed = error
         if push.failed is not None:
             log.warning("database_not_pushed", database=database.name, reason=str(push.failed))
@@ -154,25 +151,21 @@ class ClusterDatabases:
             self._tasks.start(SAVE, offload_save(self.nodes))
 
     async def keep_warm(self, pods: Iterable[PodObject]) -> None:
-        """Renew the access of warming pods, which bring a generation again when it was taken away. Raises BlobFailure."""
+        """Renew the access of warming pods, which bring a generation again when it was taken away. Raises StorageFailure."""
         pods, now = tuple(pods), self._bootstrap.now()
         self.look(pods)
         half = timedelta(seconds=self._bootstrap.access_seconds / 2)
         for fingerprint in {pod.metadata.annotations.get(manifests.GENERATION, "") for pod in pods} - {""}:
             if fingerprint in self._signed and now - self._signed[fingerprint] < half:
                 continue
-            known = self._known.get(fingerprint) or await find_manifest(self._blobs, fingerprint)
+            known = self._known.get(fingerprint) or await find_manifest(self._storage, fingerprint)
             if known is not None:
-                await self._bootstrap.renew(
-                    manifests.warm_name(fingerprint, self._bootstrap.instance), self._warm_access(known)
-                )
+                name = manifests.warm_name(fingerprint, self._bootstrap.instance)
+                await self._bootstrap.renew(name, await self._bootstrap.warm_access(name, known))
                 self._signed[fingerprint] = now
 
-    def _warm_access(self, manifest: Manifest) -> dict[str, Any]:
-        return self._bootstrap.access(NOBODY, 0, (), [manifest], self._bootstrap.now())
-
     async def warm(self, database: DatabaseAt) -> str:
-        """Upload a generation if it is not there, then have every node stage it. Raises ClusterFailure, BlobFailure."""
+        """Upload a generation if it is not there, then have every node stage it. Raises ClusterFailure, StorageFailure."""
         if self._settings.cache not in manifests.KEPT:
             return f"Pods keep no database between searches (kubernetes.cache is {self._settings.cache}): nothing is brought."
         _, trouble = await self.find([database])
@@ -180,17 +173,20 @@ class ClusterDatabases:
             return f"{trouble.sentence} Ask again when it is done."
         name = manifests.warm_name(database.fingerprint, self._bootstrap.instance)
         await self._bootstrap.ensure_scripts()
-        access = self._warm_access(self._known[database.fingerprint])
-        files = [
-            {"name": one.name, "size": one.size, "sha256": one.sha256}
-            for one in self._known[database.fingerprint].files
-        ]
-        plan = {"databases": [{"fingerprint": database.fingerprint, "files": files}]}
+        known = self._known[database.fingerprint]
+        access = await self._bootstrap.warm_access(name, known)
+        plan = await self._bootstrap.spilled({"databases": [known.told]}, warm_plan(name))
         its_labels = {**manifests.owned(self._bootstrap.instance), manifests.GENERATION: name}
         await self._bootstrap.put_secret(name, its_labels, access, plan)
         try:
             await self._client.create_daemon_set(
-                manifests.warmer(database.fingerprint, self._settings, self._script, self._bootstrap.instance)
+                manifests.warmer(
+                    database.fingerprint,
+                    self._settings,
+                    self._script,
+                    self._bootstrap.instance,
+                    self._bootstrap.warm_mounts(name),
+                )
             )
         except ObjectExists:
             state = await self._client.get_daemon_set(name)

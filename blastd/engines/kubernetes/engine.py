@@ -33,7 +33,6 @@ from blastd.core.ids import JobId
 from blastd.core.model import Job, Phase, Status, StepName
 from blastd.engines.kubernetes import causes, external, manifests
 from blastd.engines.kubernetes.account import Account
-from blastd.engines.kubernetes.blob import BlobFailure, Blobs
 from blastd.engines.kubernetes.bootstrap import Bootstrap, units_in
 from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.clusterview import ClusterView
@@ -42,13 +41,14 @@ from blastd.engines.kubernetes.failures import ClusterFailure, ObjectMissing
 from blastd.engines.kubernetes.holdings import Holdings
 from blastd.engines.kubernetes.nodes import Nodes
 from blastd.engines.kubernetes.objects import JobObject
-from blastd.engines.kubernetes.podplan import Manifest, job_plan, query_blob, unit_blob
+from blastd.engines.kubernetes.podplan import Manifest, job_plan, unit_blob
 from blastd.engines.kubernetes.reading import gone, reading, units_from
 from blastd.engines.kubernetes.refusals import refused
 from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches
 from blastd.engines.kubernetes.status import Stage, Units, pod_facts, units_of
 from blastd.engines.kubernetes.tenure import Tenure
 from blastd.errors import OperationFailed
+from blastd.storage.contract import Area, Storage, StorageFailure
 
 log = structlog.get_logger()
 
@@ -71,7 +71,7 @@ class KubernetesEngine:
     def __init__(
         self,
         client: ClusterClient,
-        blobs: Blobs,
+        storage: Storage,
         settings: KubernetesSettings,
         folder: Path,
         clock: Clock,
@@ -85,11 +85,17 @@ class KubernetesEngine:
         *instance* names the store, *tenure* says whether we alone work for it (None: nobody else can).
         """
         self._tenure = tenure
-        self._client, self._blobs, self._settings, self._clock, self._folder = client, blobs, settings, clock, folder
+        self._client, self._storage, self._settings, self._clock, self._folder = (
+            client,
+            storage,
+            settings,
+            clock,
+            folder,
+        )
         script = resources.files("blastd.engines.kubernetes").joinpath(manifests.SCRIPT).read_text("utf-8")
-        self._bootstrap = Bootstrap(client, blobs, settings, script, clock, blast_version, instance)
+        self._bootstrap = Bootstrap(client, storage, settings, script, clock, blast_version, instance)
         self.databases = ClusterDatabases(
-            client, blobs, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json", clock)
+            client, storage, self._bootstrap, settings, script, Nodes(folder.parent / "nodes.json", clock)
         )
         self.seen = ClusterView(
             client,
@@ -101,9 +107,9 @@ class KubernetesEngine:
             warnings_needed=lambda: any(self._holdings),
             instance=instance,
         )
-        fetches = ResultFetches(blobs, folder, chance.share)
+        fetches = ResultFetches(storage, folder, chance.share)
         self._holdings = Holdings(self.seen, fetches, self.databases, self._bootstrap, clock, self._tell)
-        self._account = Account(blobs, clock)
+        self._account = Account(storage, clock)
         self._waiting: dict[JobId, None] = {}
         self._news = News[JobId]()
         self._tasks: Tasks | None = None
@@ -129,7 +135,7 @@ class KubernetesEngine:
                 group.create_task(
                     every(IDLE_SECONDS, self._holdings.look_at_idle, self._clock, "idle-searches"), name="idle"
                 )
-                often = min(RENEW_SECONDS, self._blobs.settings.sas_hours * 900.0)
+                often = min(RENEW_SECONDS, self._storage.grant_seconds / 4)
                 await every(often, self._renew, self._clock, "renew-access")
             finally:
                 self._tasks = None
@@ -176,12 +182,12 @@ class KubernetesEngine:
 
     # ------------------------------------------------------------------ submit
     async def prepare(self, work: Work) -> Trouble | None:
-        """Have the databases brought to the storage account, and wait for a cluster that cools down."""
+        """Have the databases brought to the storage, and wait for a cluster that cools down."""
         self._waiting[work.job.job_id] = None
         try:
             self._client.cool.check()
             return (await self.databases.find(work.databases))[1]
-        except (ClusterFailure, BlobFailure, OSError) as error:
+        except (ClusterFailure, StorageFailure, OSError) as error:
             return self._later(refused(error, str(error)))
 
     async def submit(self, work: Work) -> Trouble | None:
@@ -201,7 +207,7 @@ class KubernetesEngine:
             await self._make(work, databases, held)
         except OperationFailed as error:
             return self._later(refused(error.__cause__ or error, str(error)))
-        except (ClusterFailure, BlobFailure, OSError) as error:
+        except (ClusterFailure, StorageFailure, OSError) as error:
             return self._later(refused(error, str(error)))
         self._waiting.pop(job.job_id, None)
         return None
@@ -209,7 +215,9 @@ class KubernetesEngine:
     async def _make(self, work: Work, databases: Sequence[Manifest], held: ClusterJob) -> None:
         """Make the job's objects, and note which units its Job runs: somebody may delete it before we hear of it."""
         kept = self._settings.cache in manifests.KEPT
-        warm = kept and all(self.databases.nodes.of(each.fingerprint) for each in work.databases)
+        warm = manifests.in_place(self._settings) or (
+            kept and all(self.databases.nodes.of(each.fingerprint) for each in work.databases)
+        )
         seconds, begin = dict[str, float](), self._clock.now()
         again, held.tried = held.tried, True
         try:
@@ -223,10 +231,10 @@ class KubernetesEngine:
         self.seen.jobs.view.put(made)
 
     async def _has_results(self, work: Work, held: ClusterJob) -> bool:
-        """Tell whether the storage account holds all results of this attempt: then nothing has to run again."""
+        """Tell whether the storage holds all results of this attempt: then nothing has to run again."""
         plan = job_plan(work, self._settings, staging=False)
         prefix = f"{work.job.job_id}/{work.job.attempt}/"
-        names = {each.name for each in await self._blobs.listed(self._blobs.settings.results_container, prefix)}
+        names = {each.name for each in await self._storage.listed(Area.RESULTS, prefix)}
         if not all(unit_blob(work.job.job_id, work.job.attempt, unit) in names for unit in units_in(plan)):
             return False
         held.units, held.probed = Units(own=tuple(units[0] for units in plan.completions), riders=plan.riders), False
@@ -333,9 +341,9 @@ class KubernetesEngine:
                     await self._client.delete_secret(manifests.job_name(job.job_id, attempt))
             if await self._runs(job):
                 return False
-            await self._blobs.remove(self._blobs.settings.queries_container, query_blob(job.job_id))
-            await self._blobs.remove(self._blobs.settings.results_container, f"{job.job_id}/")
-        except (ClusterFailure, BlobFailure) as error:
+            await self._storage.remove(Area.QUERIES, f"{job.job_id}/")
+            await self._storage.remove(Area.RESULTS, f"{job.job_id}/")
+        except (ClusterFailure, StorageFailure) as error:
             log.warning("clean_up_failed", job_id=job.job_id, reason=str(error))
             return False
         self._drop(job.job_id)
@@ -376,7 +384,7 @@ class KubernetesEngine:
         return external.listed(self.seen.all_jobs())
 
     async def warm(self, database: DatabaseAt) -> str:
-        """Bring a generation to every node ahead of searches; returns what was begun. Raises ClusterFailure, BlobFailure."""
+        """Bring a generation to every node ahead of searches; returns what was begun. Raises ClusterFailure, StorageFailure."""
         return await self.databases.warm(database)
 
     def warm_nodes(self, fingerprint: str) -> tuple[str, ...]:
@@ -389,7 +397,7 @@ class KubernetesEngine:
         await self._holdings.renew()
         try:
             await self.databases.keep_warm(self.seen.warmers())
-        except (ClusterFailure, BlobFailure) as error:
+        except (ClusterFailure, StorageFailure) as error:
             log.warning("warm_access_not_renewed", reason=str(error))
 
     def _told(self, job_id: JobId) -> None:

@@ -1,4 +1,4 @@
-"""Results from the storage account to the job's folder: each fetch in a file of its own, checksummed, named only when whole."""
+"""Results from the storage to the job's folder: each fetch in a file of its own, checksummed, named only when whole."""
 
 import base64
 from itertools import count
@@ -12,9 +12,9 @@ from blastd.core.engine import Trouble, UnitReport
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, UnitState
 from blastd.durable import digest, publish_unit
-from blastd.engines.kubernetes.blob import BlobFailure, BlobMissing, Blobs
 from blastd.engines.kubernetes.podplan import unit_blob
 from blastd.engines.kubernetes.status import moment
+from blastd.storage.contract import Area, Storage, StorageFailure, StorageMissing
 
 FETCHES = count(1)
 """Each fetch has a file of its own, named before it is made: a cancel between the two leaves nothing."""
@@ -42,19 +42,19 @@ class Harvested(Frozen, frozen=True, kw_only=True):
     told: Told
 
 
-async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit: int) -> Harvested | None:
-    """Bring a unit's output to *folder*/units; None if there is no result. Raises BlobFailure, also for a damaged one."""
+async def harvest(storage: Storage, folder: Path, job_id: JobId, attempt: int, unit: int) -> Harvested | None:
+    """Bring a unit's output to *folder*/units; None if there is no result. Raises StorageFailure, also for a damaged one."""
     target = folder / "units" / f"{unit}.out"
     part = target.with_name(f"{unit}.{next(FETCHES)}.harvest.part")
     try:
         await duty(part.parent.mkdir, mode=0o700, exist_ok=True)
-        metadata = await blobs.download(blobs.settings.results_container, unit_blob(job_id, attempt, unit), part)
+        metadata = await storage.download(Area.RESULTS, unit_blob(job_id, attempt, unit), part)
         told = decoded(metadata)
         size, sha256 = await offload(digest, part)
         if (size, sha256) != (told.size, told.sha256):
-            raise BlobFailure(f"The result of part {unit} arrived damaged: {size:,} of {told.size:,} bytes.")
+            raise StorageFailure(f"The result of part {unit} arrived damaged: {size:,} of {told.size:,} bytes.")
         await offload(publish_unit, part, target)
-    except BlobMissing:
+    except StorageMissing:
         return None
     finally:
         await uninterrupted(duty(part.unlink, missing_ok=True))  # a second cancel would leave it there
@@ -62,11 +62,11 @@ async def harvest(blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit:
 
 
 def decoded(metadata: Any) -> Told:
-    """Return what the metadata of a result says. Raises BlobFailure."""
+    """Return what the metadata of a result says. Raises StorageFailure."""
     try:
         return msgspec.json.decode(base64.b64decode(metadata["report"]), type=Told)
     except (KeyError, ValueError, msgspec.MsgspecError) as error:
-        raise BlobFailure(f"A result in the storage account has no report of the search's pod: {error}.") from error
+        raise StorageFailure(f"A result in the storage has no report of the search's pod: {error}.") from error
 
 
 def report_of(told: Told, attempt: int) -> UnitReport:
@@ -87,11 +87,11 @@ def report_of(told: Told, attempt: int) -> UnitReport:
     )
 
 
-def trouble_of(error: BlobFailure) -> Trouble:
+def trouble_of(error: StorageFailure) -> Trouble:
     """Return what keeps results away."""
     return Trouble(
         code=error.code,
         sentence=f"The search has ended, but its results can't be fetched yet: {error}",
-        remedy="It is tried again; check the storage account and the network to it.",
+        remedy="It is tried again; check the storage and the way to it.",
         retryable=True,
     )

@@ -1,6 +1,6 @@
 """The jobs that the engine holds: their results fetched, their access renewed, a look when time alone changes what holds them up.
 
-Memory only: what a restart loses is read again from the cluster and the storage account.
+Memory only: what a restart loses is read again from the cluster and the storage.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from blastd.clock import Clock
 from blastd.core.ids import JobId
 from blastd.core.model import Job
 from blastd.engines.kubernetes import diagnosis, manifests
-from blastd.engines.kubernetes.blob import BlobFailure
 from blastd.engines.kubernetes.bootstrap import Bootstrap
 from blastd.engines.kubernetes.clusterview import ClusterView
 from blastd.engines.kubernetes.databases import ClusterDatabases
@@ -23,6 +22,7 @@ from blastd.engines.kubernetes.objects import JobObject, PodObject
 from blastd.engines.kubernetes.reading import KnownJob
 from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches, idle
 from blastd.engines.kubernetes.status import Units, units_of
+from blastd.storage.contract import StorageFailure
 
 log = structlog.get_logger()
 
@@ -102,7 +102,7 @@ class Holdings:
         self._start(f"attend {held.name}", self._fetches.attend(held, objects, tell), ended)
 
     def probe(self, held: ClusterJob, units: Units) -> None:
-        """Have fetched what a deleted Job left in the storage account."""
+        """Have fetched what a deleted Job left in the storage."""
         if not held.over:
             self._start(f"probe {held.name}", self._probe(held, units))
 
@@ -111,7 +111,7 @@ class Holdings:
         if whole or held.trouble is None or held.trouble.code == "results_missing":
             held.probed, held.trouble = True, None
         else:
-            await asyncio.sleep(PROBE_SECONDS)  # the storage account is away: the next look asks again
+            await asyncio.sleep(PROBE_SECONDS)  # the storage is away: the next look asks again
         self._tell(held.job_id)
 
     def _start(self, name: str, work: Coroutine[Any, Any, None], ended: Ended | None = None) -> None:
@@ -181,9 +181,9 @@ class Holdings:
                 continue
             try:
                 databases = await self._databases.of_job(found)
-                access = self._bootstrap.access(job_id, held.attempt, held.units.all, databases, self._clock.now())
+                access = await self._bootstrap.access(job_id, held.attempt, held.units.all, databases)
                 await self._bootstrap.renew(held.name, access)
-            except (ClusterFailure, BlobFailure) as error:
+            except (ClusterFailure, StorageFailure) as error:
                 log.warning("access_not_renewed", job_id=job_id, reason=str(error))
                 continue
             held.signed_at = now

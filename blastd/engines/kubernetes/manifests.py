@@ -15,6 +15,7 @@ import msgspec
 from blastd.config import KubernetesSettings
 from blastd.core.ids import JobId, short_id
 from blastd.core.model import Frozen
+from blastd.storage.contract import PodMounts
 
 APP, APP_VALUE = "app", "blast"
 MANAGED, MANAGED_VALUE = "app.kubernetes.io/managed-by", "blastd"
@@ -45,6 +46,9 @@ MAX_PARALLEL = 500
 MIB, GIB = 1 << 20, 1 << 30
 
 
+NO_MOUNTS = PodMounts()
+
+
 class JobPlan(Frozen, frozen=True, kw_only=True):
     """What the Job's manifest needs to know of the work. `completions[i]` are the units that completion *i* runs."""
 
@@ -61,6 +65,7 @@ class JobPlan(Frozen, frozen=True, kw_only=True):
     generations: tuple[str, ...] = ()
     staging: bool = False
     instance: str = ""
+    mounts: PodMounts = NO_MOUNTS
 
 
 def job_name(job_id: JobId, attempt: int) -> str:
@@ -236,15 +241,16 @@ def pod_spec(secret_name: str, plan: JobPlan, settings: KubernetesSettings, scri
         "limits": {"memory": str(limit)},
     }
     if settings.cache == "none":
-        resources["requests"]["ephemeral-storage"] = str(plan.database_bytes + GIB)
+        copied = 0 if in_place(settings) else plan.database_bytes
+        resources["requests"]["ephemeral-storage"] = str(copied + GIB)
     spec = placed(settings) | {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "containers": [container(CONTAINER, "run", settings, resources)],
-        "volumes": volumes(secret_name, settings, script),
+        "containers": [container(CONTAINER, "run", settings, resources, plan.mounts)],
+        "volumes": volumes(secret_name, settings, script, plan.mounts),
     }
     if plan.staging:
-        spec["initContainers"] = [container(STAGER, "stage", settings, resources)]
+        spec["initContainers"] = [container(STAGER, "stage", settings, resources, plan.mounts)]
     return spec
 
 
@@ -285,7 +291,9 @@ def user(settings: KubernetesSettings) -> dict[str, Any]:
     return {"runAsNonRoot": True, "runAsUser": number, "runAsGroup": number, "fsGroup": number}
 
 
-def container(name: str, mode: str, settings: KubernetesSettings, resources: Mapping[str, Any]) -> dict[str, Any]:
+def container(
+    name: str, mode: str, settings: KubernetesSettings, resources: Mapping[str, Any], mounts: PodMounts
+) -> dict[str, Any]:
     """Return a container that runs the pod's program in *mode*."""
     return {
         "name": name,
@@ -295,7 +303,7 @@ def container(name: str, mode: str, settings: KubernetesSettings, resources: Map
         "workingDir": WORK_AT,
         "env": [
             {"name": "BLASTD_ACCESS", "value": f"{ACCESS_AT}/access.json"},
-            {"name": "BLASTD_CACHE", "value": CACHE_AT},
+            {"name": "BLASTD_CACHE", "value": "" if in_place(settings) else CACHE_AT},
             {"name": "BLASTD_CACHE_BYTES", "value": str(settings.cache_bytes)},
             {"name": "BLASTD_WORK", "value": WORK_AT},
             {"name": "BLASTD_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
@@ -314,19 +322,26 @@ def container(name: str, mode: str, settings: KubernetesSettings, resources: Map
             {"name": "cache", "mountPath": CACHE_AT},
             {"name": "work", "mountPath": WORK_AT},
             {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108  # BLAST+ and Python look for it there
+            *mounts.mounts,
         ],
     }
 
 
-def volumes(secret_name: str, settings: KubernetesSettings, script: str) -> list[dict[str, Any]]:
-    """Return the program, the access, the node's cache and room for the output."""
+def volumes(secret_name: str, settings: KubernetesSettings, script: str, mounts: PodMounts) -> list[dict[str, Any]]:
+    """Return the program, the access, the node's cache, room for the output, and the storage where it is a volume."""
     return [
         {"name": "scripts", "configMap": {"name": scripts_name(script)}},
         {"name": "access", "secret": {"secretName": secret_name, "defaultMode": 0o400}},
         {"name": "cache"} | cache(settings),
         {"name": "work", "emptyDir": {}},
         {"name": "scratch", "emptyDir": {}},
+        *mounts.volumes,
     ]
+
+
+def in_place(settings: KubernetesSettings) -> bool:
+    """Tell whether pods search databases where the storage has them, and bring none."""
+    return settings.cache == "none" and settings.storage == "volume"
 
 
 def cache(settings: KubernetesSettings) -> dict[str, Any]:
@@ -346,12 +361,14 @@ def cache(settings: KubernetesSettings) -> dict[str, Any]:
     return {"ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
 
 
-def warmer(fingerprint: str, settings: KubernetesSettings, script: str, instance: str) -> dict[str, Any]:
+def warmer(
+    fingerprint: str, settings: KubernetesSettings, script: str, instance: str, mounts: PodMounts = NO_MOUNTS
+) -> dict[str, Any]:
     """Return the DaemonSet that stages a generation on every node that may search; it is ready where that is done."""
     name = warm_name(fingerprint, instance)
     its_labels = {APP: APP_VALUE, **owned(instance), GENERATION: name}
     resources = {"requests": {"cpu": "100m", "memory": str(128 * MIB)}}
-    box = container(CONTAINER, "warm", settings, resources)
+    box = container(CONTAINER, "warm", settings, resources, mounts)
     box["readinessProbe"] = {
         "exec": {"command": ["test", "-e", f"{WORK_AT}/warm"]},
         "periodSeconds": 2,
@@ -361,7 +378,7 @@ def warmer(fingerprint: str, settings: KubernetesSettings, script: str, instance
     spec = placed(settings) | {
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "containers": [box],
-        "volumes": volumes(name, settings, script),
+        "volumes": volumes(name, settings, script, mounts),
     }
     return {
         "apiVersion": "apps/v1",

@@ -8,19 +8,18 @@ from pathlib import Path
 from blastd.aio import duty
 from blastd.chance import Chance
 from blastd.clock import Clock
-from blastd.config import AzureSettings, KubernetesSettings
+from blastd.config import Settings
 from blastd.core.intervals import Intervals
-from blastd.engines.kubernetes.blob import open_blobs
 from blastd.engines.kubernetes.client import ClusterAccess, open_client
 from blastd.engines.kubernetes.engine import KubernetesEngine
 from blastd.engines.kubernetes.failures import CoolDown
 from blastd.engines.kubernetes.tenure import Tenure
+from blastd.storage.opening import open_storage
 
 
 @asynccontextmanager
 async def open_kubernetes(
-    kubernetes: KubernetesSettings,
-    azure: AzureSettings,
+    settings: Settings,
     *,
     kubeconfig: Path | None,
     jobs_folder: Path,
@@ -33,6 +32,7 @@ async def open_kubernetes(
 
     *instance* names the store.
     """
+    kubernetes = settings.kubernetes
     access = ClusterAccess(
         kubeconfig=kubeconfig,
         context=kubernetes.context,
@@ -40,10 +40,10 @@ async def open_kubernetes(
         request_seconds=kubernetes.request_seconds,
     )
     cool = CoolDown(clock, Intervals(), chance.share)
-    async with open_client(access, clock, cool) as client, open_blobs(azure) as blobs:
+    async with open_client(access, clock, cool) as client, open_storage(settings, chance) as storage:
         folder = await duty(jobs_folder.resolve)
         tenure = Tenure(client, clock, instance, await duty(holder_of, folder))
-        yield KubernetesEngine(client, blobs, kubernetes, folder, clock, chance, blast_version, instance, tenure)
+        yield KubernetesEngine(client, storage, kubernetes, folder, clock, chance, blast_version, instance, tenure)
 
 
 def holder_of(folder: Path) -> str:

@@ -1,10 +1,10 @@
-"""From a job's work to what its pods are told: the Job's plan, plan.json and the blobs that access.json names. Pure.
+"""From a job's work to what its pods are told: the Job's plan, plan.json and the objects that access.json leads to. Pure.
 
 Pods run BLAST+ beside links to all files of the databases, so that its output names them as it would here. Addresses
 stand in access.json, which is renewed; all else stands in plan.json, which never changes for an attempt.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from blastd.core import alias, proposals
 from blastd.core.engine import Work
 from blastd.core.ids import JobId
 from blastd.core.model import Frozen, Unit, UnitKind, UnitState
-from blastd.engines.kubernetes.manifests import JobPlan
+from blastd.engines.kubernetes.manifests import NO_MOUNTS, JobPlan
+from blastd.storage.contract import PodMounts
 
 LIMIT = "{limit}"
-SECRET_BYTES = 900_000
-"""Kubernetes takes 1 MiB a Secret, base64 included."""
 
 
 class StoredFile(Frozen, frozen=True, kw_only=True):
@@ -42,19 +41,47 @@ class Manifest(Frozen, frozen=True, kw_only=True):
         """Return the bytes of all files."""
         return sum(each.size for each in self.files)
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return what plan.json says of it."""
+        return {
+            "fingerprint": self.fingerprint,
+            "files": [{"name": one.name, "size": one.size, "sha256": one.sha256} for one in self.files],
+        }
+
 
 def query_blob(job_id: JobId) -> str:
-    """Return the name of a job's query file in the container of queries."""
+    """Return the name of a job's query file in the area of queries."""
     return f"{job_id}/query.fa"
 
 
+def plan_blob(job_id: JobId, attempt: int) -> str:
+    """Return the name, in the area of queries, of what the pods of an attempt do, where it is too long for a Secret."""
+    return f"{job_id}/{attempt}.plan.json"
+
+
+def tables_blob(job_id: JobId) -> str:
+    """Return the name, in the area of queries, of the addresses of a job, where they are too many for a Secret."""
+    return f"{job_id}/tables.json"
+
+
+def warm_folder(name: str) -> str:
+    """Return the folder, in the area of queries, of the pods of a warming DaemonSet."""
+    return f"warm/{name}"
+
+
+def warm_plan(name: str) -> str:
+    """Return the name, in the area of queries, of what those pods do."""
+    return f"{warm_folder(name)}/plan.json"
+
+
 def unit_blob(job_id: JobId, attempt: int, unit: int) -> str:
-    """Return the name of a unit's result of an attempt in the container of results."""
+    """Return the name of a unit's result of an attempt in the area of results."""
     return f"{job_id}/{attempt}/{unit}.out"
 
 
 def database_blob(fingerprint: str, name: str) -> str:
-    """Return the name of a database's file in the container of databases."""
+    """Return the name of a database's file in the area of databases."""
     return f"{fingerprint}/{name}"
 
 
@@ -67,7 +94,9 @@ def missing(units: Sequence[Unit]) -> list[Unit]:
     return [unit for unit in units if unit.index in needed]
 
 
-def job_plan(work: Work, settings: KubernetesSettings, *, staging: bool, instance: str = "") -> JobPlan:
+def job_plan(
+    work: Work, settings: KubernetesSettings, *, staging: bool, instance: str = "", mounts: PodMounts = NO_MOUNTS
+) -> JobPlan:
     """Return what the Job's manifest needs: a completion for each unit but the finishes, which ride on proposals."""
     run = missing(work.units)
     own = [unit for unit in run if unit.kind is not UnitKind.FINISH]
@@ -86,6 +115,7 @@ def job_plan(work: Work, settings: KubernetesSettings, *, staging: bool, instanc
         generations=tuple(database.fingerprint for database in work.databases),
         staging=staging,
         instance=instance,
+        mounts=mounts,
     )
 
 
@@ -100,13 +130,7 @@ def pod_plan(work: Work, plan: JobPlan, manifests: Sequence[Manifest], blast_ver
         "blast_version": blast_version,
         "molecule": work.databases[0].molecule,
         "argument": work.database_argument,
-        "databases": [
-            {
-                "fingerprint": each.fingerprint,
-                "files": [{"name": one.name, "size": one.size, "sha256": one.sha256} for one in each.files],
-            }
-            for each in manifests
-        ],
+        "databases": [each.told for each in manifests],
         "words": command.arguments(job),
         "lists": command.list_files(job.options),
         "rich": work.rich_format,
@@ -156,8 +180,3 @@ def told_alias(work: Work) -> dict[str, Any]:
             proposals.Proposing(program=job.program, task=job.task, options=again, query_loc=job.query_loc)
         ),
     }
-
-
-def database_access(manifests: Sequence[Manifest], sign: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the addresses of all files of the databases; *sign* gives an address by the blob's name."""
-    return [{one.name: sign[database_blob(each.fingerprint, one.name)] for one in each.files} for each in manifests]

@@ -1,12 +1,13 @@
 """The pod's program: `run` a completion's units, `stage` the database, or `warm` a node. Standard library only.
 
 It ships in a ConfigMap as one file, so that any image with BLAST+ and python3 (3.7 or later) serves. What it is to do stands in two
-files of a Secret: plan.json (the units) and access.json (addresses with SAS, renewed while the job runs). It
+files of a Secret: plan.json (the units) and access.json (how the storage is reached: addresses with SAS, renewed while the job
+runs, or where a volume is mounted); what is too long for a Secret lies in the storage. It
 
 - keeps databases in a cache on the node, complete or not at all: a lock, checksums, then a rename; who uses one keeps others
   from evicting it, and never from bringing it anew;
-- fetches its batch of queries, runs BLAST+ (argv, never a shell), uploads the output as blocks that nobody sees, and
-  makes them the unit's result by one conditional write: half a result, or a second one, can't be published;
+- fetches its batch of queries, runs BLAST+ (argv, never a shell), brings the output to the storage where nobody sees it, and
+  makes it the unit's result by one conditional step: half a result, or a second one, can't be published;
 - says its last word in /dev/termination-log as JSON: unit, exit_code, cause, stderr, seconds,
   started_at and ended_at (seconds since the epoch).
 
@@ -73,7 +74,8 @@ class Place:
 
     def __init__(self, environ):
         self.access = environ.get("BLASTD_ACCESS", "/blastd/access/access.json")
-        self.cache = environ.get("BLASTD_CACHE", "/blastd/cache")
+        self.cache = environ.get("BLASTD_CACHE", "/blastd/cache")  # empty: databases are searched where they lie
+        self.storage = None
         self.cache_bytes = int(environ.get("BLASTD_CACHE_BYTES") or 0)
         self.work = environ.get("BLASTD_WORK", "/blastd/work")
         self.pod = environ.get("BLASTD_POD", "") or uuid.uuid4().hex
@@ -89,12 +91,183 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-# ---------------------------------------------------------------------- blobs
-def open_url(place, key, method="GET", headers=None, body=None, query="", allowed=()):
-    """Ask for the address that *key* names in access.json; returns (status, headers, response)."""
+# ---------------------------------------------------------------------- the storage
+def load_access(place):
+    """Return what the Secret says of how to reach the storage; it is renewed, so it is read each time."""
+    try:
+        with open(place.access) as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        raise Stop("bad_plan", "access.json: %r" % error, HOPELESS) from None
+
+
+def storage(place):
+    """Return the storage that the Secret names.
+
+    Both kinds read, find, open and publish what a tuple of names leads to:
+    ("plan",), ("query",), ("units", number), ("databases", fingerprint, name).
+    """
+    access = load_access(place)
+    return MountedFolder(place, access) if access["kind"] == "volume" else BlobAccount(place)
+
+
+class BlobAccount:
+    """Blobs, each by its address with a signature."""
+
+    def __init__(self, place):
+        self.place, self.tables = place, None
+
+    def address(self, key):
+        """Return the address of what *key* names; long tables of them lie in a blob, whose address the Secret has."""
+        access = load_access(self.place)
+        if key == ("plan",):
+            return access["plan"]
+        tables = access.get("tables")
+        if tables is None:
+            if self.tables is None or self.tables[0] != access["tables_at"]:
+                self.tables = access["tables_at"], json.loads(whole(lambda: open_url(self.place, access["tables_at"])))
+            tables = self.tables[1]
+        try:
+            for part in key:
+                tables = tables[part]
+            return str(tables)
+        except (KeyError, TypeError) as error:
+            raise Stop("bad_plan", "no address of %r: %r" % (key, error), HOPELESS) from None
+
+    def ask(self, key, *given, **more):
+        """Ask for the address of *key*, which may be renewed meanwhile."""
+        return open_url(self.place, lambda: self.address(key), *given, **more)
+
+    def read(self, key, first=None, last=None):
+        """Return a whole (small) blob, or its bytes from *first* to *last*."""
+        headers = {} if first is None else {"Range": "bytes=%d-%d" % (first, last)}
+        return whole(lambda: self.ask(key, headers=headers))
+
+    def exists(self, key):
+        """Tell whether a result is there."""
+        return self.ask(key, "HEAD", allowed=(404,))[0] == 200
+
+    def open(self, key, at):
+        """Return what reads a blob from *at* on."""
+        return self.ask(key, headers={"Range": "bytes=%d-" % at} if at else {})[2]
+
+    def publish(self, key, path, report):
+        """Upload a file as blocks and make them the result by one conditional write; False: there was one before."""
+        mine, ids = uuid.uuid4().hex[:24], []
+        sha, size = hashlib.sha256(), 0
+        with open(path, "rb") as file:
+            while True:
+                block = file.read(BLOCK)
+                if not block:
+                    break
+                sha.update(block)
+                size += len(block)
+                name = base64.b64encode(("%s%08d" % (mine, len(ids))).encode()).decode()
+                quoted = name.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+                headers = {"Content-Length": str(len(block)), "Content-Type": "application/octet-stream"}
+                query = more("comp=block&blockid=" + quoted)
+                if self.ask(key, "PUT", headers, block, query, allowed=(409, 412))[0] != 201:
+                    return False
+                ids.append(name)
+        said = said_of(dict(report, size=size, sha256=sha.hexdigest()))
+        listed = "".join("<Latest>%s</Latest>" % name for name in ids)
+        body = ('<?xml version="1.0" encoding="utf-8"?><BlockList>%s</BlockList>' % listed).encode()
+        headers = {"If-None-Match": "*", "x-ms-meta-report": said, "Content-Type": "application/xml"}
+        status = self.ask(key, "PUT", headers, body, more("comp=blocklist"), allowed=(400, 409, 412))[0]
+        if status == 201:
+            return True
+        if status == 400 and not self.exists(key):
+            raise Stop("blob_away", "the blocks of the output were lost")
+        return False  # another pod was faster, or our own first request arrived after all: its result stands
+
+
+class MountedFolder:
+    """A mounted folder; a result is a folder of two files that gets its name by one rename."""
+
+    def __init__(self, place, access):
+        self.place, self.folder, self.plan = place, access["folder"], access.get("plan", "")
+
+    def path(self, key):
+        """Return where something lies."""
+        if key[0] in ("plan", "query"):
+            return os.path.join(self.folder, "query", self.plan if key[0] == "plan" else "query.fa")
+        if key[0] == "units":
+            return os.path.join(self.folder, "results", "%s.out" % key[1])
+        return os.path.join(self.folder, "databases", *key[1:])
+
+    def read(self, key, first=None, last=None):
+        """Return a file's bytes, or those from *first* to *last*."""
+        path = self.path(key)
+        with mounted(path), open(os.path.join(path, "output") if key[0] == "units" else path, "rb") as file:
+            file.seek(first or 0)
+            return file.read() if first is None else file.read(last - first + 1)
+
+    def exists(self, key):
+        """Tell whether a result is there; a listing is asked of the file server, a name may be remembered as missing."""
+        folder, name = os.path.split(self.path(key))
+        with mounted(folder):
+            return name in os.listdir(folder)
+
+    def open(self, key, at):
+        """Return what reads a file from *at* on."""
+        with mounted(self.path(key)):
+            file = open(self.path(key), "rb")
+            file.seek(at)
+            return file
+
+    def publish(self, key, path, report):
+        """Copy a file and give it its name as a result; False: another had it before."""
+        final = self.path(key)
+        part = os.path.join(os.path.dirname(final), ".%s.%s.part" % (os.path.basename(final), uuid.uuid4().hex))
+        sha, size = hashlib.sha256(), 0
+        os.umask(0o007)  # blastd and pods share a group, which a folder of the volume hands on
+        with mounted(final):
+            os.mkdir(part)
+            try:
+                with open(path, "rb") as file, open(os.path.join(part, "output"), "wb") as out:
+                    for block in iter(lambda: file.read(READ), b""):
+                        out.write(block)
+                        sha.update(block)
+                        size += len(block)
+                    out.flush()
+                    os.fsync(out.fileno())
+                with open(os.path.join(part, "report"), "w") as out:
+                    out.write(said_of(dict(report, size=size, sha256=sha.hexdigest())))
+                    out.flush()
+                    os.fsync(out.fileno())
+                os.rename(part, final)  # refused where there is a folder that holds something
+                return True
+            except OSError as error:
+                if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+                    return False
+                raise
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def mounted(path):
+    """Name what the volume refuses as what it means for the search."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise Stop("blob_missing", path) from None
+    except PermissionError as error:
+        raise Stop("blob_denied", "%s: %s" % (path, error.strerror)) from None
+    except OSError as error:
+        raise Stop("no_room" if error.errno == errno.ENOSPC else "blob_away", "%s: %s" % (path, error)) from None
+
+
+def said_of(report):
+    """Return the report of a result as its metadata holds it."""
+    return base64.b64encode(fit(report, REPORT).encode()).decode()
+
+
+def open_url(place, find, method="GET", headers=None, body=None, query="", allowed=()):
+    """Ask for an address, or for what *find* returns at each try; returns (status, headers, response)."""
     until, pause = time.monotonic() + place.patience, 0.5
     while True:
-        url = address(place, key) + query
+        url = (find if isinstance(find, str) else find()) + query
         request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))
         try:
             answer = urllib.request.urlopen(request, timeout=REQUEST_SECONDS)
@@ -122,18 +295,6 @@ def open_url(place, key, method="GET", headers=None, body=None, query="", allowe
         pause = min(pause * 2, 15.0)
 
 
-def address(place, key):
-    """Return an address of access.json; *key* is a tuple of names into it."""
-    try:
-        with open(place.access) as file:
-            found = json.load(file)
-        for part in key:
-            found = found[part]
-        return str(found)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Stop("bad_plan", "access.json: %r" % error, HOPELESS) from None
-
-
 def shown(url):
     """Return an address without its signature."""
     return url.split("?", 1)[0]
@@ -144,10 +305,10 @@ def more(url_query):
     return "&" + url_query
 
 
-def read_blob(place, key, headers=None):
-    """Return a whole (small) blob."""
+def whole(ask):
+    """Return all bytes of what *ask* opens; one that breaks off is asked for again."""
     for _ in range(5):
-        _, found, answer = open_url(place, key, headers=headers)
+        _, found, answer = ask()
         try:
             data = answer.read()
         except BROKEN as error:
@@ -156,44 +317,6 @@ def read_blob(place, key, headers=None):
         if len(data) == int(found.get("Content-Length") or len(data)):
             return data
     raise Stop("blob_away", "the answer broke off again and again")
-
-
-def exists(place, key):
-    """Tell whether a result is there."""
-    return open_url(place, key, "HEAD", allowed=(404,))[0] == 200
-
-
-def publish(place, key, path, report):
-    """Upload a file as blocks and make them the result by one conditional write; False: there was one before."""
-    mine, ids = uuid.uuid4().hex[:24], []
-    sha, size = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        while True:
-            block = file.read(BLOCK)
-            if not block:
-                break
-            sha.update(block)
-            size += len(block)
-            name = base64.b64encode(("%s%08d" % (mine, len(ids))).encode()).decode()
-            quoted = name.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
-            headers = {"Content-Length": str(len(block)), "Content-Type": "application/octet-stream"}
-            status = open_url(
-                place, key, "PUT", headers, block, more("comp=block&blockid=" + quoted), allowed=(409, 412)
-            )[0]
-            if status != 201:
-                return False
-            ids.append(name)
-    report = dict(report, size=size, sha256=sha.hexdigest())
-    said = base64.b64encode(fit(report, REPORT).encode()).decode()
-    listed = "".join("<Latest>%s</Latest>" % name for name in ids)
-    body = ('<?xml version="1.0" encoding="utf-8"?><BlockList>%s</BlockList>' % listed).encode()
-    headers = {"If-None-Match": "*", "x-ms-meta-report": said, "Content-Type": "application/xml"}
-    status = open_url(place, key, "PUT", headers, body, more("comp=blocklist"), allowed=(400, 409, 412))[0]
-    if status == 201:
-        return True
-    if status == 400 and not exists(place, key):
-        raise Stop("blob_away", "the blocks of the output were lost")
-    return False  # another pod was faster, or our own first request arrived after all: its result stands
 
 
 def excerpt(said, size):
@@ -237,6 +360,18 @@ def fit(report, size):
 
 
 # ---------------------------------------------------------------------- the node's cache
+class InPlace:
+    """A database that is searched where the mounted storage has it."""
+
+    def __init__(self, place, database):
+        self.files = database["files"]
+        self.folder = place.storage.path(("databases", database["fingerprint"]))
+
+    def complete(self):
+        """Tell whether all files are there, in their sizes."""
+        return whole_files(self.folder, self.files)
+
+
 class Held:
     """A cached database, kept from being evicted while `use` is locked; `stage` is locked by who brings it."""
 
@@ -251,14 +386,7 @@ class Held:
 
     def complete(self):
         """Tell whether all files are there, in their sizes; somebody may have removed some and left the marker."""
-        try:
-            os.stat(os.path.join(self.folder, MARKER))
-            return all(
-                os.stat(os.path.join(self.folder, os.path.basename(each["name"]))).st_size == each["size"]
-                for each in self.files
-            )
-        except OSError:
-            return False
+        return os.path.exists(os.path.join(self.folder, MARKER)) and whole_files(self.folder, self.files)
 
     def try_lock(self, how):
         """Lock it against eviction (shared), or for evicting it; tells whether it is."""
@@ -273,6 +401,15 @@ class Held:
         self.stage.close()
 
 
+def whole_files(folder, files):
+    """Tell whether all files are in a folder, in their sizes."""
+    try:
+        found = [(os.stat(os.path.join(folder, os.path.basename(each["name"]))), each["size"]) for each in files]
+        return all(state.st_size == size for state, size in found)
+    except OSError:
+        return False
+
+
 def try_lock(file, how):
     """Lock a file now or not at all; tells which."""
     try:
@@ -284,11 +421,13 @@ def try_lock(file, how):
         return False
 
 
-def hold(place, number, database, seconds):
+def hold(place, database, seconds):
     """Find or bring a database; returns it, kept from eviction. *seconds* gets "stage" if it was not there.
 
     Another pod that brings it is waited for while it gives signs of life; one that is silent for LEASE seconds has lost its turn.
     """
+    if not place.cache:
+        return InPlace(place, database)
     os.makedirs(place.cache, exist_ok=True)
     held, said, begun = Held(place, database["fingerprint"], database["files"]), "", time.monotonic()
     while True:
@@ -300,14 +439,14 @@ def hold(place, number, database, seconds):
         elif try_lock(held.stage, fcntl.LOCK_EX):
             try:
                 if not held.complete():
-                    bring_timed(place, number, database, held, seconds)
+                    bring_timed(place, database, held, seconds)
             finally:
                 fcntl.flock(held.stage, fcntl.LOCK_UN)
             seconds["stage"] = round(time.monotonic() - begun, 3)
             continue
         elif time.monotonic() - begun > place.lease and silence(held) > place.lease:
             say("not waiting for %s any longer" % who_holds(held))
-            bring_timed(place, number, database, held, seconds)
+            bring_timed(place, database, held, seconds)
             continue
         else:
             news = who_holds(held)
@@ -326,11 +465,11 @@ def silence(held):
         return float("inf")
 
 
-def bring_timed(place, number, database, held, seconds):
+def bring_timed(place, database, held, seconds):
     """Bring a database and note how long it took."""
     begun = time.monotonic()
     say("staging %s" % database["fingerprint"])
-    bring(place, number, database, held)
+    bring(place, database, held)
     seconds["download"] = round(time.monotonic() - begun, 3)
 
 
@@ -372,7 +511,7 @@ def take_over(held):
             os.close(lock)
 
 
-def bring(place, number, database, held):
+def bring(place, database, held):
     """Fetch all files into a folder of this pod, compare sizes and checksums, then give it its name."""
     evict(place, database, held)
     lock = own_part(held)
@@ -388,7 +527,9 @@ def bring(place, number, database, held):
     threading.Thread(target=beat, daemon=True).start()
     try:
         with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-            jobs = [pool.submit(fetch, place, number, each, held.part, done) for each in database["files"]]
+            jobs = [
+                pool.submit(fetch, place, database["fingerprint"], each, held.part, done) for each in database["files"]
+            ]
             try:
                 for job in jobs:
                     job.result()
@@ -412,7 +553,7 @@ def bring(place, number, database, held):
             os.unlink(held.holder)
 
 
-def fetch(place, number, wanted, folder, done):
+def fetch(place, fingerprint, wanted, folder, done):
     """Bring one file; a broken connection goes on where it broke, a file of an earlier try is kept if it is right."""
     name = os.path.basename(wanted["name"])
     path = os.path.join(folder, name)
@@ -422,8 +563,7 @@ def fetch(place, number, wanted, folder, done):
     sha, at, breaks = hashlib.sha256(), 0, 0
     with open(path + ".part", "wb") as file:
         while at < wanted["size"]:
-            headers = {"Range": "bytes=%d-" % at} if at else {}
-            answer = open_url(place, ("databases", number, name), headers=headers)[2]
+            answer = place.storage.open(("databases", fingerprint, name), at)
             try:
                 while True:
                     block = answer.read(READ)
@@ -505,9 +645,8 @@ class Runner:
         os.makedirs(self.folder)
         self.held = held
         for one in held:
-            for name in os.listdir(one.folder):
-                if name != MARKER:
-                    os.symlink(os.path.join(one.folder, name), os.path.join(self.folder, name))
+            for name in (os.path.basename(each["name"]) for each in one.files):
+                os.symlink(os.path.join(one.folder, name), os.path.join(self.folder, name))
         self.lists(self.folder)
         self.version = self.ask_version()
         wanted = self.plan.get("blast_version")
@@ -532,7 +671,7 @@ class Runner:
     def unit(self, index):
         """Run a unit unless its result is there, and publish its output."""
         unit, key = self.plan["units"][str(index)], ("units", str(index))
-        if exists(self.place, key):
+        if self.place.storage.exists(key):
             say("unit %d has its result already" % index)
             return
         started = time.time()
@@ -551,7 +690,7 @@ class Runner:
             "blast_version": self.version,
             "seconds": dict(self.seconds, blast=round(ended - started, 3)),
         }
-        won = publish(self.place, key, out, report)
+        won = self.place.storage.publish(key, out, report)
         self.seconds["upload"] = round(time.time() - ended, 3)
         say("unit %d: %s" % (index, "published" if won else "another pod's result stands"))
         os.unlink(out)
@@ -562,7 +701,7 @@ class Runner:
         if os.path.exists(path) and os.path.getsize(path) == unit["size"]:
             return path
         last = unit["offset"] + unit["size"] - 1
-        data = read_blob(self.place, ("query",), {"Range": "bytes=%d-%d" % (unit["offset"], last)})
+        data = self.place.storage.read(("query",), unit["offset"], last)
         if len(data) != unit["size"]:
             raise Stop("blob_missing", "the query blob is shorter than the plan says")
         with open(path, "wb") as file:
@@ -572,7 +711,7 @@ class Runner:
     def search(self, unit, query, out):
         folder = self.folder
         if unit["kind"] == "finish":
-            parts = [json.loads(read_blob(self.place, ("units", str(each)))) for each in unit["after"]]
+            parts = [json.loads(self.place.storage.read(("units", str(each)))) for each in unit["after"]]
             kept = union([tuple(span) for part in parts for span in part])
             folder = self.restrict(kept, "finish")
         return self.blast(self.plan["words"], query, folder, self.plan["rich"], unit["threads"], out)
@@ -732,10 +871,12 @@ def mask_bytes(kept, start, count):
 
 # ---------------------------------------------------------------------- the whole
 def load_plan(place):
-    path = os.path.join(os.path.dirname(place.access), "plan.json")
+    """Return the plan of the Secret, or of the storage where it is too long for one."""
     try:
-        with open(path) as file:
+        with open(os.path.join(os.path.dirname(place.access), "plan.json")) as file:
             return json.load(file)
+    except FileNotFoundError:
+        return json.loads(place.storage.read(("plan",)))
     except (OSError, ValueError) as error:
         raise Stop("bad_plan", "plan.json: %s" % error, HOPELESS) from None
 
@@ -753,13 +894,14 @@ def keep_warm(place, plan, held):
         os.unlink(ready)
         for each in held:
             each.close()
-        held = [hold(place, number, each, {}) for number, each in enumerate(plan["databases"])]
+        held = [hold(place, each, {}) for each in plan["databases"]]
 
 
 def work(mode, place, state):
     """Do what *mode* says; *state* gets what the last word needs."""
+    place.storage = storage(place)
     plan, seconds = load_plan(place), state["seconds"]
-    held = [hold(place, number, each, seconds) for number, each in enumerate(plan["databases"])]
+    held = [hold(place, each, seconds) for each in plan["databases"]]
     if mode == "stage":
         return
     os.makedirs(place.work, exist_ok=True)
@@ -772,7 +914,7 @@ def work(mode, place, state):
         runner.unit(index)
     for index, hosts in sorted(plan.get("riders", {}).items(), key=lambda each: int(each[0])):
         needs = plan["units"][index]["after"]
-        if place.index in hosts and all(exists(place, ("units", str(each))) for each in needs):
+        if place.index in hosts and all(place.storage.exists(("units", str(each))) for each in needs):
             state["unit"] = int(index)
             runner.unit(int(index))
 

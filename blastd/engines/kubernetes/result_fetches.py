@@ -14,10 +14,10 @@ import structlog
 from blastd.core.engine import StepReport, Trouble, UnitReport
 from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals, backoff
-from blastd.engines.kubernetes.blob import BlobFailure, Blobs
 from blastd.engines.kubernetes.harvest import Harvested, harvest, trouble_of
 from blastd.engines.kubernetes.objects import JobObject, PodObject
 from blastd.engines.kubernetes.status import JobFacts, Stage, Units, job_facts, pod_facts, units_of
+from blastd.storage.contract import Storage, StorageFailure
 
 log = structlog.get_logger()
 
@@ -88,9 +88,9 @@ def idle(job: JobObject, pods: Iterable[PodObject]) -> bool:
 class ResultFetches:
     """Fetches the results of jobs for the engine."""
 
-    def __init__(self, blobs: Blobs, jobs_folder: Path, jitter: Callable[[], float]) -> None:
+    def __init__(self, storage: Storage, jobs_folder: Path, jitter: Callable[[], float]) -> None:
         """Take the parts."""
-        self._blobs, self._folder, self._jitter = blobs, jobs_folder, jitter
+        self._storage, self._folder, self._jitter = storage, jobs_folder, jitter
 
     async def attend(self, held: ClusterJob, objects: Objects, tell: Callable[[], None]) -> None:
         """Fetch what is due for a job until nothing is; *tell* passes news on."""
@@ -124,8 +124,8 @@ class ResultFetches:
         async def one(unit: int) -> None:
             async with gate:
                 try:
-                    found = await harvest(self._blobs, self._folder / held.job_id, held.job_id, held.attempt, unit)
-                except BlobFailure as error:
+                    found = await harvest(self._storage, self._folder / held.job_id, held.job_id, held.attempt, unit)
+                except StorageFailure as error:
                     troubles.append(trouble_of(error))
                     return
                 except OSError as error:
@@ -146,7 +146,7 @@ class ResultFetches:
             shown = ", ".join(map(str, sorted(missing)[:5]))
             held.trouble = Trouble(
                 code="results_missing",
-                sentence=f"The cluster says that parts {shown} ended well, but their results are not in the storage account.",
+                sentence=f"The cluster says that parts {shown} ended well, but their results are not in the storage.",
                 remedy="Somebody may have removed them: cancel the search and submit it again.",
             )
         if held.trouble is not None:
