@@ -62,6 +62,8 @@ BATCHES_PER_SLOT = 4
 # What a crash costs at most is one batch: of this estimate, which may be five times too small.
 BATCH_SECONDS = 60.0
 MOST_BATCHES = 1000
+MOST_UNITS = 10_000
+"""Of one search: what one Kubernetes Job, one row's units and one page of progress hold without trouble."""
 
 
 class SearchedDatabases(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +143,7 @@ def plan(
     """
     cost = sum(letters) * database.letters * seconds_per_cell(program, task)
     why_whole = whole_database_reason(program, options, database)
-    parts = min(max(shards or 1, 1), max(database.sequences, 1))
+    parts = min(max(shards or 1, 1), max(database.sequences, 1), MOST_UNITS - 1)
     why: list[str] = []
     if parts > 1 and why_whole:
         parts = 1
@@ -150,7 +152,10 @@ def plan(
         why.append(f"{parts} shards of about {database.letters // parts:,} letters each, one after the other")
     rounds = query_rounds(program, options, letters, unnamed=unnamed, why=why)
     wanted = batches if batches is not None else batches_for(cost, slots, worth_seconds)
-    cut = _batches(rounds, min(max(wanted, 1), len(rounds)), letters, offsets, sizes)
+    most = MOST_UNITS // (parts + 1 if parts > 1 else 1)
+    if min(wanted, len(rounds)) > most:
+        why.append(f"{most} query batches: {parts} shards of more would be over {MOST_UNITS:,} parts")
+    cut = _batches(rounds, min(max(wanted, 1), len(rounds), most), letters, offsets, sizes)
     free = slots // len(cut)
     used = threads_for(cost / len(cut), min(free, threads) if threads else free) if parts == 1 else 1
     if used > 1:

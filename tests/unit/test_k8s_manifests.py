@@ -23,6 +23,7 @@ PLAN = manifests.JobPlan(
     riders={9: (0, 1, 2)},
     time_limit_seconds=60,
     database_bytes=1 << 30,
+    unit_bytes=1 << 30,
 )
 
 

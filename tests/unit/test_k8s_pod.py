@@ -15,7 +15,7 @@ from blastd.core.alias import AliasVolume, Layout, Mask, Named
 from blastd.core.engine import DatabaseAt, Work
 from blastd.core.ids import JobId, Owner
 from blastd.core.model import DatabaseRef, Job, Phase, QueryInfo, Status, Unit, UnitKind, UnitState
-from blastd.engines.kubernetes import podrunner
+from blastd.engines.kubernetes import manifests, podrunner
 from blastd.engines.kubernetes.podplan import Manifest, StoredFile, job_plan, missing, pod_plan
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -127,6 +127,16 @@ def test_proposals_are_completions_and_finishes_ride_on_theirs() -> None:
     assert told["alias"]["masks"] == [["blastd-volume-0.msk", 60], ["blastd-volume-1.msk", 40]]
     assert "{limit}" in told["alias"]["again_words"]
     assert "/" not in json.dumps(told["alias"]["texts"]), "no path of this machine"
+
+
+def test_K01_a_unit_asks_for_the_memory_of_its_shard_and_stages_the_files() -> None:
+    settings = KubernetesSettings(enabled=True, cache="none")
+    for units, share in ((SPLIT, 0.55), ((unit(0, UnitKind.SEARCH, 0),), 1.0)):
+        plan = job_plan(work(units), settings, staging=False)
+        assert plan.unit_bytes == round(5000 * share)
+        box = manifests.job(plan, settings, "print()")["spec"]["template"]["spec"]["containers"][0]
+        assert int(box["resources"]["requests"]["memory"]) == plan.unit_bytes + (256 << 20)
+        assert int(box["resources"]["requests"]["ephemeral-storage"]) == 5000 + (1 << 30)
 
 
 def test_C11_a_retry_runs_what_is_missing_and_asks_the_shards_of_an_unfinished_batch_again() -> None:

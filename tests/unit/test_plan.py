@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blastd.core.model import UnitKind
-from blastd.core.plan import ROUND_LETTERS, Plan, SearchedDatabases, plan
+from blastd.core.plan import MOST_UNITS, ROUND_LETTERS, Plan, SearchedDatabases, plan
 
 SMALL = SearchedDatabases(sequences=30, letters=20_000, volumes=(30,))
 BIG = SearchedDatabases(sequences=20_000, letters=9_055_569, volumes=(20_000,))
@@ -128,3 +128,11 @@ def test_batches_hold_every_record_once_and_end_with_a_round(
         assert after.offset == batch.offset + batch.bytes
         assert after.first in ends
     assert len(found) <= (batches or slots * 4)
+
+
+@pytest.mark.parametrize(("shards", "batches"), [(1, 1000), (9, 1000), (99, 100), (999, 10), (2500, 3), (30_000, 1)])
+def test_K02_no_search_has_more_parts_than_a_cluster_takes(shards: int, batches: int) -> None:
+    found = made([10_000] * 1000, shards=shards, batches=5000)
+    assert len(found.units) <= MOST_UNITS
+    assert len(found.batches) == batches
+    assert any(f"over {MOST_UNITS:,} parts" in why for why in found.why) == (batches < 1000)

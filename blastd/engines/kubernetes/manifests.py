@@ -62,6 +62,9 @@ class JobPlan(Frozen, frozen=True, kw_only=True):
     time_limit_seconds: float
     memory_limit_bytes: int | None = None
     database_bytes: int = 0
+    """Of all files: what a pod stages."""
+    unit_bytes: int = 0
+    """Of the database's part that one unit searches: what it reads through memory."""
     generations: tuple[str, ...] = ()
     staging: bool = False
     instance: str = ""
@@ -110,11 +113,11 @@ def of_job(job_id: JobId) -> str:
 
 
 def memory(plan: JobPlan, settings: KubernetesSettings) -> tuple[int, int]:
-    """Return request and limit in bytes: the database is read through the page cache, which counts for the pod."""
-    limit = settings.memory_limit_bytes or 2 * plan.database_bytes + 2 * GIB
+    """Return request and limit in bytes: a unit's part of the database is read through the page cache, which counts for the pod."""
+    limit = settings.memory_limit_bytes or 2 * plan.unit_bytes + 2 * GIB
     if plan.memory_limit_bytes:
         limit = min(limit, plan.memory_limit_bytes)
-    return min(plan.database_bytes + 256 * MIB, limit), limit
+    return min(plan.unit_bytes + 256 * MIB, limit), limit
 
 
 def scripts(script: str) -> dict[str, Any]:

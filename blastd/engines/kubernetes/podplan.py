@@ -13,6 +13,7 @@ from blastd.config import KubernetesSettings
 from blastd.core import alias, proposals
 from blastd.core.engine import Work
 from blastd.core.ids import JobId
+from blastd.core.memory import SHARD_ROOM
 from blastd.core.model import Frozen, Unit, UnitKind, UnitState
 from blastd.engines.kubernetes.manifests import NO_MOUNTS, JobPlan
 from blastd.storage.contract import PodMounts
@@ -100,7 +101,8 @@ def job_plan(
     """Return what the Job's manifest needs: a completion for each unit but the finishes, which ride on proposals."""
     run = missing(work.units)
     own = [unit for unit in run if unit.kind is not UnitKind.FINISH]
-    job = work.job
+    job, size = work.job, sum(database.size_bytes for database in work.databases)
+    shards = max((len(unit.after) for unit in run if unit.kind is UnitKind.FINISH), default=1)
     return JobPlan(
         job_id=job.job_id,
         attempt=job.attempt,
@@ -111,7 +113,8 @@ def job_plan(
         riders={unit.index: unit.after for unit in run if unit.kind is UnitKind.FINISH},
         time_limit_seconds=min(settings.time_limit_seconds, job.time_limit_seconds or settings.time_limit_seconds),
         memory_limit_bytes=settings.memory_limit_bytes or None,
-        database_bytes=sum(database.size_bytes for database in work.databases),
+        database_bytes=size,
+        unit_bytes=size if shards == 1 else min(size, int(size * SHARD_ROOM) // shards),
         generations=tuple(database.fingerprint for database in work.databases),
         staging=staging,
         instance=instance,
