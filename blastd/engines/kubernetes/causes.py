@@ -212,6 +212,21 @@ RUNNER = {
         "A blob that the search needs is not in the storage account",
         "Push the database again with 'blastd db push', then retry.",
     ),
+    "volume_denied": (
+        "storage_access_denied",
+        "The shared volume refuses the search's pod",
+        "Give its folder the group of the pods (kubernetes.run_as_user) and mode 2770, then retry.",
+    ),
+    "volume_away": (
+        "storage_unreachable",
+        "The search's pod can't use the shared volume",
+        "Check volume.source and the file server, then retry.",
+    ),
+    "volume_missing": (
+        "storage_object_missing",
+        "A file that the search needs is not on the shared volume",
+        "Push the database again with 'blastd db push', then retry.",
+    ),
     "staging_failed": (
         "staging_failed",
         "The database could not be brought to the node",

@@ -251,11 +251,11 @@ def mounted(path):
     try:
         yield
     except FileNotFoundError:
-        raise Stop("blob_missing", path) from None
+        raise Stop("volume_missing", path) from None
     except PermissionError as error:
-        raise Stop("blob_denied", "%s: %s" % (path, error.strerror)) from None
+        raise Stop("volume_denied", "%s: %s" % (path, error.strerror)) from None
     except OSError as error:
-        raise Stop("no_room" if error.errno == errno.ENOSPC else "blob_away", "%s: %s" % (path, error)) from None
+        raise Stop("no_room" if error.errno == errno.ENOSPC else "volume_away", "%s: %s" % (path, error)) from None
 
 
 def said_of(report):
