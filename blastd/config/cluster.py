@@ -82,9 +82,9 @@ class KubernetesSettings(SettingsSection, frozen=True, kw_only=True):
     ] = 10001
     cpu: Annotated[float, about("Cores that one pod asks for.", gt=0)] = 2.0
     memory_limit_bytes: Annotated[int, about("Memory limit of one pod; 0: from the size of the database.", ge=0)] = 0
-    time_limit_seconds: Annotated[Seconds, about("Longest run of one search (activeDeadlineSeconds).", gt=0)] = (
-        24 * 3600.0
-    )
+    time_limit_seconds: Annotated[
+        Seconds, about("Longest run of one part of a search; the wait for a node does not count.", gt=0)
+    ] = 24 * 3600.0
     shards: Annotated[
         int, about("Parts into which a database is split; 0: by its size and the number of nodes.", ge=0)
     ] = 0

@@ -425,3 +425,12 @@ async def test_K03_what_is_too_long_for_a_secret_is_read_from_the_storage(bench:
     access.write_text(told)
     assert pod.start().end() == 0, pod.log
     assert (await bench.result())[0] == bare(bench.database.folder)
+
+
+async def test_K10_the_time_limit_is_that_of_searching_and_no_try_is_made_again(bench: Bench) -> None:
+    pod = await bench.pod(SLOW_QUERY[:200_000], words=("-task", "blastn", "-word_size", "4", "-evalue", "1e6"))
+    path = pod.access / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"time_limit_seconds": 0.2}))
+    assert pod.start().end() == 43
+    assert pod.word["cause"] == "deadline"
+    assert await bench.size() is None

@@ -83,6 +83,19 @@ def test_T17_memory_kill_is_named_and_C11_retry_runs_what_is_missing(make: Make,
     cancelled(own, row["job_id"])
 
 
+def test_K10_the_wait_for_a_node_is_not_the_time_limit(make: Make, cluster: Cluster) -> None:
+    own = make(BLASTD_KUBERNETES__TIME_LIMIT_SECONDS="1", BLASTD_KUBERNETES__CPU="10000").start()
+    row = held_up(own, own.submit(LAMBDA_QUERY)["job_id"], "unschedulable")
+    (job,) = cluster.of_job("jobs", row["job_id"])
+    assert "activeDeadlineSeconds" not in job["spec"], "it would count from the Job's making"
+    cancelled(own, row["job_id"])
+    assert own.stop() == 0
+    own.environ["BLASTD_KUBERNETES__CPU"] = "0.1"
+    own.start()
+    row = own.ended(own.submit(SLOW_QUERY, **SLOW)["job_id"])
+    assert (row["status"], row["error_code"]) == ("failed", "deadline_exceeded"), row
+
+
 def test_T16_a_pod_that_dies_is_a_try_and_not_the_end(daemon: Daemon, cluster: Cluster) -> None:
     row = daemon.submit(SLOW_QUERY, **SLOW)
     until("it runs", lambda: daemon.job(row["job_id"])["status"] == "running", 30)

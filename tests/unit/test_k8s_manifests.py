@@ -21,7 +21,6 @@ PLAN = manifests.JobPlan(
     database="nr",
     completions=((0,), (1,), (2,), (7,)),
     riders={9: (0, 1, 2)},
-    time_limit_seconds=60,
     database_bytes=1 << 30,
     unit_bytes=1 << 30,
 )

@@ -119,7 +119,7 @@ def test_proposals_are_completions_and_finishes_ride_on_theirs() -> None:
     given_work = work(SPLIT)
     plan = job_plan(given_work, KubernetesSettings(enabled=True), staging=False)
     assert plan.completions == ((0,), (1,), (3,), (4,))
-    told = pod_plan(given_work, plan, [MANIFEST])
+    told = pod_plan(given_work, plan, [MANIFEST], 60)
     assert told["riders"] == {"2": [0, 1], "5": [2, 3]}
     assert told["units"]["1"]["shard"] == ((50, 100),)
     assert told["units"]["5"]["after"] == [3, 4]
@@ -159,4 +159,5 @@ def test_Y10_a_search_on_the_cluster_has_the_time_that_it_asked_for_within_the_o
     given = work(SPLIT)
     given = replace(given, job=replace(given.job, time_limit_seconds=asked))
     settings = KubernetesSettings(enabled=True, time_limit_seconds=900)
-    assert job_plan(given, settings, staging=False).time_limit_seconds == seconds
+    plan = job_plan(given, settings, staging=False)
+    assert pod_plan(given, plan, [MANIFEST], settings.time_limit_seconds)["time_limit_seconds"] == seconds

@@ -87,7 +87,7 @@ class Bootstrap:
         name = manifests.job_name(job.job_id, job.attempt)
         access = await self.access(job.job_id, job.attempt, units_in(plan), databases)
         its_labels = manifests.labels(job.job_id, job.attempt, self.instance)
-        told = pod_plan(work, plan, databases, self._blast_version)
+        told = pod_plan(work, plan, databases, self._settings.time_limit_seconds, self._blast_version)
         await self.put_secret(name, its_labels, access, await self.spilled(told, plan_blob(job.job_id, job.attempt)))
         try:
             made = await self._create(manifests.job(plan, self._settings, self._script), again=again)

@@ -232,6 +232,11 @@ RUNNER = {
         "The database could not be brought to the node",
         "Check free space under kubernetes.cache_dir on the node, or push the database again; then retry.",
     ),
+    "deadline": (
+        "deadline_exceeded",
+        "A part of the search took longer than its time limit",
+        "Raise kubernetes.time_limit_seconds, or split the search.",
+    ),
     "no_blast": (
         "image_without_blast",
         "The image has no such BLAST+ program",

@@ -59,7 +59,6 @@ class JobPlan(Frozen, frozen=True, kw_only=True):
     database: str
     completions: tuple[tuple[int, ...], ...]
     riders: Mapping[int, tuple[int, ...]] = {}
-    time_limit_seconds: float
     memory_limit_bytes: int | None = None
     database_bytes: int = 0
     """Of all files: what a pod stages."""
@@ -184,7 +183,6 @@ def job(plan: JobPlan, settings: KubernetesSettings, script: str) -> dict[str, A
             "backoffLimitPerIndex": settings.retries,
             "maxFailedIndexes": 0,  # every unit is needed: the first that fails for good ends the Job
             "podReplacementPolicy": "Failed",  # never two pods of one unit by our own doing
-            "activeDeadlineSeconds": max(1, round(plan.time_limit_seconds)),
             "ttlSecondsAfterFinished": settings.ttl_seconds,
             "podFailurePolicy": {
                 "rules": [

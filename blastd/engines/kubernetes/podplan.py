@@ -111,7 +111,6 @@ def job_plan(
         database=" ".join(database.name for database in work.databases),
         completions=tuple((unit.index,) for unit in own),
         riders={unit.index: unit.after for unit in run if unit.kind is UnitKind.FINISH},
-        time_limit_seconds=min(settings.time_limit_seconds, job.time_limit_seconds or settings.time_limit_seconds),
         memory_limit_bytes=settings.memory_limit_bytes or None,
         database_bytes=size,
         unit_bytes=size if shards == 1 else min(size, int(size * SHARD_ROOM) // shards),
@@ -122,8 +121,13 @@ def job_plan(
     )
 
 
-def pod_plan(work: Work, plan: JobPlan, manifests: Sequence[Manifest], blast_version: str = "") -> dict[str, Any]:
-    """Return plan.json; pods refuse to search with another BLAST+ than *blast_version* (empty: any)."""
+def pod_plan(
+    work: Work, plan: JobPlan, manifests: Sequence[Manifest], time_limit_seconds: float, blast_version: str = ""
+) -> dict[str, Any]:
+    """Return plan.json; pods refuse to search with another BLAST+ than *blast_version* (empty: any).
+
+    The time limit is that of a pod's searching: Kubernetes would count the wait for a node, too.
+    """
     job = work.job
     run = missing(work.units)
     places = {units[0]: place for place, units in enumerate(plan.completions)}
@@ -131,6 +135,7 @@ def pod_plan(work: Work, plan: JobPlan, manifests: Sequence[Manifest], blast_ver
         "program": job.program,
         "query_option": command.query_option(job.program, job.query.type),
         "blast_version": blast_version,
+        "time_limit_seconds": min(time_limit_seconds, job.time_limit_seconds or time_limit_seconds),
         "molecule": work.databases[0].molecule,
         "argument": work.database_argument,
         "databases": [each.told for each in manifests],

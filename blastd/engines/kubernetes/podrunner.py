@@ -638,6 +638,7 @@ class Runner:
         self.version = ""
         self.child = None
         self.held = []
+        self.until = time.monotonic() + plan.get("time_limit_seconds", 1e9)
 
     def prepare(self, held):
         """Link all databases side by side, so that BLAST+ finds them by their bare names, with the lists of ids."""
@@ -790,7 +791,12 @@ class Runner:
                 )  # fmt: skip
             except OSError as error:
                 raise Stop("no_blast", "%s: %s" % (argv[0], error), HOPELESS) from None
-        code = self.child.wait()
+        try:
+            code = self.child.wait(max(self.until - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.child.wait()
+            raise Stop("deadline", "%d s" % self.plan["time_limit_seconds"], HOPELESS) from None
         self.child = None
         with open(errors, "rb") as file:
             said = excerpt(file.read(), 64 * 1024)
