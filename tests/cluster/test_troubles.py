@@ -11,7 +11,7 @@ from azure.storage.blob import BlobServiceClient
 
 from tests.cluster.conftest import Make
 from tests.cluster.parts import Cluster, Emulator, until
-from tests.cluster.rows import Recovery, done, quick, waits
+from tests.cluster.rows import Recovery, done, quick, running, waits
 from tests.daemon import Answer, Daemon
 from tests.databases import LAMBDA_QUERY, SLOW, SLOW_QUERY
 
@@ -116,6 +116,18 @@ def test_T16_a_pod_that_dies_is_a_try_and_not_the_end(daemon: Daemon, cluster: C
 
     until("the Job has made another pod", another, 40)
     cancelled(daemon, row["job_id"])
+
+
+def test_K11_an_evicted_pod_is_told_and_costs_no_try(make: Make, cluster: Cluster) -> None:
+    own = make(BLASTD_KUBERNETES__RETRIES="0").start()
+    job_id = running(own)
+    (pod, *_) = [each for each in cluster.of_job("pods", job_id) if each["status"]["phase"] == "Running"]
+    name = pod["metadata"]["name"]
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+    cluster.ask("POST", cluster.path("pods", name) + "/eviction", body)
+    done(own, job_id, 120)
+    logs = own.get(f"/api/blast/jobs/{job_id}/events").text
+    assert '"failed"' not in logs
 
 
 def test_T18_a_job_that_somebody_deletes_is_failed_with_the_reason(daemon: Daemon, cluster: Cluster) -> None:

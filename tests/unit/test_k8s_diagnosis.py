@@ -96,6 +96,45 @@ def test_a_pod_that_is_not_ready_though_its_containers_are_is_on_a_silent_node(
     assert (trouble is not None and trouble.code == "node_not_ready") is silent
 
 
+def of_place(place: int, made: int, **status: Any) -> PodObject:
+    """A pod of a completion index that was made so many seconds after noon."""
+    metadata = {
+        "name": f"p-{place}-{made}",
+        "creationTimestamp": (NOW + timedelta(seconds=made)).isoformat(),
+        "annotations": {"batch.kubernetes.io/job-completion-index": str(place)},
+    }
+    return msgspec.convert({"metadata": metadata, "spec": {"nodeName": "spot"}, "status": status}, PodObject)
+
+
+TAKEN = [{"type": "DisruptionTarget", "status": "True", "message": "the node is reclaimed"}]
+RUNS: dict[str, Any] = {
+    "phase": "Running",
+    "containerStatuses": [{"name": "blast", "state": {"running": {"startedAt": "2026-01-01T12:00:30Z"}}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("pods", "told"),
+    [
+        ([of_place(0, 0, phase="Failed", conditions=TAKEN)], True),
+        ([of_place(0, 0, **RUNS, conditions=TAKEN)], True),
+        ([of_place(0, 9, phase="Pending"), of_place(0, 0, phase="Failed", conditions=TAKEN)], True),
+        ([of_place(0, 0, phase="Failed", conditions=TAKEN), of_place(0, 9, **RUNS)], False),
+        ([of_place(1, 0, phase="Failed", conditions=TAKEN), of_place(0, 9, **RUNS)], True),
+        ([of_place(0, 0, phase="Failed"), of_place(0, 9, phase="Pending")], False),
+    ],
+)
+def test_K11_a_part_that_a_node_gave_up_is_told_until_another_pod_does_it(pods: list[PodObject], told: bool) -> None:
+    trouble = diagnosis.taken_away(pods)
+    assert (trouble is not None) is told
+    if trouble is not None:
+        assert (trouble.code, "spot" in trouble.sentence, "counts as no try" in trouble.remedy) == (
+            "node_lost",
+            True,
+            True,
+        )
+
+
 @pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing"])
 def test_a_pod_on_its_way_is_no_trouble(reason: str) -> None:
     assert diagnosis.holding_up(job(active=1), [waiting(reason)], [], NOW) is None

@@ -110,6 +110,16 @@ def node_silent(node: str) -> Trouble:
     )
 
 
+def taken_away(node: str, message: str) -> Trouble:
+    """Say that a node gave up a part of the search, which another pod does anew."""
+    return Trouble(
+        code="node_lost",
+        sentence=f"The node {node or 'of a part'} gave up a part of the search: {clip(message)}.",
+        remedy="That part begins anew in another pod by itself; it counts as no try.",
+        retryable=True,
+    )
+
+
 def node_lost(node: str, message: str) -> Trouble:
     """Say that the node went away."""
     return Trouble(

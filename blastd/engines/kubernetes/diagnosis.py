@@ -101,6 +101,21 @@ def silent(pods: Iterable[PodObject]) -> Trouble | None:
     return None
 
 
+def taken_away(pods: Iterable[PodObject]) -> Trouble | None:
+    """Return that a node gave up a pod that searched, while none in its place has begun: Kubernetes counts no try for it."""
+    places: dict[int | None, list[PodObject]] = {}
+    for pod in sorted(pods, key=lambda each: str(each.metadata.creation_timestamp)):
+        places.setdefault(pod.index, []).append(pod)
+    for group in places.values():
+        lost = [pod for pod in group if find(pod.status.conditions, "DisruptionTarget") is not None]
+        last = pod_facts(group[-1])
+        if lost and (group[-1] in lost or last.stage is Stage.WAITING):
+            reason = find(lost[-1].status.conditions, "DisruptionTarget")
+            said = lost[-1].status.message or (reason.message if reason is not None else "")
+            return causes.taken_away(lost[-1].spec.node_name, said)
+    return None
+
+
 def container_waits(reason: str, message: str) -> Trouble | None:
     """Return what a container's reason for waiting means, None for the usual ones."""
     if reason in IMAGE:

@@ -63,7 +63,7 @@ def reading(job: JobObject, pods: Sequence[PodObject], known: KnownJob, now: dat
         why = diagnosis.why_failed(job, pods, known.events, known.program)
         fields = {"phase": Phase.RUNNING, "ended": True, "trouble": why}
     elif began:
-        fields = {"phase": Phase.RUNNING, "trouble": diagnosis.silent(pods)}
+        fields = {"phase": Phase.RUNNING, "trouble": diagnosis.silent(pods) or diagnosis.taken_away(pods)}
     elif any(each.staging_started_at is not None for each in told):  # also between staging and search: no way back
         fields = {"phase": Phase.STAGING_DB}
     else:
