@@ -86,7 +86,7 @@ class OutsideFinding(NamedTuple):
 
 
 OK, WARNING, FAULT = "ok", "warning", "fault"
-RIGHTS = "Apply config/kubernetes-rbac.yaml as the cluster's administrator, or add the right to the account's role."
+RIGHTS = "Apply config/kubernetes/rbac.yaml as the cluster's administrator, or add the right to the account's role."
 
 
 async def outside(settings: Settings) -> AsyncIterator[OutsideFinding]:
@@ -126,7 +126,7 @@ async def _cluster(settings: Settings) -> AsyncIterator[OutsideFinding]:
             lacking = await rights.missing(client)
         except (ClusterFailure, ConfigError) as error:
             mend = (
-                "Check kubernetes.kubeconfig and namespace; config/kubernetes-rbac.yaml gives the account its rights."
+                "Check kubernetes.kubeconfig and namespace; config/kubernetes/rbac.yaml gives the account its rights."
             )
             yield OutsideFinding("cluster", FAULT, f"{where}: {error}", mend)
             return

@@ -31,7 +31,7 @@ from tests.patience import PATIENCE_SECONDS
 ACCOUNT = "devstoreaccount1"
 # The emulator's well-known key: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-RBAC = Path(__file__).parents[2] / "config" / "kubernetes-rbac.yaml"
+RBAC = Path(__file__).parents[2] / "config" / "kubernetes" / "rbac.yaml"
 START_SECONDS = 30.0
 SET_BY_HAND = "3"  # NET_ADDR_SET of linux/netdevice.h
 RECOVERIES: list[tuple[str, float]] = []
@@ -231,6 +231,37 @@ class Cluster:
         made.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return made
 
+    def bind_claim(self, name: str, folder: Path) -> None:
+        """Bind a claim to a folder of the node, as a provisioner would: a test cluster may have none."""
+        path, volume = self.path("persistentvolumeclaims", name), f"{self.namespace}-{name}"
+        claim = self.ask("GET", path)
+        held = {"namespace": self.namespace, "name": name, "uid": claim["metadata"]["uid"]}
+        offered = {
+            "accessModes": claim["spec"]["accessModes"],
+            "capacity": claim["spec"]["resources"]["requests"],
+            "hostPath": {"path": str(folder)},
+            "claimRef": held,
+        }
+        made = f"/api/v1/persistentvolumes/{volume}"
+        self.ask("POST", made.rpartition("/")[0], {"metadata": {"name": volume}, "spec": offered})
+        bound = {
+            "metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}},
+            "spec": {"volumeName": volume},
+        }
+        self.ask("PATCH", path, bound)
+        for each in (made, path):
+            self.ask("PATCH", f"{each}/status", {"status": {"phase": "Bound"}})
+
+    def free_claim(self, name: str) -> None:
+        """Remove a claim and its volume, which the same controllers would let go of."""
+        for path in (
+            self.path("persistentvolumeclaims", name),
+            f"/api/v1/persistentvolumes/{self.namespace}-{name}",
+        ):
+            self.ask("PATCH", path, {"metadata": {"finalizers": None}}, allowed=(404,))
+            self.ask("DELETE", path, allowed=(404,))
+            self.ask("PATCH", path, {"metadata": {"finalizers": None}}, allowed=(404,))
+
     def remove(self) -> None:
         self.ask("DELETE", f"/api/v1/namespaces/{self.namespace}", allowed=(404,))
 
@@ -268,8 +299,8 @@ def levers() -> Path | None:
     return Path(folder) if folder else None
 
 
-def pull(lever: str, *words: str) -> None:
+def pull(lever: str, *words: str, seconds: float = 120) -> None:
     """Run a lever."""
     folder = levers()
     assert folder is not None
-    subprocess.run([str(folder / lever), *words], check=True, capture_output=True, timeout=120)
+    subprocess.run([str(folder / lever), *words], check=True, capture_output=True, timeout=seconds)

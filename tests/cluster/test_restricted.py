@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -58,21 +57,6 @@ def test_K06_a_folder_of_the_node_is_refused_there_in_words(restricted: dict[str
 USER = 10001
 
 
-def claim(cluster: Cluster, folder: Path) -> str:
-    """Make a claim that is bound to a folder of the node, as a provisioner would: the test cluster has none."""
-    name = cluster.namespace
-    spec: dict[str, Any] = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
-    body = {"metadata": {"name": "shared", "annotations": {"pv.kubernetes.io/bind-completed": "yes"}}}
-    asked = spec | {"volumeName": name, "resources": {"requests": {"storage": "1Gi"}}}
-    made = cluster.ask("POST", cluster.path("persistentvolumeclaims"), body | {"spec": asked})
-    held = {"namespace": cluster.namespace, "name": "shared", "uid": made["metadata"]["uid"]}
-    offered = spec | {"capacity": {"storage": "1Gi"}, "hostPath": {"path": str(folder)}, "claimRef": held}
-    cluster.ask("POST", "/api/v1/persistentvolumes", {"metadata": {"name": name}, "spec": offered})
-    for path in (f"/api/v1/persistentvolumes/{name}", cluster.path("persistentvolumeclaims", "shared")):
-        cluster.ask("PATCH", f"{path}/status", {"status": {"phase": "Bound"}})
-    return "shared"
-
-
 @pytest.fixture
 def shared(strict: Cluster, restricted: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
     """Settings of a daemon that shares a claim with pods of a user of their own, by a group."""
@@ -80,11 +64,11 @@ def shared(strict: Cluster, restricted: dict[str, str], tmp_path: Path) -> Itera
     folder.mkdir()
     folder.chmod(0o2770)
     os.chown(folder, os.getuid(), USER)
-    name = claim(strict, folder)
-    yield restricted | volume_environ(folder, {"persistentVolumeClaim": {"claimName": name}})
-    for path in (strict.path("persistentvolumeclaims", name), f"/api/v1/persistentvolumes/{strict.namespace}"):
-        strict.ask("DELETE", path, allowed=(404,))
-        strict.ask("PATCH", path, {"metadata": {"finalizers": None}}, allowed=(404,))  # no controller takes them away
+    asked = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
+    strict.ask("POST", strict.path("persistentvolumeclaims"), {"metadata": {"name": "shared"}, "spec": asked})
+    strict.bind_claim("shared", folder)
+    yield restricted | volume_environ(folder, {"persistentVolumeClaim": {"claimName": "shared"}})
+    strict.free_claim("shared")
 
 
 def test_K05_K06_a_claim_serves_pods_of_another_user_and_databases_are_searched_in_it(

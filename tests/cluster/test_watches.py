@@ -136,7 +136,7 @@ def test_U18_watches_that_do_not_serve_cost_few_calls_and_are_told(
         given = environ | {"BLASTD_KUBERNETES__KUBECONFIG": own.environ["BLASTD_KUBERNETES__KUBECONFIG"]}
         found = cli("doctor", "--state-dir", str(own.state), environ=given)
         for resource in ("jobs.batch", "pods", "events"):
-            line = rf"warning +right watch {resource}: the account may not watch .*\n +-> Apply config/kubernetes-rbac"
+            line = rf"warning +right watch {resource}: the account may not watch .*\n +-> Apply config/kubernetes/rbac"
             assert re.search(line, found.stdout), found.stdout
         return
     until("the watches serve again", lambda: own.get("/readyz").json == {"status": "ok", "degraded": []}, 60)

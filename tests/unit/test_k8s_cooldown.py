@@ -31,4 +31,4 @@ def test_a_cluster_that_asks_for_time_gets_it_and_one_that_answers_is_asked_agai
 
 def test_what_is_told_of_a_failure_has_its_mend() -> None:
     assert "blastd doctor" in with_mend(ClusterAway("It is away."))
-    assert "kubernetes-rbac.yaml" in with_mend(AccessRefused("You cannot."))
+    assert "kubernetes/rbac.yaml" in with_mend(AccessRefused("You cannot."))

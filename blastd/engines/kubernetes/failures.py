@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 AGAIN = "It is tried again by itself; 'blastd doctor' shows what is down."
-RIGHTS = "Give the account the rights of config/kubernetes-rbac.yaml; it is tried again."
+RIGHTS = "Give the account the rights of config/kubernetes/rbac.yaml; it is tried again."
 
 
 class ClusterFailure(Unavailable):

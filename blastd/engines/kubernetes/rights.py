@@ -1,4 +1,4 @@
-"""The rights that blastd uses in its namespace, each with what fails without it: config/kubernetes-rbac.yaml gives them.
+"""The rights that blastd uses in its namespace, each with what fails without it: config/kubernetes/rbac.yaml gives them.
 
 `doctor` asks the API server for each (SelfSubjectAccessReview), since a right that is missing shows only when it is used.
 """

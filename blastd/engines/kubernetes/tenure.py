@@ -114,7 +114,7 @@ class Tenure:
                 await self._take()
             except AccessRefused as error:
                 self._unguarded, self._proven = True, float("inf")
-                log.warning("lease_refused", reason=str(error), mend="apply config/kubernetes-rbac.yaml")
+                log.warning("lease_refused", reason=str(error), mend="apply config/kubernetes/rbac.yaml")
             except (ObjectExists, ObjectMissing):
                 self._version = ""  # somebody else wrote it: the next look tells who
                 await self._take()
