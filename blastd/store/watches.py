@@ -1,8 +1,10 @@
 """The tables of watches: SQL and rows, no policy."""
 
 import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +15,8 @@ from blastd.core.model import DatabaseRef, Frozen, Job, QueryInfo, Status
 from blastd.core.search import Search
 from blastd.core.watching import Watch, WatchRun, WatchState, WatchTrouble
 from blastd.store.rows import dump, load, moment
+
+T = TypeVar("T")
 
 ADD = """INSERT INTO watch (watch_id, owner, label, state, search, query, created_at, updated_at, runs)
          VALUES (:watch_id, :owner, :label, :state, :search, :query, :now, :now, 0)"""
@@ -109,24 +113,18 @@ def page(
     rows = db.execute(PAGE if owner is None else PAGE_OWNER, values).fetchall()
     last = rows[limit - 1] if len(rows) > limit else None
     following = None if last is None else WatchCursor(created_ms=last["created_at"], watch_id=last["watch_id"])
-    return [_watch(row) for row in rows[:limit]], following
+    return _readable(_watch, rows[:limit]), following
 
 
 def of_job(db: sqlite3.Connection, job_id: JobId, limit: int = 100) -> list[Watch]:
     """Return the watches of which a search is a run, newest first."""
-    return [_watch(row) for row in db.execute(OF_JOB, {"job_id": job_id, "limit": limit})]
+    return _readable(_watch, db.execute(OF_JOB, {"job_id": job_id, "limit": limit}))
 
 
-def active(db: sqlite3.Connection, after: str, limit: int) -> list[ActiveWatch]:
-    """Return up to *limit* watches that are not paused, by id, those after *after*."""
-    return [
-        ActiveWatch(
-            watch=_watch(row),
-            databases=_databases(row),
-            status=None if row["status"] is None else Status(row["status"]),
-        )
-        for row in db.execute(ACTIVE, {"after": after, "limit": limit})
-    ]
+def active(db: sqlite3.Connection, after: str, limit: int) -> tuple[list[ActiveWatch], str | None]:
+    """Return up to *limit* watches that are not paused, by id, those after *after*, and after which to go on (None: the last)."""
+    rows = db.execute(ACTIVE, {"after": after, "limit": limit}).fetchall()
+    return _readable(_active, rows), rows[-1]["watch_id"] if len(rows) == limit else None
 
 
 def set_state(db: sqlite3.Connection, watch_id: str, state: WatchState, now: datetime) -> None:
@@ -162,12 +160,12 @@ def begin_run(db: sqlite3.Connection, watch_id: str, number: int, job: Job, now:
 
 def runs(db: sqlite3.Connection, watch_id: str, limit: int) -> list[WatchRun]:
     """Return the runs of a watch, newest first."""
-    return [_run(row) for row in db.execute(RUNS, {"watch_id": watch_id, "limit": limit})]
+    return _readable(_run, db.execute(RUNS, {"watch_id": watch_id, "limit": limit}))
 
 
 def ended(db: sqlite3.Connection, limit: int) -> list[WatchRun]:
     """Return runs that are to be settled: their searches completed, or are gone."""
-    return [_run(row) for row in db.execute(ENDED, {"limit": limit})]
+    return _readable(_run, db.execute(ENDED, {"limit": limit}))
 
 
 def any_going(db: sqlite3.Connection) -> bool:
@@ -188,6 +186,20 @@ def compared(db: sqlite3.Connection, run: WatchRun, now: datetime) -> None:
     before = run.base_job if run.difference is not None else None
     values: dict[str, Any] = {"watch_id": run.watch_id, "before": before, "after": run.job_id, "now": to_ms(now)}
     db.execute(COMPARED, values)
+
+
+def _readable(make: Callable[[sqlite3.Row], T], rows: Iterable[sqlite3.Row]) -> list[T]:
+    """Return what *rows* are, without those that can't be read: they hold up no other."""
+    found: list[T] = []
+    for row in rows:
+        with suppress(ValueError, TypeError, OverflowError):  # msgspec's errors are ValueErrors
+            found.append(make(row))
+    return found
+
+
+def _active(row: sqlite3.Row) -> ActiveWatch:
+    status = None if row["status"] is None else Status(row["status"])
+    return ActiveWatch(watch=_watch(row), databases=_databases(row), status=status)
 
 
 def _watch(row: sqlite3.Row) -> Watch:

@@ -12,7 +12,7 @@ from blastd.core.ids import JobId
 from blastd.store import jobs, outbox
 from blastd.tracking.tracker import MOST_FAILURES
 from tests.databases import LAMBDA_QUERY
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, eventually
 from tests.service import API, serving
 
 POISON = {
@@ -90,3 +90,27 @@ async def test_U04_what_can_not_be_told_is_given_up_and_the_next_is_told(databas
         assert left == 0
         assert (await service.get("/readyz")).status == 200
         assert (await service.run(LAMBDA_QUERY, reuse=False))["status"] == "completed"
+
+
+async def test_U04_a_watch_that_can_not_be_read_holds_up_no_other(database_folder: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    async with serving(state, [database_folder]) as service:
+        job_id = (await service.run(LAMBDA_QUERY))["job_id"]
+        made = [(await service.post("/api/blast/watches", {"job": job_id})).json["watch"]["watch_id"] for _ in range(4)]
+    with closing(sqlite3.connect(state / "blastd.sqlite")) as db, db:
+        for watch_id, column, value in ((made[0], "search", "[]"), (made[1], "created_at", FAR)):
+            db.execute(f"UPDATE watch SET {column} = ? WHERE watch_id = ?", (value, watch_id))  # noqa: S608  # our own names
+        db.execute("UPDATE watch_run SET settled_at = NULL")
+        db.execute("UPDATE watch_run SET databases = '7' WHERE watch_id = ?", (made[2],))
+    async with serving(state, [database_folder]) as service:
+        listed = (await service.get("/api/blast/watches")).json["watches"]
+        assert {one["watch_id"] for one in listed} == set(made[2:])
+        await service.services.watch_runs.look()
+        left = "SELECT count(*) FROM watch_run WHERE settled_at IS NULL"
+
+        async def given_up() -> bool:
+            """Tell whether nobody tries any more, but for what can't be told from its row."""
+            return bool(await service.store.read(lambda db: db.execute(left).fetchone()[0] == 1))
+
+        await eventually(given_up)
+        assert (await service.get(f"/api/blast/watches/{made[3]}")).json["runs"][0]["settled_at"]

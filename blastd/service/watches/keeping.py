@@ -194,9 +194,11 @@ class Watches:
         parts = await self.show(who, watch_id)
         found = _compared(parts, run)
         path = self._files.job_folder(found.job_id) / difference.NAME
-        if not await duty(path.exists):
-            raise ResultGone("The searches of this comparison were removed, and it went with them.")
-        total, changes = await duty(difference.page, path, query, kind, limit, offset)
+        try:
+            size = (await duty(path.stat)).st_size
+            total, changes = await by_size(size, difference.page, path, query, kind, limit, offset)
+        except (OSError, sqlite3.Error) as error:
+            raise ResultGone("The searches of this comparison were removed, and it went with them.") from error
         return ChangePage(run=found, total=total, offset=offset, changes=changes)
 
     async def _find(self, watch_id: str, owner: Owner | None) -> Watch:

@@ -43,6 +43,8 @@ SLICE_SECONDS = 30.0
 PAUSE_SECONDS = 0.2
 """Between looks for runs that have ended: every commit wakes us, and most have nothing for us."""
 SETTLED_AT_ONCE = 100
+MOST_FAILURES = 3
+"""Of settling one run: what fails for a reason that nobody foresaw fails again."""
 
 
 class WatchRuns:
@@ -69,6 +71,8 @@ class WatchRuns:
         self._begun.set()  # what a stop left open
         self._tried: dict[str, tuple[tuple[str, ...], float]] = {}
         """For which generation each watch that could not run was tried, and when: a hint, so that it costs little."""
+        self._failures: dict[tuple[str, int], int] = {}
+        """How often settling a run has failed, of those at which it did."""
 
     # ------------------------------------------------------------------ hints
     def begun(self) -> None:
@@ -85,9 +89,9 @@ class WatchRuns:
         """Look at every watch that is not paused, and begin the runs that are due."""
         if not self._databases.scanned.is_set():
             return
-        after = ""
-        while found := await self._store.read(partial(watches.active, after=after, limit=PAGE)):
-            after = found[-1].watch.watch_id
+        after: str | None = ""
+        while after is not None:
+            found, after = await self._store.read(partial(watches.active, after=after, limit=PAGE))
             for each in found:
                 with isolated("watch", watch_id=each.watch.watch_id):
                     await self._look_at(each)
@@ -179,12 +183,27 @@ class WatchRuns:
         """Settle the runs that have ended; tells whether others go on."""
         try:
             for run in await self._store.read_few(lambda db: watches.ended(db, SETTLED_AT_ONCE)):
-                with isolated("watch_run", watch_id=run.watch_id):
-                    await self._settle(run)
+                await self._try_to_settle(run)
             return await self._store.read_few(watches.any_going)
         except StoreBroken as error:
             log.warning("watches_not_settled", reason=str(error))
             return True
+
+    async def _try_to_settle(self, run: WatchRun) -> None:
+        """Settle a run; one at which that fails again and again is left aside with a note."""
+        key, done = (run.watch_id, run.number), False
+        with isolated("watch_run", watch_id=run.watch_id):
+            await self._settle(run)
+            done = True
+        self._failures[key] = 0 if done else self._failures.get(key, 0) + 1
+        if self._failures[key] >= MOST_FAILURES:
+            given_up, now = (
+                replace(run, note="It could not be compared: the log of the service says why."),
+                self._clock.now(),
+            )
+            await self._store.write(lambda db: watches.settle(db, given_up, now), of=())
+        if done or self._failures[key] >= MOST_FAILURES:
+            del self._failures[key]
 
     async def _settle(self, run: WatchRun) -> None:
         """Compare a run with the one before, and tell what became of the hits."""
