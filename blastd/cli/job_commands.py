@@ -3,6 +3,7 @@
 from blastd.cli.flags import (
     FORMATS,
     PROGRAMS,
+    Parser,
     Sub,
     client_flags,
     command,
@@ -25,6 +26,26 @@ def _submit(commands: Sub) -> None:
         "blastd submit --program blastp --subject mine.fa proteins.fa.gz --wait --format pairwise\n"
         "blastd submit --cfg elastic-blast.ini --wait",
     )
+    _search_flags(parser)
+    parser.add_argument("--title", metavar="TEXT", default="", help="title of the job")
+    parser.add_argument("--engine", metavar="NAME", help="local or kubernetes (default: the service chooses)")
+    parser.add_argument("--priority", metavar="N", type=int, help="-10 to 10, higher runs earlier among your own jobs")
+    parser.add_argument("--time-limit", metavar="SECONDS", type=int, help="stop the search when it has run so long")
+    parser.add_argument("--webhook", metavar="URL", help="address that is told when the job has ended")
+    parser.add_argument("--no-reuse", action="store_true", help="run the search even if the same one has a result")
+    parser.add_argument("--cfg", metavar="INI", help="take the search from an elastic-blast.ini")
+    parser.add_argument(
+        "--key", metavar="KEY", help="Idempotency-Key: the same key gives the same job (default: a new one)"
+    )
+    parser.add_argument("--wait", action="store_true", help="wait for the end, with progress")
+    result_flags(parser)
+    output_flags(parser, "--output")
+    service_flags(parser)
+    parser.set_defaults(quiet=False, talks=True)
+
+
+def _search_flags(parser: Parser) -> None:
+    """Take what the search is: queries, program, databases and options."""
     parser.add_argument("files", metavar="FASTA", nargs="*", help="query files, plain or gzip; - is standard input")
     parser.add_argument("--program", choices=PROGRAMS, help="program")
     parser.add_argument("--task", metavar="TASK", help="task of the program, like megablast or blastp-fast")
@@ -51,21 +72,6 @@ def _submit(commands: Sub) -> None:
         help="what the query is: sequences, a matrix of psiblast (pssm), or an alignment (msa)",
     )
     parser.add_argument("--query-loc", metavar="FROM-TO", help="part of the query to search with")
-    parser.add_argument("--title", metavar="TEXT", default="", help="title of the job")
-    parser.add_argument("--engine", metavar="NAME", help="local or kubernetes (default: the service chooses)")
-    parser.add_argument("--priority", metavar="N", type=int, help="-10 to 10, higher runs earlier among your own jobs")
-    parser.add_argument("--time-limit", metavar="SECONDS", type=int, help="stop the search when it has run so long")
-    parser.add_argument("--webhook", metavar="URL", help="address that is told when the job has ended")
-    parser.add_argument("--no-reuse", action="store_true", help="run the search even if the same one has a result")
-    parser.add_argument("--cfg", metavar="INI", help="take the search from an elastic-blast.ini")
-    parser.add_argument(
-        "--key", metavar="KEY", help="Idempotency-Key: the same key gives the same job (default: a new one)"
-    )
-    parser.add_argument("--wait", action="store_true", help="wait for the end, with progress")
-    result_flags(parser)
-    output_flags(parser, "--output")
-    service_flags(parser)
-    parser.set_defaults(quiet=False, talks=True)
 
 
 def _blast(commands: Sub) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 
 from blastd import __version__
-from blastd.cli import job_commands, service_commands, state_commands, watch_commands
+from blastd.cli import database_commands, job_commands, service_commands, state_commands, watch_commands
 from blastd.cli.flags import Parser, service_flags
 
 TOP = """\
@@ -29,8 +29,9 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"blastd {__version__}")
     service_flags(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (*job_commands.EVERY, *watch_commands.EVERY, *service_commands.EVERY, *state_commands.EVERY):
-        add(commands)
+    for group in (job_commands, watch_commands, database_commands, service_commands, state_commands):
+        for add in group.EVERY:
+            add(commands)
     return parser
 
 

@@ -232,10 +232,7 @@ class Looks:
     async def _cancel(self, engine: Engine, job: Job) -> Job | Lost:
         if not await engine.cancel(job):
             return job
-        try:
-            await self._launcher.tidy(job)
-        except OSError as error:  # nothing of it runs, and its files go with the job at the latest
-            log.warning("job_not_tidied", job_id=job.job_id, reason=str(error))
+        await self._tidy(job)
         now = self._times.now(job)
         moved = await self._move(job, Decision(change=lifecycle.cancelled(job, now)), now)
         if moved is not Missed.LOST:
@@ -248,6 +245,16 @@ class Looks:
             return
         self.forget(job.job_id)
         await self._let_go(job)
+        engine = self._engines.get(job.engine)
+        if engine is not None and engine.outlives:
+            await self._tidy(job)  # what a killed daemon was fetching
+
+    async def _tidy(self, job: Job) -> None:
+        """Remove what was left half made of a job of which nothing runs any more."""
+        try:
+            await self._launcher.tidy(job)
+        except OSError as error:  # its files go with the job at the latest
+            log.warning("job_not_tidied", job_id=job.job_id, reason=str(error))
 
     async def clean(self, left: Job) -> None:
         """Have the engine let go of an ended or removed job of which it may still hold something."""
