@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from blastd.core.fit import DatabaseFacts
 from blastd.core.model import Frozen, OrganismFilter
 from blastd.core.options import LIST_ITEMS, Value
-from blastd.core.programs import NEWEST, DatabaseFacts, Fault, Program
+from blastd.core.programs import NEWEST, Fault, Program
 from blastd.core.search import Arguments
 from blastd.core.taxids import LITERAL
 

@@ -5,12 +5,12 @@ itself is worth is judged in core/fasta.py; whether a database exists is known t
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from blastd.core.model import Frozen, Masking
+from blastd.core.model import Frozen
 from blastd.core.near import Nearest, near
 from blastd.core.options import SHOWN, Option, Value, check_value
 from blastd.core.program_table import (
@@ -23,7 +23,6 @@ from blastd.core.program_table import (
     TASKS,
     TITLES,
     UNUSABLE,
-    WORDS,
 )
 from blastd.core.search import Arguments, Search
 from blastd.errors import Faults
@@ -34,10 +33,8 @@ DEFAULT_LIMIT = 500
 NEWEST = 5  # version of databases; 4 has no taxonomy ids
 FEW_TARGETS = 5  # below, BLAST+ itself warns
 SHORT_LETTERS = 30
-NAMED_IDS = 10  # taxonomy ids that one sentence lists
 DISCONTIGUOUS_WORDS = ("11", "12")
 NO_COMPOSITION = ("0", "F", "f")
-NEEDS_INDEXED = {"seqidlist", "negative_seqidlist"}
 
 Fault = tuple[str, str]
 """JSON pointer into the request, and a sentence with the mend."""
@@ -73,24 +70,6 @@ class Catalogue(Frozen, frozen=True, kw_only=True):
 
     blast_version: str
     programs: Mapping[str, Program]
-
-
-MASKS = frozenset({"db_soft_mask", "db_hard_mask"})
-
-
-class DatabaseFacts(Frozen, frozen=True, kw_only=True):
-    """What a search needs to know of a database; `taxids` are those that it holds, None if that is not known."""
-
-    name: str
-    molecule: str
-    version: int
-    sequences: int
-    letters: int
-    has_taxonomy: bool
-    has_ids: bool
-    kind: str = "sequences"
-    taxids: frozenset[int] | None = None
-    maskings: tuple[Masking, ...] = ()
 
 
 # ---------------------------------------------------------------- catalogue
@@ -259,11 +238,11 @@ def _options(program: Program, task: str, given: Mapping[str, Any], faults: Faul
     for name, value in given.items():
         option = program.options.get(name)
         if option is None:
-            faults.each([name], lambda name: (_pointer(name), _unknown(program, name, nearest)))
+            faults.each([name], lambda name: (pointer_of(name), _unknown(program, name, nearest)))
             continue
         good, fault = check_value(option, value)
         if fault is not None:
-            faults.append((_pointer(name), fault))
+            faults.append((pointer_of(name), fault))
         elif good is not None and good is not False:
             options[name] = good
     faults += _together(program, options, given)
@@ -271,7 +250,8 @@ def _options(program: Program, task: str, given: Mapping[str, Any], faults: Faul
     return options
 
 
-def _pointer(name: str) -> str:
+def pointer_of(name: str) -> str:
+    """Return the JSON pointer of an option in the request."""
     return f"/options/{name[:SHOWN].replace('~', '~0').replace('/', '~1')}"
 
 
@@ -281,10 +261,10 @@ def _together(program: Program, options: Mapping[str, Value], given: Mapping[str
     pairs = {
         tuple(sorted((name, other))) for name in options for other in program.options[name].excludes if other in options
     }
-    faults += [(_pointer(first), f"{first} can't be used together with {second}.") for first, second in sorted(pairs)]
+    faults += [(pointer_of(first), f"{first} can't be used together with {second}.") for first, second in sorted(pairs)]
     for name in options:
         missing = [other for other in program.options[name].requires if other not in given]
-        faults += [(_pointer(name), f"{name} needs {other}, too.") for other in missing]
+        faults += [(pointer_of(name), f"{name} needs {other}, too.") for other in missing]
     return faults
 
 
@@ -293,19 +273,21 @@ def _task_rules(program: Program, task: str, options: Mapping[str, Value]) -> li
     faults: list[Fault] = []
     word = options.get("word_size", default_of(program, task, "word_size"))
     if task == "dc-megablast" and word not in DISCONTIGUOUS_WORDS:
-        faults.append((_pointer("word_size"), f"word_size {word} is not 11 or 12, as dc-megablast needs."))
+        faults.append((pointer_of("word_size"), f"word_size {word} is not 11 or 12, as dc-megablast needs."))
     if task != "dc-megablast" and "template_type" in options:
-        faults.append((_pointer("template_type"), "template_type and template_length are for task dc-megablast only."))
+        faults.append(
+            (pointer_of("template_type"), "template_type and template_length are for task dc-megablast only.")
+        )
     if options.get("ungapped") and "comp_based_stats" in program.options:
         value = options.get("comp_based_stats", default_of(program, task, "comp_based_stats"))
         if value not in NO_COMPOSITION:
             faults.append(
-                (_pointer("ungapped"), "ungapped needs comp_based_stats 0: composition is adjusted with gaps only.")
+                (pointer_of("ungapped"), "ungapped needs comp_based_stats 0: composition is adjusted with gaps only.")
             )
     costs = [options.get(name, default_of(program, task, name)) for name in ("gapopen", "gapextend")]
     if options.get("no_greedy") and costs == ["0", "0"]:
         said = f"no_greedy needs gap costs above 0, which {task} has not: give gapopen and gapextend, too."
-        faults.append((_pointer("no_greedy"), said))
+        faults.append((pointer_of("no_greedy"), said))
     return faults
 
 
@@ -320,93 +302,6 @@ def _unknown(program: Program, name: str, nearest: Nearest) -> str:
 
 
 # ---------------------------------------------------------------- databases
-
-
-def check_databases(arguments: Arguments, facts: Sequence[DatabaseFacts]) -> list[Fault]:
-    """Return every reason why these databases don't fit the search or each other."""
-    faults: list[Fault] = []
-    query, wanted = molecules(arguments.program)
-    kind = kind_of(arguments.program)
-    faults += [("/database", _other_kind(arguments.program, fact)) for fact in facts if fact.kind != kind]
-    wrong = [fact for fact in facts if fact.molecule != wanted and fact.kind == kind]
-    for fact in wrong:
-        fits = [
-            name
-            for name, (_, its_query, base) in TITLES.items()
-            if (its_query, base) == (query, fact.molecule) and kind_of(name) == kind
-        ]
-        mend = f"; for this query try {' or '.join(fits)}" if fits else ""
-        said = f"database {fact.name} is {WORDS[fact.molecule]}, {arguments.program} needs a {WORDS[wanted]} database{mend}."
-        faults.append(("/database", said))
-    if len({fact.version for fact in facts}) > 1:
-        listed = ", ".join(f"{fact.name} (version {fact.version})" for fact in facts)
-        faults.append(("/database", f"databases of versions 4 and 5 can't be searched together: {listed}."))
-    elif len({fact.has_ids for fact in facts if fact.version == NEWEST}) > 1:
-        # "Error pre-fetching sequence data", exit code 2, once there are hits: versions 5 only
-        parsed = ", ".join(fact.name for fact in facts if fact.has_ids)
-        plain = ", ".join(fact.name for fact in facts if not fact.has_ids)
-        said = (
-            f"databases with parsed ids ({parsed}) and without ({plain}) can't be searched together: search them apart."
-        )
-        faults.append(("/database", said))
-    for name in arguments.options:
-        if name.endswith("taxids") or name in NEEDS_INDEXED:
-            faults += _filter_faults(name, arguments.options[name], facts)
-        elif name in MASKS:
-            faults += _mask_faults(name, arguments.options[name], facts)
-    return faults
-
-
-def _mask_faults(name: str, value: Value, facts: Sequence[DatabaseFacts]) -> list[Fault]:
-    """Return the databases without this masking: BLAST+ fails for a number it does not know, and ignores a word."""
-    faults = list[Fault]()
-    for fact in facts:
-        if str(value) not in {str(masking.id) for masking in fact.maskings}:
-            held = ", ".join(f"{masking.id} ({masking.algorithm})" for masking in fact.maskings)
-            there = f"it has {held}" if held else "it has none (makeblastdb -mask_data adds some)"
-            faults.append((_pointer(name), f"database {fact.name} has no masking {str(value)[:40]}: {there}."))
-    return faults
-
-
-def _other_kind(program: str, fact: DatabaseFacts) -> str:
-    if fact.kind == "profiles":
-        return f"database {fact.name} holds profiles, which {' and '.join(sorted(SEARCH_PROFILES))} search; {program} searches sequences."
-    return f"database {fact.name} holds sequences, {program} searches profiles (makeprofiledb makes such databases)."
-
-
-def _filter_faults(name: str, ids: Value, facts: Sequence[DatabaseFacts]) -> list[Fault]:
-    pointer, faults = _pointer(name), list[Fault]()
-    by_taxonomy = name.endswith("taxids")
-    for fact in facts:
-        if by_taxonomy and fact.version < NEWEST:
-            said = f"database {fact.name} is of version 4, which knows no taxonomy ids: rebuild it as version 5."
-        elif by_taxonomy and not fact.has_taxonomy:
-            said = f"database {fact.name} has no taxonomy ids: build it with a map of ids to taxonomy ids (-taxid_map)."
-        elif not by_taxonomy and not fact.has_ids:
-            said = f"database {fact.name} has no parsed ids: build it with -parse_seqids."
-        else:
-            continue
-        faults.append((pointer, said))
-    if by_taxonomy and not faults and isinstance(ids, tuple):
-        faults += _absent(pointer, name, ids, facts)
-    return faults
-
-
-def _absent(pointer: str, name: str, ids: Collection[str], facts: Sequence[DatabaseFacts]) -> list[Fault]:
-    """Return the fault of taxonomy ids that none of the databases holds; nothing if that is not known."""
-    if not facts or any(fact.taxids is None for fact in facts):
-        return []
-    held = frozenset[int]().union(*(fact.taxids or () for fact in facts))
-    absent = [one for one in ids if int(one) not in held]
-    if not absent:
-        return []
-    listed = ", ".join(absent[:NAMED_IDS]) + (
-        f" and {len(absent) - NAMED_IDS:,} more" if len(absent) > NAMED_IDS else ""
-    )
-    names = ", ".join(fact.name for fact in facts)
-    have = ", ".join(str(one) for one in sorted(held)) if 0 < len(held) <= NAMED_IDS else ""
-    said = f"{name} {listed}: not in {names}. Ids of ranks above species have to be given as those of their species."
-    return [(pointer, said + (f" It holds {have}." if have else ""))]
 
 
 # ---------------------------------------------------------------- advice

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
+from blastd.core.fit import DatabaseFacts
 from blastd.core.model import Frozen
 from blastd.core.options import LIST_ITEMS
-from blastd.core.programs import DatabaseFacts, Fault, Program
+from blastd.core.programs import Fault, Program
 from blastd.core.search import Arguments
 
 FILTERS = ("taxids", "negative_taxids")

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blastd.core.fit import DatabaseFacts, check_databases
 from blastd.core.options import LIST_ITEMS, read_help
 from blastd.core.program_table import INSTEAD, TASKS, UNUSABLE
 from blastd.core.programs import (
-    DatabaseFacts,
     catalogue,
     check,
-    check_databases,
     check_location,
     default_of,
     hints,

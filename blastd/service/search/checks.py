@@ -16,6 +16,7 @@ from blastd.blastplus.pins import Pins
 from blastd.blastplus.tools import Tools
 from blastd.core import memory, programs, taxids
 from blastd.core import plan as planning
+from blastd.core.fit import DatabaseFacts, check_databases
 from blastd.core.ids import JobId
 from blastd.core.model import DatabaseRef, Frozen, Job, OrganismFilter, Unit
 from blastd.core.near import Nearest
@@ -131,7 +132,7 @@ class Checks:
                 spelled = taxids.spell(arguments, below, taxids.held(facts))
                 arguments, remarks = spelled.arguments, (*remarks, *spelled.remarks)
                 faults += spelled.faults
-            faults += programs.check_databases(arguments, facts)
+            faults += check_databases(arguments, facts)
         domains = await self._domains(arguments, faults) if arguments is not None else []
         if not faults:
             faults += await self._shared_ids(databases)
@@ -222,9 +223,9 @@ class Checks:
         arguments.options[DOMAINS] = name
         return [found]
 
-    async def _facts(self, database: BlastDatabase, arguments: Arguments) -> programs.DatabaseFacts:
+    async def _facts(self, database: BlastDatabase, arguments: Arguments) -> DatabaseFacts:
         filtered = any(name.endswith("taxids") for name in arguments.options)
-        return programs.DatabaseFacts(
+        return DatabaseFacts(
             name=database.name,
             molecule=database.molecule,
             version=database.version,

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from blastd.aio import duty
 from blastd.blastplus.blastdb import BlastDatabase
+from blastd.core.fit import DatabaseFacts
 from blastd.core.model import FilterTaxon, OrganismFilter
 from blastd.core.options import LIST_ITEMS
 from blastd.core.organisms import EXCLUDE, INCLUDE, Limited, told, unfit
-from blastd.core.programs import DatabaseFacts, Program
+from blastd.core.programs import Program
 from blastd.core.search import Arguments, Search
 from blastd.core.taxa import Taxon, shown, taxid_of
 from blastd.errors import Faults
