@@ -105,6 +105,16 @@ def traceback(mine: str, other: str) -> str:
     return "".join(parts)
 
 
+def _place(program: str, hsp: ImportedHsp) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Return start and end on query and subject as tables have them, and both frames."""
+    query = ends(hsp.query_from, hsp.query_to, hsp.query_frame)
+    if program == "blastn" and hsp.subject_from > hsp.subject_to:  # some writers tell the strand by the order alone
+        return query, (hsp.subject_from, hsp.subject_to), (1, -1)
+    subject = ends(hsp.subject_from, hsp.subject_to, hsp.subject_frame)
+    frames = (1, 1) if program == "blastp" else (hsp.query_frame, hsp.subject_frame)  # XML says 0, tables say 1
+    return query, subject, frames
+
+
 def cells_of(
     program: str, hsp: ImportedHsp, query: tuple[str, int], subject: tuple[ImportedSubject, int], share: int
 ) -> list[str]:
@@ -112,13 +122,7 @@ def cells_of(
     query_id, query_length = query
     names, subject_length = subject
     length = len(hsp.query_letters)
-    query_start, query_end = ends(hsp.query_from, hsp.query_to, hsp.query_frame)
-    subject_start, subject_end = ends(hsp.subject_from, hsp.subject_to, hsp.subject_frame)
-    frames = (hsp.query_frame, hsp.subject_frame)
-    if program == "blastn" and hsp.subject_from > hsp.subject_to:  # some writers tell the strand by the order alone
-        subject_start, subject_end, frames = hsp.subject_from, hsp.subject_to, (1, -1)
-    if program == "blastp":  # XML says 0, tables say 1
-        frames = (1, 1)
+    (query_start, query_end), (subject_start, subject_end), frames = _place(program, hsp)
     letters = abs(query_end - query_start) + 1
     if program in _TRANSLATED_QUERY:  # an HSP's own cover is counted in residues there, that of a subject in letters
         letters //= 3

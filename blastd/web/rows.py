@@ -36,21 +36,7 @@ def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
         "task": job.task,
         "database": [database.name for database in job.databases],
         "engine": job.engine,
-        "priority": job.priority,
-        "time_limit_seconds": job.time_limit_seconds,
-        "status": str(job.status),
-        "phase": str(job.phase),
-        "waiting_for": job.waiting_for,
-        "queue_position": job.queue_position,
-        "created_at": wire.moment(job.created_at),
-        "started_at": wire.maybe(job.started_at),
-        "finished_at": wire.maybe(job.finished_at),
-        "updated_at": wire.moment(job.updated_at),
-        "observed_at": wire.maybe(job.observed_at),
-        "observed_by": job.observed_by,
-        "stale": job.stale,
-        "stale_since": wire.maybe(job.stale_since),
-        "stale_reason": job.stale_reason,
+        **_state(job),
         "owner": job.owner,
         "query": query_view(job.query),
         "organisms": [organism_view(taxon) for taxon in job.organisms.include],
@@ -77,6 +63,27 @@ def row_values(job: Job, now: datetime, base: str) -> dict[str, Any]:
         "reused_from": job.reused_from,
         "watch": job.watch,
         "links": links(job, base),
+    }
+
+
+def _state(job: Job) -> dict[str, Any]:
+    """Return where a job is, since when, and who saw it last."""
+    return {
+        "priority": job.priority,
+        "time_limit_seconds": job.time_limit_seconds,
+        "status": str(job.status),
+        "phase": str(job.phase),
+        "waiting_for": job.waiting_for,
+        "queue_position": job.queue_position,
+        "created_at": wire.moment(job.created_at),
+        "started_at": wire.maybe(job.started_at),
+        "finished_at": wire.maybe(job.finished_at),
+        "updated_at": wire.moment(job.updated_at),
+        "observed_at": wire.maybe(job.observed_at),
+        "observed_by": job.observed_by,
+        "stale": job.stale,
+        "stale_since": wire.maybe(job.stale_since),
+        "stale_reason": job.stale_reason,
     }
 
 
