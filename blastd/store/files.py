@@ -114,10 +114,15 @@ class Files:
         return freed
 
     def tidy_units(self, identifier: JobId) -> None:
-        """Remove what a crash left half made of a job's units, and make their folder if that went."""
-        for path in list(self._make_folders(identifier).joinpath("units").iterdir()):
-            if PART.fullmatch(path.name):
-                remove(path)
+        """Remove what a crash left half made of a job's units; nothing when the job went meanwhile."""
+        with suppress(FileNotFoundError):
+            for path in list(self.units_folder(identifier).iterdir()):
+                if PART.fullmatch(path.name):
+                    remove(path)
+
+    def make_units(self, identifier: JobId) -> None:
+        """Make the folder of a job's units if that went."""
+        self._make_folders(identifier)
 
     def old_folders(self, now_seconds: float, size: int) -> Iterator[list[str]]:
         """Yield the names of folders of jobs that are older than a submit can take, *size* at once."""

@@ -75,6 +75,7 @@ class Launcher:
         """Return what the engine is given, or why it can't be now."""
         try:
             if job.attempt > 1 or job.created_at < self._begun:  # else nothing of it was begun before
+                await duty(self._files.make_units, job.job_id)
                 await self.tidy(job)
             work = await self._work(job, its_units)
         except BlastdError as error:
