@@ -75,6 +75,10 @@ class Cluster:
         self.blobs: dict[tuple[Area, str], tuple[bytes, dict[str, str]]] = {}
         self.trouble = random.choice((0.0, 0.0, 0.05, 0.15))
         self.away_until = -1.0
+        self.cuts = 0
+        """How often all watches were cut off."""
+        self.snatching: Callable[[str], None] | None = None
+        """Told of the next Job's search, when that Job is deleted as soon as it is made, before all watches are cut off."""
         self.news = asyncio.Event()
         self._failing = random.choice((0.0, 0.0, 0.2))
         self._started, self._names = started, names
@@ -106,6 +110,9 @@ class Cluster:
         self._touch(kind, "ADDED", thing)
         if kind == "jobs":
             self.say("cluster: Job", name)
+            if self.snatching is not None:
+                self._later((0.0, 0.0, 0.1), self._snatch, name, self.snatching)
+                self.snatching = None
             for index in range(thing["spec"]["completions"]):
                 self._later((0.0, 0.1, 1.0), self._make_pod, name, thing["metadata"]["uid"], index)
         return thing
@@ -239,6 +246,12 @@ class Cluster:
         if name in self.of("pods"):
             self.delete("pods", name)
 
+    def _snatch(self, name: str, told: Callable[[str], None]) -> None:
+        if name in self.of("jobs"):
+            told(self.of("jobs")[name]["metadata"]["labels"][manifests.JOB_ID])
+            self.delete("jobs", name)
+            self.cuts += 1  # which the deletion has woken the watches for
+
     def somebody_deletes(self) -> str | None:
         """Let somebody delete a Job; returns its search."""
         if not self.of("jobs"):
@@ -339,12 +352,14 @@ class SimClient(ClusterClient):
 
     async def _watch(self, kind: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         cluster, version = self._cluster, int(query["resourceVersion"])
-        until = self._loop.now + int(query["timeoutSeconds"])
+        until, cuts = self._loop.now + int(query["timeoutSeconds"]), cluster.cuts
         at = len(cluster.history)
         while at and cluster.history[at - 1].version > version:
             at -= 1
         while True:
             news = cluster.news
+            if cluster.cuts != cuts:
+                raise aiohttp.ClientPayloadError("simulated: cut off")
             for change in cluster.history[at:]:
                 at += 1
                 if change.kind == kind and matches(json.loads(change.thing), query.get("labelSelector", "")):

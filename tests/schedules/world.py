@@ -256,7 +256,11 @@ class World:
 
     async def meddle(self) -> None:
         """Let somebody delete a Job of the cluster."""
-        if self.cluster is not None and (job_id := self.cluster.somebody_deletes()) is not None:
+        if self.cluster is None:
+            return
+        if self.random.random() < 0.4:
+            self.cluster.snatching = lambda job_id: self.checker.excused.add(job_id[:8])
+        elif (job_id := self.cluster.somebody_deletes()) is not None:
             self.checker.excused.add(job_id[:8])
 
     async def away(self) -> None:
