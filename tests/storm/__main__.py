@@ -53,6 +53,10 @@ def make_tokens(state: Path) -> list[str]:
     return texts
 
 
+SETTINGS = {"BLASTD_RETENTION__DISK_FLOOR_BYTES": "0", "BLASTD_LOCAL__RESIDENT_SECONDS": "2"}
+"""So that at a rest what stays for a next search is gone before processes are counted."""
+
+
 class Storm:
     """One daemon, its people and its weather."""
 
@@ -61,7 +65,7 @@ class Storm:
         databases = folder / "db"
         databases.mkdir(parents=True)
         build_all(databases)
-        self.daemon = Daemon(folder / "state" / "blastd", [databases], {"BLASTD_RETENTION__DISK_FLOOR_BYTES": "0"})
+        self.daemon = Daemon(folder / "state" / "blastd", [databases], SETTINGS)
         self.daemon.state.mkdir(parents=True, mode=0o700)
         config = folder / "blastd.toml"
         config.write_text("")
