@@ -115,6 +115,7 @@ class JobFilter(Frozen, frozen=True, kw_only=True):
     q: str | None = None
     owner: Owner | None = None
     since: datetime | None = None
+    until: datetime | None = None
     source: str | None = None
 
 
@@ -249,6 +250,9 @@ def conditions(wanted: JobFilter) -> tuple[list[str], dict[str, Any]]:
     if wanted.since is not None:
         where.append("created_at >= :since")
         values["since"] = to_ms(wanted.since)
+    if wanted.until is not None:
+        where.append("created_at < :until")
+        values["until"] = to_ms(wanted.until)
     if wanted.database is not None:
         where.append("instr(database_names, :database) > 0")
         values["database"] = f"\n{wanted.database}\n"

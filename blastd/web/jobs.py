@@ -58,6 +58,7 @@ def job_filter(query: wire.JobsQuery) -> JobFilter:
         q=query.q,
         owner=Owner(query.owner) if query.owner is not None else None,
         since=aware(query.since),
+        until=aware(query.until),
         source=query.source,
     )
 

@@ -5,6 +5,7 @@ import gzip
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -204,6 +205,15 @@ async def test_the_list_filters_and_counts(service: Service) -> None:
     assert pointers(await service.get(f"{API}?statsu=failed")) == {"/statsu"}
     assert pointers(await service.get(f"{API}?cursor=x")) == {"/cursor"}
     assert pointers(await service.get(f"{API}?cursor={'f' * 20}.x")) == {"/cursor"}
+
+
+async def test_W15_the_list_is_of_a_stretch_of_time(service: Service) -> None:
+    ids = [(await service.run(NO_HITS_QUERY, reuse=False))["job_id"] for _ in range(2)]
+    rows = (await service.get(API)).json["jobs"]
+    between = next(row["created_at"] for row in rows if row["job_id"] == ids[1])
+    before = (await service.get(f"{API}?until={quote(between)}")).json["jobs"]
+    after = (await service.get(f"{API}?since={quote(between)}")).json["jobs"]
+    assert [row["job_id"] for row in before] == ids[:1] and [row["job_id"] for row in after] == ids[1:]
 
 
 async def test_S10_pages_are_stable_when_newer_jobs_arrive(service: Service) -> None:

@@ -31,7 +31,14 @@ import { VirtualList } from './vlist.js'
 const STATUSES = ['queued', 'running', 'completed', 'failed', 'cancelled']
 const FIRST = 30 // fills a screen, and is here soon
 const PAGE = 200
-const filter = { status: new Set(), q: '', program: '' }
+const filter = { status: new Set(), q: '', program: '', from: '', to: '', database: '', owner: '' }
+const FIELDS = ['q', 'program', 'from', 'to', 'database', 'owner']
+const FINER = ['from', 'to', 'database', 'owner']
+// The beginning of a day of this place, or of the one after it.
+function dayBegin(text, days = 0) {
+  const [year, month, day] = text.split('-').map(Number)
+  return new Date(year, month - 1, day + days).toISOString()
+}
 const jobs = new Map() // all rows that were read, by id, in the order of the list
 const picked = new Set()
 let cursor = null
@@ -45,8 +52,9 @@ const fresh = new Set()
 function address(extra) {
   const query = new URLSearchParams(extra)
   if (filter.status.size) query.set('status', [...filter.status].join(','))
-  if (filter.q) query.set('q', filter.q)
-  if (filter.program) query.set('program', filter.program)
+  for (const name of ['q', 'program', 'database', 'owner']) if (filter[name]) query.set(name, filter[name])
+  if (filter.from) query.set('since', dayBegin(filter.from))
+  if (filter.to) query.set('until', dayBegin(filter.to, 1))
   return `/blast/jobs?${query}`
 }
 function order() {
@@ -99,7 +107,7 @@ async function reload(keep = false) {
   }
   if (mine === generation) $('list').setAttribute('aria-busy', 'false')
 }
-const filtered = () => filter.status.size > 0 || filter.q !== '' || filter.program !== ''
+const filtered = () => filter.status.size > 0 || FIELDS.some(name => filter[name])
 
 // ---- drawing
 const list = new VirtualList($('list'), { key: job => job.job_id, build: buildRow, update: updateRow, near: nextPage })
@@ -176,6 +184,7 @@ function buildRow(job) {
     what: h('span', { class: 'ell' }),
     what2: h('span', { class: 'sub ell' }),
     progress: h('div'),
+    day: h('span', { class: 'day' }),
     when: h('div', { class: 'when c-when' }),
     menu: h(
       'button',
@@ -191,6 +200,7 @@ function buildRow(job) {
   const row = h(
     'div',
     { class: 'jrow' },
+    parts.day,
     h('span', { class: 'c-pick' }, pick),
     h('span', { class: 'c-chip' }, parts.chip),
     h('div', { class: 'c-name' }, parts.name, parts.sub),
@@ -203,8 +213,16 @@ function buildRow(job) {
   element.parts = parts
   return element
 }
-function updateRow(element, job) {
+const DAY = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
+// The day of a job where it is the first of that day in the list; rows keep their one height.
+function dayOf(job, index) {
+  const day = text => DAY.format(new Date(text))
+  const before = list.items[index - 1]
+  return before && day(before.created_at) === day(job.created_at) ? '' : day(job.created_at)
+}
+function updateRow(element, job, index) {
   const { parts } = element
+  parts.day.textContent = dayOf(job, index)
   const name = nameOf(job)
   const was = parts.chip.firstChild?.textContent
   if (was !== words(shownStatus(job))) parts.chip.replaceChildren(chip(job.status, words(shownStatus(job))))
@@ -294,7 +312,8 @@ setInterval(() => {
 }, 1000)
 
 // ---- live
-const matches = job => (!filter.program || job.program === filter.program) && !filter.q
+const searched = () => FIELDS.some(name => name !== 'program' && filter[name])
+const matches = job => (!filter.program || job.program === filter.program) && !searched()
 const lookAgain = new Set()
 const lookSoon = debounce(400, async () => {
   const ids = [...lookAgain]
@@ -361,7 +380,7 @@ function take(job) {
     return
   }
   if (!old && (!wanted || !matches(job))) {
-    if (wanted && filter.q) reloadSoon()
+    if (wanted && searched()) reloadSoon()
     return
   }
   // An old job that lies beyond what was read so far comes with its page.
@@ -532,13 +551,12 @@ document.addEventListener('click', event => {
 function keepFilter() {
   const query = new URLSearchParams()
   if (filter.status.size) query.set('status', [...filter.status].join(','))
-  if (filter.q) query.set('q', filter.q)
-  if (filter.program) query.set('program', filter.program)
+  for (const name of FIELDS) if (filter[name]) query.set(name, filter[name])
   history.replaceState(null, '', query.size ? `?${query}` : location.pathname)
 }
 function clearFilters() {
   filter.status.clear()
-  filter.q = filter.program = $('q').value = $('program').value = ''
+  for (const name of FIELDS) filter[name] = $(name).value = ''
   keepFilter()
   reload()
 }
@@ -556,10 +574,22 @@ $('program').addEventListener('change', () => {
   reload()
 })
 
+for (const name of FINER)
+  $(name).addEventListener(
+    'input',
+    debounce(300, () => {
+      filter[name] = $(name).value.trim()
+      keepFilter()
+      reload().then(() => announce(plural(jobs.size, 'job') + (more ? ' or more' : '')))
+    }),
+  )
+
 const given = new URLSearchParams(location.search)
 filter.status = new Set((given.get('status') ?? '').split(',').filter(name => STATUSES.includes(name)))
-filter.q = $('q').value = given.get('q') ?? ''
-filter.program = given.get('program') ?? ''
+for (const name of FIELDS) filter[name] = given.get(name) ?? ''
+for (const name of ['from', 'to']) if (!/^\d{4}-\d\d-\d\d$/.test(filter[name])) filter[name] = ''
+for (const name of FIELDS) $(name).value = filter[name]
+$('finer').open = FINER.some(name => filter[name])
 for (const name of ['blastn', 'blastp', 'blastx', 'tblastn', 'tblastx', 'psiblast', 'deltablast', 'rpsblast', 'rpstblastn'])
   $('program').append(h('option', { value: name }, name))
 $('program').value = filter.program

@@ -135,6 +135,7 @@ class JobsQuery(Request, frozen=True, kw_only=True):
     owner: Annotated[str, Meta(description="Only for admins.")] | None = None
     source: str | None = None
     since: Annotated[datetime, Meta(description="Created at or after this time.")] | None = None
+    until: Annotated[datetime, Meta(description="Created before this time.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
     cursor: str | None = None
 
