@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.daemon import Daemon
 from tests.databases import build_all
 from tests.patience import PATIENCE_MS
+
+expect.set_options(timeout=PATIENCE_MS)  # what is expected on a busy machine comes, late
 
 
 @pytest.fixture(scope="session")

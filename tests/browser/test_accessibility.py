@@ -1,4 +1,4 @@
-"""No page has a fault that axe-core knows of, in either theme. `axe/` holds axe-core 4.14.1 as it is, with its licence."""
+"""W22: no page has a fault that axe-core knows of, in either theme. `axe/` holds axe-core 4.14.1 as it is, with its licence."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +56,7 @@ def faults(page: Page, shown: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", SHOWN)
-def test_no_page_has_an_accessibility_fault(jobs: tuple[Daemon, dict[str, str]], themed: Page, path: str) -> None:
+def test_W22_no_page_has_an_accessibility_fault(jobs: tuple[Daemon, dict[str, str]], themed: Page, path: str) -> None:
     daemon, ids = jobs
     themed.goto(daemon.url + "/".join(ids.get(part, part) for part in path.split("/")))
     assert not faults(themed, SHOWN[path])
@@ -73,7 +73,7 @@ def test_sequences_to_search_in_have_no_accessibility_fault(jobs: tuple[Daemon, 
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_no_tab_of_a_job_has_an_accessibility_fault(
+def test_W22_no_tab_of_a_job_has_an_accessibility_fault(
     jobs: tuple[Daemon, dict[str, str]], themed: Page, tab: str
 ) -> None:
     daemon, ids = jobs

@@ -87,7 +87,7 @@ PAGES = ["/search", "/jobs", "/databases", "/watches", "/system", "/jobs/RUNNING
 
 # 640 is a window of 1280 at 200 % zoom.
 @pytest.mark.parametrize("width", [360, 640, 2560])
-def test_no_page_scrolls_sideways(filled: tuple[Daemon, dict[str, str]], page: Page, width: int) -> None:
+def test_W21_W22_no_page_scrolls_sideways(filled: tuple[Daemon, dict[str, str]], page: Page, width: int) -> None:
     daemon, ids = filled
     page.set_viewport_size({"width": width, "height": 900})
     for path in (one.replace("DONE", ids["DONE"]).replace("RUNNING", ids["RUNNING"]) for one in PAGES):

@@ -28,6 +28,8 @@ import { loadFields, loadQuery, saveFields, saveQuery } from './draft.js'
 import { scan } from './fasta.js'
 import { Options } from './options.js'
 import { Organisms } from './organisms.js'
+import { keepPresets, presetsOf, savedPresets, withoutPreset, withPreset } from './presets.js'
+import { oneFile } from './query_files.js'
 import { biopython, commandLine, curl } from './snippets.js'
 import { OwnSubjects } from './subjects.js'
 
@@ -160,8 +162,15 @@ function setFile(file) {
 const keepQuery = debounce(250, () =>
   saveQuery(hasQuery() ? (state.file ? { file: state.file, name: state.file.name } : { text: $('query').value }) : null),
 )
-function takeFile(file) {
-  if (!file) return
+async function takeFiles(files) {
+  if (!files.length) return
+  let file
+  try {
+    file = await oneFile([...files])
+  } catch (error) {
+    failed(new Error(`These files can't be read: ${error.message}`))
+    return
+  }
   $('query').value = ''
   setFile(file)
   keepQuery()
@@ -180,7 +189,7 @@ $('query').addEventListener('input', () => {
   changed()
 })
 $('choose').addEventListener('change', event => {
-  takeFile(event.target.files[0])
+  takeFiles([...event.target.files])
   event.target.value = ''
 })
 $('example-nt').addEventListener('click', () => setText(EXAMPLES.nt))
@@ -200,14 +209,14 @@ document.addEventListener('drop', (/** @type {any} */ event) => {
   if (event.dataTransfer.files.length) {
     event.preventDefault()
     if (own.on && event.target.closest?.('#own-box')) own.take(event.dataTransfer.files[0])
-    else takeFile(event.dataTransfer.files[0])
+    else takeFiles([...event.dataTransfer.files])
   }
 })
 $('query').addEventListener('paste', event => {
-  const file = event.clipboardData?.files?.[0]
-  if (file) {
+  const files = [...(event.clipboardData?.files ?? [])]
+  if (files.length) {
     event.preventDefault()
-    takeFile(file)
+    takeFiles(files)
   }
 })
 $('query-loc').addEventListener('input', changed)
@@ -233,8 +242,73 @@ function offer() {
   paintPrograms()
   paintTasks()
   paintDatabases()
+  paintPresets()
   options.show(program(), task())
   changed()
+}
+// ---- settings by name
+function paintPresets() {
+  const saved = savedPresets()
+  const use = preset => {
+    state.task = preset.task ?? ''
+    options.serverFaults = {}
+    options.show(program(), task())
+    options.set(preset.options)
+    paintTasks()
+    changed()
+    announce(`Settings: ${preset.name}`)
+  }
+  const drop = preset => {
+    keepPresets(withoutPreset(savedPresets(), preset))
+    paintPresets()
+  }
+  const name = h('input', { id: 'preset-name', maxLength: 60, autocomplete: 'off', placeholder: 'such as: our amplicons' })
+  const save = event => {
+    event.preventDefault()
+    const called = name.value.trim()
+    if (!called || !program()) return
+    try {
+      keepPresets(
+        withPreset(savedPresets(), { name: called, program: state.program, task: task()?.name ?? '', options: { ...options.raw } }),
+      )
+    } catch {
+      toast('This browser keeps nothing for this page.', 'bad')
+      return
+    }
+    toast(`Saved as “${called}” in this browser`)
+    paintPresets()
+  }
+  $('presets').replaceChildren(
+    ...presetsOf(program(), saved).map(preset =>
+      h(
+        'span',
+        { class: 'preset' },
+        h('button', { type: 'button', class: 'small', on: { click: () => use(preset) } }, preset.name),
+        preset.own
+          ? h(
+              'button',
+              { type: 'button', class: 'small quiet', 'aria-label': `Remove ${preset.name}`, on: { click: () => drop(preset) } },
+              '×',
+            )
+          : '',
+      ),
+    ),
+    h(
+      'details',
+      { class: 'chooser' },
+      h('summary', {}, 'Save these settings'),
+      h(
+        'div',
+        { class: 'chooser-list' },
+        h('label', { htmlFor: 'preset-name' }, 'Name'),
+        name,
+        h('button', { type: 'button', class: 'small', on: { click: save } }, 'Save'),
+      ),
+    ),
+  )
+  name.addEventListener('keydown', event => {
+    if (event.key === 'Enter') save(event)
+  })
 }
 const fits = one => !state.seen?.molecule || one.query === state.seen.molecule
 function paintPrograms() {
