@@ -19,6 +19,12 @@ if [ ! -e "$museum/py/done" ]; then
         httpx httpx-sse sseclient-py aiohttp-sse-client standardwebhooks pandas
     touch "$museum/py/done"
 fi
+if [ ! -e "$museum/flow/done" ]; then
+    echo "== Snakemake from PyPI"
+    python3 -m venv "$museum/flow"
+    "$museum/flow/bin/pip" install --quiet --disable-pip-version-check snakemake
+    touch "$museum/flow/done"
+fi
 if [ ! -e "$museum/java/done" ]; then
     echo "== BioJava from Maven"
     mkdir -p "$museum/java"

@@ -218,5 +218,21 @@ def _import_xml(commands: Sub) -> None:
     client_flags(parser)
 
 
-EVERY = (_submit, _blast, _jobs, _show, _wait, _logs, _results, _cancel, _retry, _delete, _import_xml)
+def _workflow(commands: Sub) -> None:
+    parser = command(
+        commands,
+        "workflow",
+        "workflows.workflow",
+        "write a job as a small workflow that runs it again",
+        "blastd workflow 3f9c27a81b04 --dir again",
+    )
+    parser.add_argument("job", metavar="ID", help="id, or its first 8 or more digits")
+    parser.add_argument("--dir", metavar="DIR", required=True, help="new folder for query.fa, search.sh and Snakefile")
+    parser.add_argument(
+        "--format", metavar="FORMAT", choices=FORMATS, default="tabular", help=f"of the result: {', '.join(FORMATS)}"
+    )
+    client_flags(parser, rows=False)
+
+
+EVERY = (_submit, _blast, _jobs, _show, _wait, _logs, _results, _cancel, _retry, _delete, _import_xml, _workflow)
 """In the order of the help."""

@@ -123,6 +123,7 @@ def test_Q19_an_example_runs(name: str, example: str, place: Place) -> None:
         "logout": "blastd login lab --url https://blast.example.org < token.txt",
         "import": f"rm -f job.tar.gz; blastd export {SHOWN} --out job.tar.gz",
         "export": "rm -f job.tar.gz",
+        "workflow": "rm -rf again",
         "import-xml": f"rm -f old-result.xml; blastd results {SHOWN} --format xml --out old-result.xml && gzip --keep --force old-result.xml",
         "token create": "blastd migrate",
         "token list": "blastd migrate",
