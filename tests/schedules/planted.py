@@ -19,12 +19,13 @@ from blastd.core.ids import JobId
 from blastd.core.intervals import Intervals, poll_delay
 from blastd.core.model import Job, Missed
 from blastd.engines.kubernetes import harvest, result_fetches
-from blastd.engines.kubernetes.blob import BlobMissing, Blobs
+from blastd.engines.kubernetes.podplan import unit_blob
 from blastd.engines.kubernetes.reflector import ObjectView
 from blastd.engines.kubernetes.result_fetches import ClusterJob, ResultFetches
 from blastd.engines.local import units
 from blastd.engines.local.engine import LocalEngine
 from blastd.engines.local.units import Running
+from blastd.storage.contract import Area, Storage, StorageMissing
 from blastd.store import jobs
 from blastd.tracking import tracker
 from blastd.tracking.finish import Finisher
@@ -158,15 +159,14 @@ def one_part_file() -> None:
         return await self._fetch(held, units)
 
     async def harvest_unread(
-        blobs: Blobs, folder: Path, job_id: JobId, attempt: int, unit: int
+        storage: Storage, folder: Path, job_id: JobId, attempt: int, unit: int
     ) -> harvest.Harvested | None:
         target = folder / "units" / f"{unit}.out"
         part = target.with_name(f"{unit}.part")
         target.parent.mkdir(mode=0o700, exist_ok=True)
         try:
-            name = harvest.unit_blob(job_id, attempt, unit)
-            told = harvest.decoded(await blobs.download(blobs.settings.results_container, name, part))
-        except BlobMissing:
+            told = harvest.decoded(await storage.download(Area.RESULTS, unit_blob(job_id, attempt, unit), part))
+        except StorageMissing:
             return None
         await offload(part.replace, target)
         return harvest.Harvested(report=harvest.report_of(told, attempt), told=told)
