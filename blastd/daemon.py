@@ -8,7 +8,6 @@ import gc
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from socket import socket
 
 import structlog
@@ -29,15 +28,16 @@ from blastd.core.ids import JobId
 from blastd.core.model import Frozen
 from blastd.core.programs import Catalogue
 from blastd.core.schedule import Schedule
-from blastd.engines.local.engine import LocalEngine, LocalEngineSettings
-from blastd.engines.local.residents import ResidentSettings
+from blastd.engines.opening import EngineNeeds, in_use, kubeconfig, open_engines
 from blastd.errors import ConfigError
 from blastd.metrics import Metrics
 from blastd.service import Services
 from blastd.service.databases.catalogue import Databases
+from blastd.service.ground import Ground, Stock
 from blastd.service.posting import Posting, posting
-from blastd.service.services import NO_LIMIT_SECONDS, Warmer
+from blastd.service.services import Warmer
 from blastd.service.taxonomy.taxa import Taxa
+from blastd.service.wiring import NO_LIMIT_SECONDS
 from blastd.store import instance, private, tokens
 from blastd.store.files import Files
 from blastd.store.sqlite import Store, open_database
@@ -116,18 +116,49 @@ async def build(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_database(settings.store.file, clock, outside.threads))
         await _guard(settings, store)
-        files, metrics = Files(settings.store.folder, outside.chance), Metrics()
+        files = Files(settings.store.folder, outside.chance)
         store.place.watch(files.folders)
         _warn_of_folders(settings)
         killed = await offload(outside.processes.kill_orphans, files.root)
         if killed:
             log.warning("orphans_killed", processes=killed)
-        applications = await outside.applications(settings)
-        turns = turns_of(settings, clock)
+        ground = await _ground(settings, clock, outside, store, files)
         if engines is None:
-            name = await store.read(instance.name)
-            engines = await _engines(settings, applications.tools, files, clock, outside, turns, stack, name)
-        yield await _parts(settings, clock, outside, metrics, store, files, engines, applications, turns)
+            engines = await open_engines(await _needs(ground, outside), stack)
+        yield await _parts(ground, engines)
+
+
+async def _ground(settings: Settings, clock: Clock, outside: Outside, store: Store, files: Files) -> Ground:
+    """Ask BLAST+ what it offers, and return what all parts stand on. Raises Unavailable."""
+    applications = await outside.applications(settings)
+    return Ground(
+        settings=settings,
+        clock=clock,
+        chance=outside.chance,
+        metrics=Metrics(),
+        store=store,
+        files=files,
+        turns=turns_of(settings, clock),
+        tools=applications.tools,
+        offered=applications.offered,
+        posting=outside.posting,
+        version=__version__,
+    )
+
+
+async def _needs(ground: Ground, outside: Outside) -> EngineNeeds:
+    return EngineNeeds(
+        settings=ground.settings,
+        root=ground.files.root,
+        jobs_folder=ground.files.jobs,
+        kubeconfig=kubeconfig(ground.settings, os.environ),
+        tools=ground.tools,
+        clock=ground.clock,
+        turns=ground.turns,
+        processes=outside.processes,
+        chance=ground.chance,
+        store_name=await ground.store.read(instance.name),
+    )
 
 
 def turns_of(settings: Settings, clock: Clock) -> Turns:
@@ -165,120 +196,80 @@ async def ask_applications(settings: Settings) -> Applications:
     return Applications(tools=tools, offered=await facts.offered(tools, settings.store.folder))
 
 
-async def _parts(
-    settings: Settings,
-    clock: Clock,
-    outside: Outside,
-    metrics: Metrics,
-    store: Store,
-    files: Files,
-    engines: Mapping[str, Engine],
-    applications: Applications,
-    turns: Turns,
-) -> Parts:
-    """Wire the parts on an open *store*, and put right what a crash left half done."""
-    chance = outside.chance
+async def _stock(ground: Ground, engines: Mapping[str, Engine]) -> Stock:
+    """Wire databases, organisms, pins and tracker, and put right what a crash left half done of databases."""
+    settings, files = ground.settings.databases, ground.files
     databases = Databases(
-        folders=settings.databases.dirs,
-        taxonomy=settings.databases.taxonomy_dirs,
-        tools=applications.tools,
-        store=store,
+        folders=settings.dirs,
+        taxonomy=settings.taxonomy_dirs,
+        tools=ground.tools,
+        store=ground.store,
         files=files,
-        clock=clock,
-        rescan_seconds=settings.databases.rescan_seconds,
+        clock=ground.clock,
+        rescan_seconds=settings.rescan_seconds,
     )
-    shelf = Shelf(files.root / "taxa", applications.tools, clock, databases.derived)
-    taxa = Taxa(databases, shelf, settings.databases.taxonomy_dirs, files.databases, clock)
-    query_files = QueryFiles(store, files, clock)
-    await query_files.restore()
+    shelf = Shelf(files.root / "taxa", ground.tools, ground.clock, databases.derived)
+    taxa = Taxa(databases, shelf, settings.taxonomy_dirs, files.databases, ground.clock)
     await databases.recover()
-    pins = Pins(files.generations, databases.current, chance, clock, databases.scanned)
+    pins = Pins(files.generations, databases.current, ground.chance, ground.clock, databases.scanned)
     completed = News[JobId]()
-    tracker = _tracker(settings, clock, chance, metrics, store, files, engines, pins, completed)
-    reconciler = Reconciler(store, tracker, clock, chance, metrics)
-    retention = Retention(
-        store,
-        files,
-        clock,
-        settings.retention.days,
-        dry_run=settings.retention.dry_run,
-        generations_days=settings.retention.generations_days,
-        sweep_generations=lambda used: (
-            pins.sweep(used | in_use(engines)) + databases.sweep_ids(used) + taxa.sweep(used)
-        ),
-        metrics=metrics,
-    )
-    services = Services(
-        settings=settings,
-        clock=clock,
-        chance=chance,
-        metrics=metrics,
-        store=store,
-        files=files,
-        tracker=tracker,
-        pins=pins,
-        databases=databases,
-        turns=turns,
-        taxa=taxa,
-        completed=completed,
-        tools=applications.tools,
-        offered=applications.offered,
-        version=__version__,
-        posting=outside.posting,
-        warmer=next((engine for engine in engines.values() if isinstance(engine, Warmer)), None),
-    )
+    tracker = _tracker(ground, engines, pins, completed)
+    return Stock(databases=databases, taxa=taxa, pins=pins, tracker=tracker, completed=completed)
+
+
+async def _parts(ground: Ground, engines: Mapping[str, Engine]) -> Parts:
+    """Wire the parts on an open store, and put right what a crash left half done."""
+    query_files = QueryFiles(ground.store, ground.files, ground.clock)
+    await query_files.restore()
+    stock = await _stock(ground, engines)
+    reconciler = Reconciler(ground.store, stock.tracker, ground.clock, ground.chance, ground.metrics)
+    retention = _retention(ground, stock, engines)
+    warmer = next((engine for engine in engines.values() if isinstance(engine, Warmer)), None)
+    services = Services(ground, stock, warmer)
     await retention.sweep_temporary()
-    at_once, also_at_once = asyncio.Event(), asyncio.Event()
-    at_once.set()
-    also_at_once.set()
-    reconcile_seconds, sweep_seconds = settings.tracking.reconcile_seconds, settings.retention.sweep_seconds
-    roots: dict[str, Callable[[], Awaitable[None]]] = {
-        "tracker": tracker.run,
-        "turns": turns.run,
-        "reconcile": lambda: every(reconcile_seconds, reconciler.run_once, clock, "reconcile"),
-        "settle": lambda: every(QUERY_FLUSH_SECONDS, query_files.run_once, clock, "settle", at_once),
-        "place": lambda: every(PLACE_SECONDS, store.notice, clock, "place"),
-        "privacy": lambda: every(
-            sweep_seconds, lambda: offload(private.keep, files.root), clock, "privacy", also_at_once
-        ),
-        "retention": lambda: every(sweep_seconds, retention.run_once, clock, "retention"),
-        **{f"engine-{name}": engine.run for name, engine in engines.items()},
-        **services.roots(),
-    }
+    roots = _roots(ground, stock.tracker, reconciler, query_files, retention)
     return Parts(
-        settings=settings,
-        clock=clock,
-        metrics=metrics,
-        store=store,
-        files=files,
+        settings=ground.settings,
+        clock=ground.clock,
+        metrics=ground.metrics,
+        store=ground.store,
+        files=ground.files,
         engines=engines,
-        tracker=tracker,
+        tracker=stock.tracker,
         reconciler=reconciler,
         query_files=query_files,
         retention=retention,
-        turns=turns,
+        turns=ground.turns,
         services=services,
-        roots=roots,
+        roots=roots | {f"engine-{name}": engine.run for name, engine in engines.items()} | dict(services.roots()),
     )
 
 
-def in_use(engines: Mapping[str, Engine]) -> set[str]:
-    """Return fingerprints of generations that processes may open files of though no job names them; for any thread."""
-    return set().union(*(engine.residents.pins for engine in engines.values() if isinstance(engine, LocalEngine)))
+def _roots(
+    ground: Ground, tracker: Tracker, reconciler: Reconciler, query_files: QueryFiles, retention: Retention
+) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Return the background work by name, beside that of engines and services."""
+    clock, sweep_seconds = ground.clock, ground.settings.retention.sweep_seconds
+    reconcile_seconds = ground.settings.tracking.reconcile_seconds
+    at_once, also_at_once = asyncio.Event(), asyncio.Event()
+    at_once.set()
+    also_at_once.set()
+    return {
+        "tracker": tracker.run,
+        "turns": ground.turns.run,
+        "reconcile": lambda: every(reconcile_seconds, reconciler.run_once, clock, "reconcile"),
+        "settle": lambda: every(QUERY_FLUSH_SECONDS, query_files.run_once, clock, "settle", at_once),
+        "place": lambda: every(PLACE_SECONDS, ground.store.notice, clock, "place"),
+        "privacy": lambda: every(
+            sweep_seconds, lambda: offload(private.keep, ground.files.root), clock, "privacy", also_at_once
+        ),
+        "retention": lambda: every(sweep_seconds, retention.run_once, clock, "retention"),
+    }
 
 
-def _tracker(
-    settings: Settings,
-    clock: Clock,
-    chance: Chance,
-    metrics: Metrics,
-    store: Store,
-    files: Files,
-    engines: Mapping[str, Engine],
-    pins: Pins,
-    completed: News[JobId],
-) -> Tracker:
+def _tracker(ground: Ground, engines: Mapping[str, Engine], pins: Pins, completed: News[JobId]) -> Tracker:
     """Wire what moves jobs along."""
+    settings, store, files, clock = ground.settings, ground.store, ground.files, ground.clock
     limits = LaunchSettings(
         time_limit_seconds=settings.local.time_limit_seconds or NO_LIMIT_SECONDS,
         memory_limit_bytes=settings.local.memory_limit_bytes or None,
@@ -286,9 +277,26 @@ def _tracker(
     policy = settings.tracking.intervals()
     times = Times(clock)
     launcher = Launcher(store, files, pins, clock, times, limits)
-    finisher = Finisher(store, files, pins, times, metrics, completed)
-    looks = Looks(store, engines, launcher, finisher, clock, times, chance, policy, metrics)
-    return Tracker(store, engines, looks, clock, policy, metrics)
+    finisher = Finisher(store, files, pins, times, ground.metrics, completed)
+    looks = Looks(store, engines, launcher, finisher, clock, times, ground.chance, policy, ground.metrics)
+    return Tracker(store, engines, looks, clock, policy, ground.metrics)
+
+
+def _retention(ground: Ground, stock: Stock, engines: Mapping[str, Engine]) -> Retention:
+    """Wire what removes what is due."""
+    settings = ground.settings.retention
+    return Retention(
+        ground.store,
+        ground.files,
+        ground.clock,
+        settings.days,
+        dry_run=settings.dry_run,
+        generations_days=settings.generations_days,
+        sweep_generations=lambda used: (
+            stock.pins.sweep(used | in_use(engines)) + stock.databases.sweep_ids(used) + stock.taxa.sweep(used)
+        ),
+        metrics=ground.metrics,
+    )
 
 
 @asynccontextmanager
@@ -317,67 +325,6 @@ async def running(parts: Parts, inherited: Sequence[socket] = ()) -> AsyncIterat
         await runner.cleanup()
         if listens:  # else the file is somebody else's
             listening.close(settings.server, inherited)
-
-
-async def _engines(
-    settings: Settings,
-    found: blast.Tools,
-    files: Files,
-    clock: Clock,
-    outside: Outside,
-    turns: Turns,
-    stack: AsyncExitStack,
-    store_name: str,
-) -> dict[str, Engine]:
-    """Return the engines that are switched on, the default one first. Raises ConfigError."""
-    engines: dict[str, Engine] = {}
-    if settings.kubernetes.enabled:
-        # Imported here, so that a daemon without a cluster does not hold these libraries in memory.
-        from blastd.engines.kubernetes.opening import open_kubernetes  # noqa: PLC0415
-
-        engines["kubernetes"] = await stack.enter_async_context(
-            open_kubernetes(
-                settings,
-                kubeconfig=kubeconfig(settings, os.environ),
-                jobs_folder=files.jobs,
-                clock=clock,
-                chance=outside.chance,
-                blast_version=found.version,
-                instance=store_name,
-            )
-        )
-    if settings.local.enabled:
-        local = LocalEngineSettings(
-            threads=settings.local.threads,
-            shards=settings.local.shards,
-            together=settings.local.together,
-            nice=settings.local.nice,
-            programs=found.paths,
-            environment=found.environment,
-            blast_version=found.version,
-            residents=ResidentSettings(
-                most=settings.local.residents,
-                alike=turns.schedule.total,
-                idle_seconds=settings.local.resident_seconds,
-                queries=settings.local.resident_queries,
-                private_bytes=settings.local.resident_bytes,
-            ),
-        )
-        engines["local"] = LocalEngine(
-            local, files.root, clock, turns, outside.processes, found.build_of, outside.chance
-        )
-    if not engines:
-        raise ConfigError("local.enabled: no engine is switched on; set it or kubernetes.enabled to true.")
-    return engines
-
-
-def kubeconfig(settings: Settings, environ: Mapping[str, str]) -> Path | None:
-    """Return the kubeconfig file to use, None for the in-cluster account."""
-    if settings.kubernetes.kubeconfig is not None:
-        return settings.kubernetes.kubeconfig
-    if environ.get("KUBERNETES_SERVICE_HOST"):
-        return None
-    return Path(environ.get("KUBECONFIG", "").split(":")[0] or "~/.kube/config").expanduser()
 
 
 async def _root(work: Callable[[], Awaitable[None]]) -> None:

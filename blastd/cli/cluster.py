@@ -20,11 +20,11 @@ from blastd.cli.settings import settings_of
 from blastd.clock import SystemClock
 from blastd.config import Settings
 from blastd.core.intervals import Intervals
-from blastd.daemon import kubeconfig
 from blastd.engines.kubernetes import rights
 from blastd.engines.kubernetes.client import ClusterAccess, open_client
 from blastd.engines.kubernetes.failures import ClusterFailure, CoolDown
 from blastd.engines.kubernetes.push import push_database
+from blastd.engines.opening import kubeconfig
 from blastd.errors import ConfigError, NotFound
 from blastd.storage.contract import StorageFailure
 from blastd.storage.opening import open_storage

@@ -1,51 +1,39 @@
 """All use cases as one object, made by `daemon.py` of the parts below."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol, runtime_checkable
 
 import structlog
 
-from blastd.aio import News, every
-from blastd.blastplus import process
-from blastd.blastplus.pins import Pins, located
-from blastd.blastplus.tools import Tools
-from blastd.chance import Chance
-from blastd.clock import Clock
-from blastd.config import Settings
+from blastd.aio import every
+from blastd.blastplus.pins import located
 from blastd.core.engine import DatabaseAt
-from blastd.core.ids import JobId
-from blastd.core.programs import Catalogue
-from blastd.metrics import Metrics
 from blastd.service.access import Access, Identity
-from blastd.service.databases.catalogue import Databases, Listed
+from blastd.service.databases.catalogue import Listed
 from blastd.service.databases.changes import Changes
-from blastd.service.databases.fetches import Admit, Fetches
-from blastd.service.databases.makings import Makings
+from blastd.service.databases.fetches import Admit
 from blastd.service.databases.offers import ListedOffer, Offers
-from blastd.service.databases.tasks import DatabaseTasks
+from blastd.service.ground import Ground, Stock
 from blastd.service.jobs import JobParts, Jobs
-from blastd.service.posting import Posting
 from blastd.service.results.imports import ResultImports
 from blastd.service.results.intact import Intact
 from blastd.service.results.query_tables import QueryTables
-from blastd.service.results.read import Results
-from blastd.service.search.checks import Checks, CommandLines, command_lines
-from blastd.service.search.reuse import Reuse
-from blastd.service.search.subjects import Subjects
-from blastd.service.search.submit import Submit
+from blastd.service.search.checks import CommandLines, command_lines
 from blastd.service.shares import Shares
 from blastd.service.system import SIZE_SECONDS, Component, System
-from blastd.service.taxonomy.taxa import Taxa
-from blastd.service.watches.keeping import Watches
-from blastd.service.watches.runs import LOOK_SECONDS, WatchRuns
+from blastd.service.watches.runs import LOOK_SECONDS
 from blastd.service.webhooks import Webhooks
-from blastd.store.files import Files
-from blastd.store.sqlite import Store
-from blastd.tracking.tracker import Tracker
-from blastd.turns import Turns
+from blastd.service.wiring import (
+    database_tasks_of,
+    fetches_of,
+    makings_of,
+    results_of,
+    submit_of,
+    watch_runs_of,
+    watches_of,
+)
 
 log = structlog.get_logger()
 
@@ -53,7 +41,6 @@ FIRST_UPDATE = 0.1
 """Of the hours between updates: how long the first one waits after a start."""
 UPDATE_JITTER = 0.3
 MEASURE_SECONDS = 15.0
-NO_LIMIT_SECONDS = 10 * 365 * 86400.0
 
 
 @runtime_checkable
@@ -70,145 +57,45 @@ class Warmer(Protocol):
 class Services:
     """What the web layer calls."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        clock: Clock,
-        chance: Chance,
-        metrics: Metrics,
-        store: Store,
-        files: Files,
-        tracker: Tracker,
-        pins: Pins,
-        databases: Databases,
-        turns: Turns,
-        taxa: Taxa,
-        completed: News[JobId],
-        tools: Tools,
-        offered: Catalogue,
-        version: str,
-        posting: Posting,
-        warmer: Warmer | None = None,
-    ) -> None:
-        """Take the parts; nothing starts before `roots` run."""
-        self.settings, self.clock, self.metrics, self.offered = settings, clock, metrics, offered
-        self.version, self.blast_version = version, offered.blast_version
-        metrics.build.labels(version=version, blast_version=offered.blast_version).set(1)
+    def __init__(self, ground: Ground, stock: Stock, warmer: Warmer | None = None) -> None:
+        """Take what all stand on; nothing starts before `roots` run."""
+        settings, store, files, clock, chance = (
+            ground.settings, ground.store, ground.files, ground.clock, ground.chance,
+        )  # fmt: skip
+        self.settings, self.clock, self.metrics, self.offered = settings, clock, ground.metrics, ground.offered
+        self.version, self.blast_version = ground.version, ground.offered.blast_version
+        ground.metrics.build.labels(version=ground.version, blast_version=self.blast_version).set(1)
         self.stopping = asyncio.Event()
-        self.databases, self.taxa, self._pins, self._warmer, self._chance = databases, taxa, pins, warmer, chance
+        self.databases, self.taxa, self._pins, self._warmer, self._chance = (
+            stock.databases, stock.taxa, stock.pins, warmer, chance,
+        )  # fmt: skip
         if warmer is not None:
-            databases.warm_on = warmer.warm_nodes
-        makings = Makings(
-            databases=databases,
-            tools=tools,
-            store=store,
-            files=files,
-            clock=clock,
-            chance=chance,
-            turns=turns,
-            floor=settings.retention.disk_floor_bytes,
-        )
-        offers = Offers(databases=databases, store=store, settings=settings.databases, clock=clock)
-        fetches = Fetches(
-            offers=offers,
-            databases=databases,
-            tools=tools,
-            store=store,
-            files=files,
-            clock=clock,
-            chance=chance,
-            settings=settings,
-            turns=turns,
-        )
-        self.database_tasks = DatabaseTasks(
-            store=store,
-            files=files,
-            clock=clock,
-            settings=settings,
-            metrics=metrics,
-            carriers={"make": makings, "fetch": fetches, "update": fetches},
-        )
-        self.makings, self.offers, self.fetches = makings, offers, fetches
-        self.changes = Changes(databases=databases, store=store, files=files, clock=clock, chance=chance)
+            stock.databases.warm_on = warmer.warm_nodes
+        self.offers = Offers(databases=stock.databases, store=store, settings=settings.databases, clock=clock)
+        self.makings, self.fetches = makings_of(ground, stock), fetches_of(ground, stock, self.offers)
+        self.database_tasks = database_tasks_of(ground, self.makings, self.fetches)
+        self.changes = Changes(databases=stock.databases, store=store, files=files, clock=clock, chance=chance)
         self.access = Access(store, clock, settings.access, loopback=settings.server.loopback)
-        self.jobs = Jobs(store, files, tracker, clock, self.stopping)
+        self.jobs = Jobs(store, files, stock.tracker, clock, self.stopping)
         self.shares = Shares(store, self.jobs, clock)
         intact = Intact()
-        self.results = Results(
-            store=store,
-            files=files,
-            pins=pins,
-            tools=tools,
-            clock=clock,
-            intact=intact,
-            taxa=taxa,
-            ids=databases.ids,
-            turns=turns,
-            completed=completed,
-            limits=process.Limits(
-                seconds=settings.local.time_limit_seconds or NO_LIMIT_SECONDS,
-                memory_bytes=settings.local.memory_limit_bytes or None,
-                nice=settings.local.nice,
-            ),
-            links=[link.template for link in settings.databases.links],
-        )
+        self.results = results_of(ground, stock, intact)
         self.imports = ResultImports(store, files, clock, chance, settings.limits)
-        self.query_tables = QueryTables(self.results, files, taxa)
-        self.webhooks = Webhooks(store, clock, chance, settings.webhooks, metrics, version, posting)
-        self.submit = Submit(
-            store=store,
-            files=files,
-            tracker=tracker,
-            clock=clock,
-            chance=chance,
-            checks=Checks(
-                tools=tools,
-                offered=offered,
-                databases=databases,
-                pins=pins,
-                tracker=tracker,
-                taxa=taxa,
-                memory_bytes=memory_of(settings),
-                seconds=seconds_of(settings),
-            ),
-            subjects=Subjects(tools, files, pins, chance),
-            limits=settings.limits,
-            floor_bytes=settings.retention.disk_floor_bytes,
-            stopping=self.stopping,
-            webhook_fault=self.webhooks.fault,
-            reuse=Reuse(store, files, clock, pins, intact, completed),
+        self.query_tables = QueryTables(self.results, files, stock.taxa)
+        self.webhooks = Webhooks(
+            store, clock, chance, settings.webhooks, ground.metrics, ground.version, ground.posting
         )
-        self.watch_runs = WatchRuns(
-            store=store,
-            files=files,
-            clock=clock,
-            databases=databases,
-            submit=self.submit,
-            results=self.results,
-            webhooks=self.webhooks,
-            settings=settings.watches,
-        )
-        self.watches = Watches(
-            store=store,
-            files=files,
-            clock=clock,
-            chance=chance,
-            jobs=self.jobs,
-            submit=self.submit,
-            results=self.results,
-            runs=self.watch_runs,
-            settings=settings.watches,
-            webhook_fault=self.webhooks.fault,
-        )
+        self.submit = submit_of(ground, stock, intact, self.stopping, self.webhooks)
+        self.watch_runs = watch_runs_of(ground, stock, self.submit, self.results, self.webhooks)
+        self.watches = watches_of(ground, self.jobs, self.submit, self.results, self.watch_runs, self.webhooks)
         self.system = System(
             store=store,
             files=files,
-            tracker=tracker,
+            tracker=stock.tracker,
             clock=clock,
-            metrics=metrics,
+            metrics=ground.metrics,
             floor_bytes=settings.retention.disk_floor_bytes,
-            count_databases=databases.count,
+            count_databases=stock.databases.count,
         )
 
     def roots(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -279,16 +166,3 @@ class Services:
     def command_lines(self, parts: JobParts) -> CommandLines:
         """Return what runs for a job."""
         return command_lines(parts.job, parts.units)
-
-
-def memory_of(settings: Settings) -> dict[str, int]:
-    """Return what one search may take, by engine: its limit, else what this machine has; absent: not known."""
-    local = settings.local.memory_limit_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = settings.kubernetes.memory_limit_bytes
-    return {"local": local} | ({"kubernetes": limit} if limit else {})
-
-
-def seconds_of(settings: Settings) -> dict[str, float]:
-    """Return how long one search may run, by engine; absent: there is no limit."""
-    local = settings.local.time_limit_seconds
-    return {"kubernetes": settings.kubernetes.time_limit_seconds} | ({"local": local} if local else {})
