@@ -7,17 +7,16 @@ What a setting does is left to the module that takes its section.
 from blastd.config.access import AccessSettings
 from blastd.config.base import Secret
 from blastd.config.cluster import AzureSettings, KubernetesSettings, Toleration, VolumeSettings
+from blastd.config.databases import DatabasesSettings, SourceSettings
 from blastd.config.load import DEFAULT_STATE, KEYS, SECTIONS, Loaded, gather, load, shown
 from blastd.config.sections import (
     BlastSettings,
-    DatabasesSettings,
     LimitsSettings,
     LocalSettings,
     LoggingSettings,
     RetentionSettings,
     ServerSettings,
     Settings,
-    SourceSettings,
     StoreSettings,
     TrackingSettings,
     WebhooksSettings,

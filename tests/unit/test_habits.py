@@ -1,4 +1,4 @@
-"""Habits of the code that no linter of ours holds: nothing dead, a class name once."""
+"""Habits of the code that no linter of ours holds: nothing dead, a class name once, nothing long."""
 
 import ast
 import re
@@ -25,6 +25,25 @@ COMMANDS = {
     if not commands_of(command)
 }
 """What the parser names by module and function, so that it is read when it runs."""
+
+
+MOST_LINES, MOST_LINES_OF_FUNCTION = 400, 50
+ONE_FILE = {"podrunner.py"}  # it is handed as it is to images that have nothing but Python
+
+
+def test_modules_and_functions_are_short() -> None:
+    """What is longer has more than one concern; a part of it gets a name and a place of its own."""
+    long = []
+    for path in CODE.rglob("*.py"):
+        text, name = path.read_text("utf-8"), path.relative_to(ROOT)
+        if len(text.splitlines()) > MOST_LINES and path.name not in ONE_FILE:
+            long.append(f"{name}: {len(text.splitlines())} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+                lines = node.end_lineno - node.lineno + 1
+                if lines > MOST_LINES_OF_FUNCTION:
+                    long.append(f"{name}:{node.lineno}: {node.name} has {lines} lines")
+    assert not long, "\n".join(long)
 
 
 def test_nothing_is_dead() -> None:

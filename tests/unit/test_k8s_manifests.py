@@ -9,6 +9,7 @@ import pytest
 from blastd.config import KubernetesSettings, Toleration
 from blastd.core.ids import JobId
 from blastd.engines.kubernetes import manifests
+from blastd.engines.kubernetes.bootstrap import agrees
 from blastd.engines.kubernetes.objects import JobObject
 from blastd.engines.kubernetes.status import Units, parse_indexes, units_of
 
@@ -161,10 +162,10 @@ def test_plain_defaults_ask_for_nothing_a_plain_cluster_lacks() -> None:
 
 def test_only_the_same_work_is_adopted() -> None:
     ours = made()
-    assert manifests.agrees(json.loads(json.dumps(ours)), ours)
+    assert agrees(json.loads(json.dumps(ours)), ours)
     other = made(plan=msgspec.structs.replace(PLAN, completions=((0,), (1,)), riders={}))
-    assert not manifests.agrees(other, ours)
-    assert not manifests.agrees({"metadata": {"name": ours["metadata"]["name"]}}, ours)
+    assert not agrees(other, ours)
+    assert not agrees({"metadata": {"name": ours["metadata"]["name"]}}, ours)
 
 
 def test_cold_cluster_gets_a_container_that_brings_the_database_first() -> None:

@@ -197,7 +197,7 @@ class Bootstrap:
             found = await self._client.get_job_manifest(name)
         except ObjectMissing:
             return None
-        if not manifests.agrees(found, wanted):
+        if not agrees(found, wanted):
             raise ObjectRefused(
                 f"There is another Job {name} in the namespace, which blastd did not make: delete it, then retry."
             )
@@ -207,3 +207,15 @@ class Bootstrap:
 def units_in(plan: manifests.JobPlan) -> list[int]:
     """Return all units that a Job runs."""
     return [unit for units in plan.completions for unit in units] + list(plan.riders)
+
+
+def agrees(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a Job that exists is the one we would create: same job, attempt, units and program text."""
+    theirs, ours = found.get("metadata", {}), wanted["metadata"]
+    if any(theirs.get("labels", {}).get(key) != ours["labels"][key] for key in (manifests.JOB_ID, manifests.ATTEMPT)):
+        return False
+    spec = found.get("spec", {})
+    return bool(
+        theirs.get("annotations", {}).get(manifests.PLAN) == ours["annotations"][manifests.PLAN]
+        and spec.get("completions") == wanted["spec"]["completions"]
+    )

@@ -11,9 +11,10 @@ from datetime import datetime
 import structlog
 
 from blastd.clock import Clock
-from blastd.core.engine import WatchHealth
+from blastd.core.engine import Present, WatchHealth
 from blastd.core.ids import JobId
-from blastd.engines.kubernetes import external, manifests
+from blastd.core.model import Phase
+from blastd.engines.kubernetes import causes, external, manifests
 from blastd.engines.kubernetes.client import ClusterClient
 from blastd.engines.kubernetes.objects import EventList, EventObject, JobList, JobObject, PodList, PodObject
 from blastd.engines.kubernetes.reflector import SILENT_SECONDS, Kind, ObjectView, Reflector
@@ -152,6 +153,16 @@ class ClusterView:
     def run_of(self, job_id: JobId) -> list[JobObject]:
         """Return the Jobs that belong to a job, or to a run of somebody else's."""
         return [job for name in sorted(self._names.get(job_id, ())) if (job := self.job(name)) is not None]
+
+    def observed_run(self, job_id: JobId) -> Present:
+        """Return what is seen of a run that somebody else started."""
+        its_jobs = self.run_of(job_id)
+        if not its_jobs:
+            trouble = causes.run_failed("", "its Jobs were deleted before it was seen to end")
+            return Present(phase=Phase.RUNNING, ended=True, trouble=trouble)
+        pods = {each.metadata.name: tuple(self.pods_of(each.metadata.name).values()) for each in its_jobs}
+        warnings = tuple(event for name in pods for event in self.warnings_of(name))
+        return external.observed(its_jobs, pods, warnings, self._clock.now())
 
     def _ours(self, item: JobObject | PodObject) -> bool:
         """Tell whether an object is none of another store's daemon; earlier blastd did not label its own."""

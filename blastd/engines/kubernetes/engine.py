@@ -85,13 +85,8 @@ class KubernetesEngine:
         *instance* names the store, *tenure* says whether we alone work for it (None: nobody else can).
         """
         self._tenure = tenure
-        self._client, self._storage, self._settings, self._clock, self._folder = (
-            client,
-            storage,
-            settings,
-            clock,
-            folder,
-        )
+        self._client, self._storage, self._settings = client, storage, settings
+        self._clock = clock
         script = resources.files("blastd.engines.kubernetes").joinpath(manifests.SCRIPT).read_text("utf-8")
         self._bootstrap = Bootstrap(client, storage, settings, script, clock, blast_version, instance)
         self.databases = ClusterDatabases(
@@ -258,7 +253,7 @@ class KubernetesEngine:
         if not self.seen.healthy:
             return None
         if job.source == "external":
-            return self._glance_external(job)
+            return self.seen.observed_run(job.job_id)
         held = self._holdings.hold(job)
         found = self.seen.job(held.name)
         if found is None:
@@ -285,15 +280,6 @@ class KubernetesEngine:
             return Present(phase=Phase.RESULTS_PENDING, waiting_for="results", units=tuple(held.harvested.values()))
         return gone(held.name, self._holdings.known(held), units, held.trouble or causes.lost(held.name))
 
-    def _glance_external(self, job: Job) -> Observation:
-        its_jobs = self.seen.run_of(job.job_id)
-        if not its_jobs:
-            trouble = causes.run_failed("", "its Jobs were deleted before it was seen to end")
-            return Present(phase=Phase.RUNNING, ended=True, trouble=trouble)
-        pods = {each.metadata.name: tuple(self.seen.pods_of(each.metadata.name).values()) for each in its_jobs}
-        warnings = tuple(event for name in pods for event in self.seen.warnings_of(name))
-        return external.observed(its_jobs, pods, warnings, self._clock.now())
-
     async def collect(self, job: Job, folder: str) -> Trouble | None:
         """Do nothing: outputs were fetched before the job counted as ended."""
         del job, folder
@@ -303,17 +289,12 @@ class KubernetesEngine:
     async def cancel(self, job: Job) -> bool:
         """Delete every Job of *job*; True once no pod of it is left and nothing is fetched any more."""
         await self._holdings.stop(job.job_id)
-        selector = manifests.of_job(job.job_id)
+        theirs = self.seen.run_of(job.job_id) if job.source == "external" else []
+        run = external.run_of(theirs[0]) if theirs else ""
+        selector = f"{manifests.ELB_JOB}={run}" if run else manifests.of_job(job.job_id)
         try:
             if await self._elsewhere() is not None:
                 return False
-            if job.source == "external":
-                named = self.seen.run_of(job.job_id)
-                selector = (
-                    f"{manifests.ELB_JOB}={external.run_of(named[0])}"
-                    if named and external.run_of(named[0])
-                    else selector
-                )
             for each in await self._client.list_jobs(selector):
                 if each.metadata.deletion_timestamp is None:
                     await self._delete_job(each)

@@ -390,15 +390,3 @@ def warmer(
             "template": {"metadata": pods, "spec": spec},
         },
     }
-
-
-def agrees(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether a Job that exists is the one we would create: same job, attempt, units and program text."""
-    theirs, ours = found.get("metadata", {}), wanted["metadata"]
-    if any(theirs.get("labels", {}).get(key) != ours["labels"][key] for key in (JOB_ID, ATTEMPT)):
-        return False
-    spec = found.get("spec", {})
-    return bool(
-        theirs.get("annotations", {}).get(PLAN) == ours["annotations"][PLAN]
-        and spec.get("completions") == wanted["spec"]["completions"]
-    )

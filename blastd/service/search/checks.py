@@ -20,6 +20,7 @@ from blastd.core.fit import DatabaseFacts, check_databases
 from blastd.core.ids import JobId
 from blastd.core.model import DatabaseRef, Frozen, Job, OrganismFilter, Unit
 from blastd.core.near import Nearest
+from blastd.core.organisms import Limited
 from blastd.core.plan import Plan
 from blastd.core.program_table import DOMAINS, TITLES
 from blastd.core.programs import Catalogue, Fault
@@ -109,38 +110,26 @@ class Checks:
         faults += wrong if own is None else wrong.but("/database")
         faults += [("/query", text) for text in query_input.faults]
         engine = self._engine(search.engine, faults)
-        most = self._seconds.get(engine)
-        if most is not None and (search.time_limit_seconds or 0) > most:
-            text = f"The {engine} engine lets a search run for {most:,.0f} s at most."
-            faults.append(("/time_limit_seconds", text))
+        faults += self._time_fault(search, engine)
         await settled(self._databases, search.databases if own is None else ())
         wanted = TITLES[search.program][2] if search.program in TITLES else ""
         databases = list(own) if own is not None else await self._find(search.databases, wanted, faults)
-        remarks: tuple[str, ...] = ()
-        organisms = OrganismFilter()
-        if arguments is not None and (search.organisms or search.exclude_organisms):
-            program = self.offered.programs[arguments.program]
-            limited = await limit(self._taxa, search, arguments, program, None if own is not None else databases)
-            arguments, organisms, remarks = limited.arguments, limited.organisms, limited.remarks
-            faults += limited.faults
+        organisms, remarks = OrganismFilter(), tuple[str, ...]()
         if arguments is not None:
+            limited = await self._limited(search, arguments, None if own is not None else databases)
+            faults += limited.faults
             if not query_input.faults:
-                faults += programs.check_location(arguments.query_loc, query_input.letters)
-            facts = [await self._facts(database, arguments) for database in databases]
-            if taxids.expands(arguments, self.offered.programs[arguments.program]):
-                below = await self._databases.taxa_below(taxids.requested(arguments), databases)
-                spelled = taxids.spell(arguments, below, taxids.held(facts))
-                arguments, remarks = spelled.arguments, (*remarks, *spelled.remarks)
-                faults += spelled.faults
-            faults += check_databases(arguments, facts)
+                faults += programs.check_location(limited.arguments.query_loc, query_input.letters)
+            arguments, more = await self._fit(limited.arguments, databases, faults)
+            organisms, remarks = limited.organisms, (*limited.remarks, *more)
         domains = await self._domains(arguments, faults) if arguments is not None else []
         if not faults:
             faults += await self._shared_ids(databases)
-        shards: Shards | Fault | None = None
-        if not faults and arguments is not None:
-            shards = self._shards(engine, arguments, databases, query_input, sum(each.bytes for each in domains))
-        if faults or arguments is None or not isinstance(shards, Shards):
-            raise Invalid(faults if faults or shards is None or isinstance(shards, Shards) else [shards])
+        if faults or arguments is None:
+            raise Invalid(faults)
+        shards = self._shards(engine, arguments, databases, query_input, sum(each.bytes for each in domains))
+        if not isinstance(shards, Shards):
+            raise Invalid([shards])
         return Checked(
             arguments=arguments,
             databases=tuple(databases),
@@ -152,6 +141,33 @@ class Checks:
             organisms=organisms,
             taxa=await self._taxa.store_among(databases),
         )
+
+    async def _limited(
+        self, search: Search, arguments: Arguments, databases: Sequence[BlastDatabase] | None
+    ) -> Limited:
+        """Return the search in the organisms that it names; *databases* None: they came with it, and know no organisms."""
+        if not search.organisms and not search.exclude_organisms:
+            return Limited(arguments=arguments)
+        return await limit(self._taxa, search, arguments, self.offered.programs[arguments.program], databases)
+
+    def _time_fault(self, search: Search, engine: str) -> list[Fault]:
+        most = self._seconds.get(engine)
+        if most is None or (search.time_limit_seconds or 0) <= most:
+            return []
+        return [("/time_limit_seconds", f"The {engine} engine lets a search run for {most:,.0f} s at most.")]
+
+    async def _fit(
+        self, arguments: Arguments, databases: Sequence[BlastDatabase], faults: Faults
+    ) -> tuple[Arguments, tuple[str, ...]]:
+        """Spell out taxonomy ids where the program would, and add to *faults* why databases don't fit; returns remarks, too."""
+        facts, remarks = [await self._facts(database, arguments) for database in databases], tuple[str, ...]()
+        if taxids.expands(arguments, self.offered.programs[arguments.program]):
+            below = await self._databases.taxa_below(taxids.requested(arguments), databases)
+            spelled = taxids.spell(arguments, below, taxids.held(facts))
+            arguments, remarks = spelled.arguments, tuple(spelled.remarks)
+            faults += spelled.faults
+        faults += check_databases(arguments, facts)
+        return arguments, remarks
 
     async def pin(self, checked: Checked) -> None:
         """Keep the databases as they are now for this search. Raises DatabaseBroken."""
