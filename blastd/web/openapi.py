@@ -59,7 +59,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     open: bool = False
     tells: str = ""
-    """Where the answer's job names an address that is told of its end, as a runtime expression of OpenAPI."""
+    """Where the request names an address that is told (of a job's end, of a watch's changes), as a runtime expression of OpenAPI."""
     name: str = ""
     """A name for clients that are generated, where the handler serves another route, too."""
 
@@ -150,9 +150,9 @@ def _operation(route: Route) -> dict[str, Any]:
         "security": [{}] if route.open else [{"bearer": []}, {"basic": []}, {}],
     }
     if route.tells:  # the same as the webhook; some generators keep only what a path refers to
-        operation["callbacks"] = {
-            "jobEnded": {route.tells: {"post": _webhook() | {"operationId": "job_ended_callback"}}}
-        }
+        name, sent = ("watchChanged", _changed()) if route.tag == "watches" else ("jobEnded", _webhook())
+        sent |= {"operationId": f"{sent['operationId']}_callback"}
+        operation["callbacks"] = {name: {route.tells: {"post": sent}}}
     if route.body:
         content = {media: {"schema": _schema(kind)} for media, kind in route.body.items()}
         operation["requestBody"] = {"required": True, "content": content}

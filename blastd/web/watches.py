@@ -217,6 +217,7 @@ ROUTES = (
         body={"application/json": wire.WatchBody},
         answers={201: wire.WatchDetail},
         errors=(400, 403, 404, 409, 410, 413, 415, 422, 429, 507),
+        tells="{$request.body#/webhook}",
     ),
     Route(
         method="GET",
