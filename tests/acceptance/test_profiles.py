@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from blastd.cli.elastic import read_ini
 from blastd.results.formats import FORMATS
 from tests.databases import DB, LAMBDA_QUERY, PROTEIN_QUERY, make
 from tests.profiles import build_profiles, installed, records
@@ -81,6 +82,27 @@ async def test_V01_V05_V06_V07_every_format_is_that_of_bare_blast(program: str, 
             assert ours == theirs, kind.name
     sequences = await result(service, row, "fasta")
     assert sequences.startswith(b">")
+
+
+@pytest.mark.parametrize("program", ["psiblast", "deltablast", "rpsblast", "rpstblastn"])
+async def test_V12_a_configuration_of_elastic_blast_is_the_search(
+    program: str, service: Service, bases: Path, tmp_path: Path
+) -> None:
+    query, database, options = TAKES[program]
+    (tmp_path / "query.fa").write_text(query)
+    flags = " ".join(f"-{name} {value}" for name, value in options.items())
+    ini = tmp_path / "elastic-blast.ini"
+    ini.write_text(
+        f"[cluster]\nname = ours\n[blast]\nprogram = {program}\ndb = {database}\nqueries = query.fa\n"
+        f"results = {tmp_path}\noptions = {flags} -outfmt 7\n"
+    )
+    asked = read_ini(ini)
+    text = "".join(Path(file).read_text() for file in asked.files)
+    row = await service.run(text, program=asked.program, database=asked.database, options=asked.options)
+    assert row["status"] == "completed", row["error"]
+    assert asked.format is not None
+    theirs = bare(bases, program, query, database, options, "-outfmt", "7")
+    assert await result(service, row, asked.format) == theirs
 
 
 async def test_V06_iterations_are_told_apart_and_the_last_one_is_shown(service: Service) -> None:
