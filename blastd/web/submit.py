@@ -3,6 +3,7 @@
 All three become one `core.search.Search` with its `Uploads`; what is right is decided by the service. The query goes to a file as it arrives.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ SMALL_BYTES = 64 << 10
 FIELD_BYTES = 8 << 20
 """A part of a multipart body that is no file."""
 KEY_LETTERS = 255
+FIRST_BYTES = 256
+FORM = re.compile(rb"[a-z_]+=[^\n]*")
+"""How the body begins that curl and browsers send as a form when they are told nothing else."""
 SEVERAL = frozenset({"database", "organisms", "exclude_organisms"})
 """Fields of an address or a form that may be repeated."""
 FASTA_FIELDS = frozenset({"query", "subject"})
@@ -167,7 +171,23 @@ async def from_fasta(request: web.Request, upload: Path, limit: int) -> wire.Sea
     """Read a FASTA body; the search is in the address, where each name that is no field is a search option."""
     raw, faults = address_fields(request)
     await bodies.to_file(request.content.iter_any(), bodies.encoding_of(request), upload, limit)
+    if not raw.get("program") and (mistaken := await duty(mistaken_body, upload)):
+        raise Invalid([("/Content-Type", mistaken)])
     return decoded(raw, upload, faults)
+
+
+def mistaken_body(upload: Path) -> str:
+    """Return what to say of a body that is no FASTA and was sent as none of the kinds that are read; blocking."""
+    with upload.open("rb") as file:
+        text = file.read(FIRST_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith((b"{", b"[")):
+        return "The body looks like JSON: send it with 'Content-Type: application/json' (curl: -H or --json)."
+    if FORM.match(text):
+        return (
+            "The body looks like a form: send JSON with 'Content-Type: application/json', a form as multipart/form-data "
+            "(curl: -F), or FASTA with program and database in the address."
+        )
+    return ""
 
 
 def address_fields(request: web.Request) -> tuple[dict[str, object], Faults]:

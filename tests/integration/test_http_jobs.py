@@ -71,6 +71,25 @@ async def test_curl_data_binary_needs_no_content_type(service: Service) -> None:
     assert answer.status == 202
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", None])
+async def test_P06_a_form_and_untyped_json_are_answered_with_what_is_read(service: Service, kind: str | None) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    search = json.dumps({"program": "blastn", "database": "tnt", "query": LAMBDA_QUERY})
+    for body, word in (
+        (search, "JSON"),
+        ("\ufeff " + search, "JSON"),
+        ("program=blastn&database=tnt&query=ACGT", "form"),
+    ):
+        answer = await service.post(API, body.encode(), headers=headers)
+        assert answer.status == 422
+        (fault,) = answer.json["errors"]
+        assert fault["pointer"] == "/Content-Type"
+        assert f"looks like {'a form' if word == 'form' else 'JSON'}" in fault["detail"]
+        assert "application/json" in fault["detail"]
+    fasta = await service.post(API, LAMBDA_QUERY.encode(), headers=headers)
+    assert pointers(fasta) == {"/program", "/database"}
+
+
 async def test_I03_every_fault_is_named_at_once(service: Service) -> None:
     wrong = {
         "program": "blastn",

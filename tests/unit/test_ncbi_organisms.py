@@ -16,7 +16,7 @@ from blastd.core.ncbi_organisms import Organisms, entrez, organisms
         ("txid1[orgn] AND NOT txid2[orgn]", "1", "2"),
     ],
 )
-def test_terms_of_organisms_are_read(text: str, include: str, exclude: str) -> None:
+def test_D06_terms_of_organisms_are_read(text: str, include: str, exclude: str) -> None:
     assert entrez(text) == Organisms(include=tuple(include.split()), exclude=tuple(exclude.split()))
 
 
@@ -26,11 +26,11 @@ def test_terms_of_organisms_are_read(text: str, include: str, exclude: str) -> N
      "txid1[orgn] NOT txid2[orgn] OR txid3[orgn]", "(txid1[orgn]", "txid1[orgn])", "()", "NOT", "OR txid1[orgn]", "biomol_mrna[prop]",
      "txid1[orgn] OR all[filter]", "all[filter]", "1:500[slen]", "txid0[orgn]", "((txid1[orgn]))", "\u0130 NOT"],
 )  # fmt: skip
-def test_what_only_entrez_knows_is_refused(text: str) -> None:
+def test_D06_what_only_entrez_knows_is_refused(text: str) -> None:
     assert entrez(text) is None
 
 
-def test_fields_of_the_form_are_read_with_what_is_left_out() -> None:
+def test_D06_fields_of_the_form_are_read_with_what_is_left_out() -> None:
     faults: list[str] = []
     given = {
         "EQ_MENU": "Escherichia (taxid:561)", "EQ_MENU1": "human", "ORG_EXCLUDE1": "on", "EQ_MENU2": "Enter organism name or id",
