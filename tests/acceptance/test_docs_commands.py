@@ -50,10 +50,15 @@ ELSEWHERE = {
 MISSING = {
     "16S_ribosomal_RNA": "needs a source; test_fetches has one",
     "program=psiblast": "needs proteins; test_profiles has some",
+    "16S.fa.gz": "is an example's name; test_cli_examples makes such a database",
     "old-result.xml": "is an example's name; test_imports imports such a file",
     "matrix.smp": "is made by the line before; test_profiles searches with one",
 }
 """What is named in commands and is not there in the demonstration, with who runs such commands."""
+
+
+WHOLE = ("#!/bin/sh", "rule all")
+"""How a block begins that is one file; ELSEWHERE says who runs it."""
 
 
 def blocks(page: Path) -> Iterator[list[str]]:
@@ -95,6 +100,8 @@ class Reader:
         if block[0].startswith("from "):
             if not block[0].startswith(tuple(ELSEWHERE)):
                 self._run([sys.executable, "-c", self._meant("\n".join(block))])
+            return
+        if block[0].startswith(WHOLE):
             return
         for line in "\n".join(block).replace("\\\n", " ").splitlines():
             command = re.split(r"\s{2,}#", line.strip())[0]

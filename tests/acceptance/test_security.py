@@ -38,7 +38,7 @@ class Operation(NamedTuple):
 
     def at(self, **values: str) -> str:
         """The address; a parameter that no value is known for is a new one, which this test must learn."""
-        known = {"share": "00000000"} | values  # a link that there is not
+        known = {"share": "00000000", "watch": "0" * 32} | values  # what there is not
         missing = set(self.parameters) - known.keys()
         assert not missing, f"{self.path}: say in this test what {missing} is"
         return re.sub(r"\{(\w+)\}", lambda found: known[found[1]], self.path)
@@ -53,6 +53,7 @@ class Guarded(NamedTuple):
     ops: str
     job_id: str
     task_id: str
+    watch_id: str
 
     def ask(self, token: str | None, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         given = {name.replace("_", "-"): text for name, text in headers.items()}
@@ -61,7 +62,7 @@ class Guarded(NamedTuple):
         return self.daemon.ask(method, path, body, given)
 
     def values(self) -> dict[str, str]:
-        return {"id": self.job_id, "task": self.task_id, "name": "tnt"}
+        return {"id": self.job_id, "task": self.task_id, "name": "tnt", "watch": self.watch_id}
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +74,9 @@ def guarded(databases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     daemon.token = ada
     job_id = daemon.run(LAMBDA_QUERY, title=TITLE)["job_id"]
     task_id = make_database(daemon, ada, "adas")["id"]
+    watch_id = daemon.post("/api/blast/watches", {"job": job_id}).json["watch"]["watch_id"]
     daemon.token = None
-    yield Guarded(daemon, ada, bob, ops, job_id, task_id)
+    yield Guarded(daemon, ada, bob, ops, job_id, task_id, watch_id)
     daemon.stop()
 
 

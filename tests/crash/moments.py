@@ -139,7 +139,11 @@ RESULTS = (
         needs="results",
     ),
     Moment(
-        "indexing", "blastd.results.hits:_fill", "after", "the index of hits is filled, without its name", needs="hits"
+        "indexing",
+        "blastd.results.hit_index:_fill",
+        "after",
+        "the index of hits is filled, without its name",
+        needs="hits",
     ),
 )
 CONTROL = (
@@ -309,7 +313,7 @@ CLUSTER: tuple[Moment, ...] = (
     Moment("k8s-last-unit", "blastd.tracking.finish:Finisher.finish", "before", "the last unit is here, the row says running"),
     Moment("k8s-completed", "blastd.tracking.finish:Finisher._complete", "after", "the end is stored, the cluster holds the job"),
     Moment("k8s-cleaning", f"{KUBE}.client:ClusterClient.delete_job", "after", "the Job is deleted, its Secret and blobs are not"),
-    Moment("k8s-blobs", f"{KUBE}.blob:Blobs.remove", "after", "the query is removed, the results are not"),
+    Moment("k8s-blobs", "blastd.storage.blob:Blobs.remove", "after", "the query is removed, the results are not"),
     Moment("k8s-forgotten", f"{KUBE}.engine:KubernetesEngine.forget", "after", "all is removed, the store does not know"),
     Moment("k8s-cancelling", "blastd.service.jobs:Jobs.cancel", "after", "the order to cancel is stored", needs="cancel"),
     Moment("k8s-cancelled", f"{KUBE}.engine:KubernetesEngine.cancel", "after", "the Jobs are deleted, the row says cancelling", needs="cancel"),

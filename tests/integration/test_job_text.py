@@ -28,7 +28,7 @@ def filled(path: Path, count: int) -> sqlite3.Connection:
         "version": 1, "owner": "anna", "source": "api", "program": "blastn", "task": "megablast", "engine": "local",
         "database_names": "\nnt\n", "priority": 0, "status": "completed", "phase": "completed", "units_total": 1,
         "units_done": 1, "attempt": 1, "databases": "[]", "options": "{}", "steps": "[]", "engine_ref": "{}",
-        "warnings": "[]", "plan_why": "[]", "standins": "{}", "organisms": "{}",
+        "warnings": "[]", "plan_why": "[]", "standins": "{}", "organisms": "{}", "ran_ms": 0,
     }  # fmt: skip
     db.execute("BEGIN")
     for number in range(count):
