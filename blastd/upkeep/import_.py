@@ -64,6 +64,7 @@ def take_over(
     """
     contents = belonging_to(archive.contents, owner)
     places = _checked(contents, archive, known, now)
+    contents = asking_again(contents)
     job = contents.job
     if (here := jobs.get(db, job.job_id)) is not None:
         if not _equal(contents_of(db, here), contents):
@@ -105,9 +106,25 @@ def belonging_to(contents: Contents, owner: Owner | None) -> Contents:
     return replace(contents, job=job, events=its_events)
 
 
+def asking_again(contents: Contents) -> Contents:
+    """Return *contents* in which no shard of an unfinished search has answered yet.
+
+    What a shard proposes holds for the cut of the database that was made then, by the blastd of then: a retry with shards of
+    another cut beside it could miss subjects.
+    """
+    if contents.job.status is Status.COMPLETED:
+        return contents
+    waiting = {"state": UnitState.WAITING, "output_bytes": None, "output_sha256": None, "exit_code": None}
+    units = [
+        replace(unit, **waiting, started_at=None, ended_at=None) if unit.kind is UnitKind.PROPOSE else unit
+        for unit in contents.units
+    ]
+    return replace(contents, units=tuple(units))
+
+
 def _equal(here: Contents, there: Contents) -> bool:
     """Tell whether two jobs are the same: row, units and results; formats may have been made on either side."""
-    here = belonging_to(here, there.job.owner)
+    here = asking_again(belonging_to(here, there.job.owner))
     results = [[artifact for artifact in one.artifacts if artifact.name.startswith("units/")] for one in (here, there)]
     return same(here.job, there.job) and same(here.units, there.units) and same(*results)
 

@@ -385,6 +385,32 @@ def test_a_job_in_shards_travels_and_its_proposals_are_checked(
     elsewhere.kill()
 
 
+def test_shards_of_an_unfinished_search_are_asked_again(tmp_path: Path, database_folder: Path) -> None:
+    daemon = Daemon(tmp_path / "shards", [database_folder], {"BLASTD_LOCAL__SHARDS": "2"}).start()
+    job = daemon.run(LAMBDA_QUERY)["job_id"]
+    daemon.stop()
+    store = daemon.state / "blastd.sqlite"
+    with closing(sqlite3.connect(store)) as db, db:  # as when the finish has failed
+        db.execute("UPDATE unit SET state = 'failed', output_bytes = NULL, output_sha256 = NULL WHERE kind = 'finish'")
+        db.execute("DELETE FROM artifact")
+        db.execute("DROP TRIGGER job_end_is_final")
+        db.execute(
+            "UPDATE job SET status = 'failed', phase = 'failed', hits = NULL, error_code = 'crashed', error = 'It broke.'"
+        )
+        db.execute(
+            "UPDATE event SET status = 'failed', phase = 'failed' WHERE event_id = (SELECT max(event_id) FROM event)"
+        )
+    (daemon.state / "jobs" / job / "units" / "2.out").unlink()
+    archive = tmp_path / "failed.tar.gz"
+    assert main(["export", job, "--state-dir", str(daemon.state), "--out", str(archive)]) == 0
+    with closing(open_sync(tmp_path / "new" / "blastd.sqlite")) as db, reading(archive, 1 << 30) as opened:
+        files = Files(tmp_path / "new", SystemChance())
+        for fresh in (True, False):
+            assert take_over(db, files, opened, blast_2_12(), NOW, None).fresh is fresh
+        states = dict(db.execute("SELECT kind, group_concat(DISTINCT state) FROM unit GROUP BY kind").fetchall())
+    assert states == {"propose": "waiting", "finish": "failed"}
+
+
 def test_what_is_too_large_is_refused_before_it_is_unpacked(exported: dict[str, Any], tmp_path: Path) -> None:
     bomb = taken_apart(exported["archive"]) | {"extra": bytes(50 << 20)}
     made = put_together(bomb, tmp_path / "bomb.tar.gz")
