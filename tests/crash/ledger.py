@@ -40,6 +40,8 @@ class Task:
     task_id: str = ""
     replaced: bool = False
     verified: bool = False
+    kills: int = 0
+    """How often the daemon was killed since: work that was begun so often as the daemon allows ends failed, and says so."""
 
 
 class Ledger:
