@@ -37,8 +37,8 @@ class Faults(list[tuple[str, str]]):
         self.more += faults.more if isinstance(faults, Faults) else 0
 
     def insert(self, index: SupportsIndex, fault: tuple[str, str]) -> None:
-        """Refuse: faults stand in the order in which they were found."""
-        raise NotImplementedError
+        """Refuse, since faults stand in the order in which they were found: a list's way around the bound is closed."""
+        raise NotImplementedError  # on purpose, for good: nobody inserts
 
     def __iadd__(self, faults: Iterable[tuple[str, str]]) -> Self:  # type: ignore[override, misc]  # any faults, as list takes
         """Add *faults*, and what others counted before."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.daemon import Daemon
 from tests.growing import Entries, build, changed, families, fasta_of
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import until
 
 QUICK = {"BLASTD_DATABASES__RESCAN_SECONDS": "0.1", "BLASTD_LOCAL__SLOTS": "2"}
 PROTEINS = families(random.Random(5), "prot", 5, 8, 150)
@@ -23,14 +23,14 @@ SEARCH: dict[str, Any] = {
 
 def settled(daemon: Daemon, watch_id: str, fingerprint: str) -> dict[str, Any]:
     """Return the watch once its newest run is of the database as it is now, and settled."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        found: dict[str, Any] = daemon.get(f"/api/blast/watches/{watch_id}").json
-        run = found["runs"][0]
-        if run["settled_at"] is not None and run["database_fingerprint"] == [fingerprint]:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(daemon.get(f"/api/blast/watches/{watch_id}").json)
+
+    def newest_is() -> bool:
+        run = daemon.get(f"/api/blast/watches/{watch_id}").json["runs"][0]
+        return run["settled_at"] is not None and run["database_fingerprint"] == [fingerprint]
+
+    until(newest_is)
+    found: dict[str, Any] = daemon.get(f"/api/blast/watches/{watch_id}").json
+    return found
 
 
 def current(daemon: Daemon) -> str:

@@ -79,4 +79,4 @@ class Crowd:
             if row["status"] not in ("queued", "running"):
                 assert row["status"] == "completed", row
                 return
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)  # the pace of the client that is measured

@@ -389,7 +389,7 @@ async def test_a_crowd_cancels_and_retries_and_each_that_ends_well_has_its_bytes
         rows = [await service.submit(text, reuse=False) for text in texts]
 
         async def meddle(job_id: str) -> None:
-            await asyncio.sleep(chance.random() * 0.3)
+            await asyncio.sleep(chance.random() * 0.3)  # the moment of the cancel is what is drawn here
             await service.post(f"{API}/{job_id}/cancel")
 
         async with asyncio.TaskGroup() as group:
